@@ -1,0 +1,32 @@
+"""Batch normalization and dropout, working together.
+
+The names below are imported when they are first used: `import normdrop` imports neither torch nor
+keras.
+"""
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from normdrop.errors import NormdropError as NormdropError
+
+_HOME = {
+    "NormdropError": "normdrop.errors",
+}
+
+__all__ = list(_HOME)
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name from its home the first time it is asked for."""
+    if name not in _HOME:
+        message = f"module 'normdrop' has no attribute {name!r}"
+        raise AttributeError(message)
+    value = getattr(importlib.import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """Public names, imported or not."""
+    return sorted({*globals(), *_HOME})

@@ -1,0 +1,3 @@
+"""The command line: one command per file, found by its file name and loaded when it is called."""
+
+from normdrop.cli._main import main as main

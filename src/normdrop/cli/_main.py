@@ -1,0 +1,61 @@
+"""The `normdrop` command: finds its subcommands, and turns errors into one line and a status."""
+
+import importlib
+import pkgutil
+import sys
+from collections.abc import Sequence
+
+import rich_click as click
+
+from normdrop.errors import NormdropError
+
+
+class _CommandFolder(click.RichGroup):
+    """A group whose subcommands are the public modules beside this file.
+
+    `normdrop compare` is the attribute `command` of `normdrop.cli.compare`. A module is imported
+    only when its command is asked for, so that one command does not pay for another's framework.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        import normdrop.cli
+
+        names = (module.name for module in pkgutil.iter_modules(normdrop.cli.__path__))
+        return sorted(name for name in names if not name.startswith("_"))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        command = importlib.import_module(f"normdrop.cli.{cmd_name}").command
+        if not isinstance(command, click.Command):
+            message = f"normdrop.cli.{cmd_name}.command is not a click command"
+            raise TypeError(message)
+        return command
+
+
+@click.command(cls=_CommandFolder, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="normdrop")
+def _normdrop() -> None:
+    """Batch normalization and dropout, working together."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; exit 0 when clean, 1 with findings, 2 for unusable input."""
+    try:
+        status = _normdrop.main(args=arguments, prog_name="normdrop", standalone_mode=False)
+    except NormdropError as error:
+        _fail(str(error))
+    except click.ClickException as error:
+        _fail(error.format_message())
+    except (click.Abort, KeyboardInterrupt):
+        _fail("interrupted")
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        _fail(f"{where}{error.strerror or error}")
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _fail(message: str) -> None:
+    """Print one line on standard error and exit with status 2."""
+    sys.stderr.write("normdrop: " + " ".join(message.split()) + "\n")
+    sys.exit(2)

@@ -1,0 +1,1 @@
+"""How values look: terminal tables, figures, HTML fragments. Knows plain tables, not models."""

@@ -1,0 +1,1 @@
+"""Experiments with paired seeds: recipe, trials, store, statistics."""

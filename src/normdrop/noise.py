@@ -1,0 +1,1 @@
+"""Noise that multiplies activations, and its moments."""

@@ -1,0 +1,1 @@
+"""normdrop for PyTorch."""

@@ -1,0 +1,36 @@
+"""Options and fixtures every test shares."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--fail-on-skip`, for runs that must leave nothing out."""
+    parser.addoption("--fail-on-skip", action="store_true", help="fail if any test was skipped")
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Say why a run with skipped tests fails."""
+    if config.getoption("--fail-on-skip") and terminalreporter.stats.get("skipped"):
+        terminalreporter.write_line("failed: tests were skipped, and --fail-on-skip allows none")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Turn skipped tests into a failed run under `--fail-on-skip`."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter and session.config.getoption("--fail-on-skip") and reporter.stats.get("skipped"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """The folder that `NORMDROP_DATA` names, with the real data sets in it."""
+    folder = os.environ.get("NORMDROP_DATA")
+    if not folder:
+        pytest.skip("NORMDROP_DATA is not set: it names the folder with mnist/ and the others")
+    return Path(folder)
