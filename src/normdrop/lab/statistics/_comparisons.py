@@ -23,16 +23,21 @@ class AllPairs:
     p: NDArray[np.float64]
     seeds: NDArray[np.int64]
 
-    def against_best(self) -> NDArray[np.float64]:
+    def against_best(self, leaders: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
         """For each variant, the adjusted p-value of "no variant has a lower mean loss".
 
         The smallest adjusted p-value among the pairs in which the variant is behind; 1 if it is
         behind in none. The adjustment is over all pairs, because the largest |t| of all pairs in a
         flip is the largest lag behind whichever variant leads in *that* flip: the best is chosen
         anew each time. Choosing it once and testing against it would use the same seeds twice.
+
+        Args:
+            leaders: Which variants may be the best, shape (variants,); by default all.
         """
-        behind = np.where(self.difference > 0, self.p, 1.0)
-        return np.asarray(behind.min(axis=1))
+        behind = self.difference > 0
+        if leaders is not None:
+            behind &= leaders
+        return np.asarray(np.where(behind, self.p, 1.0).min(axis=1))
 
     def different(self, level: float = 0.05) -> NDArray[np.bool_]:
         """Which pairs can be told apart when any false claim may occur with chance `level`."""
