@@ -4,6 +4,7 @@ Backgrounds are transparent and ink is a mid grey, so that a figure is legible o
 pages; a page that knows its own colours sets them by style sheet.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,6 +21,9 @@ _HUES = (
     *("#aa3377", "#999999", "#cc7744", "#7766cc", "#44aa99"),
 )
 _DASHES = ("solid", "dash", "dot")
+_MANY_DECADES = 2
+# Bands of more curves than this cover one another.
+_MOST_BANDS = 4
 
 
 @dataclass(frozen=True)
@@ -129,14 +133,19 @@ def dot_pairs(pairs: Sequence[DotPair], axis: str, first: str, second: str) -> g
 
 
 def curves(series: Sequence[Curve], step: str, axis: str) -> go.Figure:
-    """Values over steps on a logarithmic axis, one line each, in the legend from first to last."""
+    """Values over steps on a logarithmic axis, one line each, in the legend from first to last.
+
+    Up to four curves show the band between their lowest and highest values.
+    """
     figure = _figure(height=560, axis=step)
-    figure.update_yaxes(type="log", title={"text": axis}, dtick="D1", exponentformat="none")
+    ticks = _log_ticks([value for curve in series for value in curve.values])
+    labels = [f"{tick:g}" for tick in ticks]
+    figure.update_yaxes(type="log", title={"text": axis}, tickvals=ticks, ticktext=labels)
     for number, curve in enumerate(series):
         hue = _HUES[number % len(_HUES)]
         dash = _DASHES[number // len(_HUES) % len(_DASHES)]
         steps = list(range(1, len(curve.values) + 1))
-        if curve.low:
+        if curve.low and len(series) <= _MOST_BANDS:
             figure.add_trace(_band(curve, steps, hue))
         figure.add_trace(
             go.Scatter(
@@ -151,6 +160,17 @@ def curves(series: Sequence[Curve], step: str, axis: str) -> go.Figure:
         )
     figure.update_layout(hovermode="x unified")
     return figure
+
+
+def _log_ticks(values: Sequence[float]) -> list[float]:
+    """Round numbers within the values, a few for each decade and more where decades are few."""
+    positive = [value for value in values if 0 < value < math.inf]
+    if not positive:
+        return []
+    first, last = math.floor(math.log10(min(positive))), math.ceil(math.log10(max(positive)))
+    leading = (1, 2, 5) if last - first > _MANY_DECADES else (1, 2, 3, 4, 5, 7)
+    ticks = [digit * 10.0**decade for decade in range(first, last + 1) for digit in leading]
+    return [tick for tick in ticks if min(positive) / 1.5 <= tick <= max(positive) * 1.5]
 
 
 def _band(curve: Curve, steps: list[int], hue: str) -> go.Scatter:

@@ -38,8 +38,7 @@ def figures(comparison: Comparison) -> list[Figure]:
         _packed(
             "test-curves",
             "Learning curves: test loss",
-            "Mean over the finished trials; the band spans the seeds. Click a name to hide it, "
-            "double-click to see it alone.",
+            "Mean over the finished trials. Click a name to hide it, double-click to see it alone.",
             learning_figure(comparison, lambda epoch: epoch.test_loss),
         ),
         _packed(

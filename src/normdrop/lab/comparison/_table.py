@@ -53,9 +53,12 @@ def _title(comparison: Comparison) -> str:
 
 def _notes(comparison: Comparison) -> list[str]:
     tones = {_tone(comparison, summary) for summary in comparison}
-    legend = {"good": "* not told apart from the best", "bad": "! diverged or without a result"}
-    marks = "; ".join(text for tone, text in legend.items() if tone in tones)
-    return [f"{marks}.", *comparison.sentences()] if marks else comparison.sentences()
+    legend = {
+        "good": "Marked *: not told apart from the best.",
+        "bad": "Marked !: diverged with some seed, or has no result.",
+    }
+    marks = " ".join(text for tone, text in legend.items() if tone in tones)
+    return [marks, *comparison.sentences()] if marks else comparison.sentences()
 
 
 def _tone(comparison: Comparison, summary: VariantSummary) -> Tone:
@@ -83,19 +86,18 @@ def _fields(comparison: Comparison) -> list[_Field]:
             _Field(heading, lambda s: _p(s.p)),
             _Field(Column("group", meaning="no common letter: told apart"), lambda s: s.letters),
         ]
-    fields += _full_fields(comparison)
-    if comparison.description.published:
-        label = comparison.description.published_label
-        fields.append(
-            _Field(Column("publ.", "right", f"published: {label}"), lambda s: _number(s.published))
-        )
-    return fields
+    return fields + _full_fields(comparison)
 
 
 def _loss_fields(comparison: Comparison) -> list[_Field]:
     fields = [_Field(Column("test loss", "right", "mean over seeds, final epoch"), _loss)]
     if any(0 < len(summary.seeds) < FEWEST_SEEDS for summary in comparison):
         fields.append(_Field(Column("each seed", meaning="test loss of each seed"), _points))
+    if comparison.description.published:
+        label = comparison.description.published_label
+        fields.append(
+            _Field(Column("publ.", "right", f"published: {label}"), lambda s: _number(s.published))
+        )
     return fields
 
 
