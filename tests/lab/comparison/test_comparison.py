@@ -199,7 +199,8 @@ def test_plot_shows_every_variant(eleven: Comparison) -> None:
     """The figure has the variants best first, every seed's loss and the published figures."""
     figure = eleven.plot()
     assert list(figure.layout.yaxis.ticktext) == [summary.name for summary in eleven]
-    names = {trace.name: len(trace.x) for trace in figure.data}
+    data: tuple[Any, ...] = tuple(figure.data)
+    names = {trace.name: len(trace.x) for trace in data}
     assert names == {"one seed": 110, "mean and 95 % interval": 10, "published": 10}
 
 

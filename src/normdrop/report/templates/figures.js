@@ -19,10 +19,14 @@ async function draw() {
   document.head.append(script);
   // A finger that scrolls the page must not zoom the figure it passes.
   const dragmode = matchMedia("(pointer: coarse)").matches ? false : "zoom";
+  const narrow = matchMedia("(max-width: 40rem)").matches;
   const config = { responsive: true, displaylogo: false, displayModeBar: false };
   for (const source of document.querySelectorAll("[data-figure]")) {
     const { data, layout } = JSON.parse(source.textContent);
-    await Plotly.newPlot(source.dataset.figure, data, { ...layout, dragmode }, config);
+    // On a phone one value at a time, and a legend of two columns, leave room for the figure.
+    const small = { hovermode: "closest", legend: { ...layout.legend, font: { size: 9 } } };
+    const fitted = { ...layout, dragmode, ...(narrow ? small : {}) };
+    await Plotly.newPlot(source.dataset.figure, data, fitted, config);
   }
   const plots = document.querySelectorAll(".plot");
   const paper = 680;
