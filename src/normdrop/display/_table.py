@@ -130,7 +130,15 @@ class Table:
 
     def to_text(self, width: int = 80) -> str:
         """The table as plain text without colour, at most `width` columns wide."""
-        console = Console(file=StringIO(), width=width, color_system=None, legacy_windows=False)
+        console = Console(
+            file=StringIO(),
+            width=width,
+            height=1000,
+            color_system=None,
+            force_terminal=False,
+            force_jupyter=False,
+            legacy_windows=False,
+        )
         with console.capture() as capture:
             console.print(self)
         return "\n".join(line.rstrip() for line in capture.get().rstrip().split("\n"))

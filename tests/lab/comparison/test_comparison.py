@@ -2,12 +2,16 @@
 
 import json
 import math
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import synthetic_outcomes
 from synthetic_outcomes import (
     DESCRIPTION,
     ORDERS,
@@ -104,11 +108,12 @@ def test_few_seeds_show_points() -> None:
     result = comparison(3)
     assert all(summary.interval is None and summary.letters == "" for summary in result)
     assert "No pair can be told apart with 3 seeds" in text(result)
-    assert "at least 6 seeds" in text(result)
+    assert "that takes at least 6." in text(result)
+    assert "Fewer than 6 seeds bear no interval" in text(result)
     assert "each seed" in result.table().to_text()
     assert "Student" not in text(result)
     baseline = Comparison(replace(DESCRIPTION, baseline=BEST), tuple(race(3)))
-    assert "at least 6 seeds (9 against the baseline in 9 comparisons)" in text(baseline)
+    assert "at least 6 (9 against the baseline in 9 comparisons)" in text(baseline)
 
 
 def test_baseline_needs_more_seeds_than_all_pairs() -> None:
@@ -251,6 +256,58 @@ def test_devices_that_differ_are_said() -> None:
 
 
 def test_one_variant_alone() -> None:
-    """One variant has nothing to be compared with, and still a table."""
-    alone = Comparison(Description("One", ORDERS[:1]), tuple(race(7, ORDERS[:1])))
+    """One variant has nothing to be told apart from, and still a table, even if a trial failed."""
+    outcomes = race(7, ORDERS[:1])
+    outcomes[0] = ended(outcomes[0], "failed", "boom")
+    alone = Comparison(Description("One", ORDERS[:1]), tuple(outcomes))
     assert ORDERS[0] in alone.table().to_text()
+    assert "told apart" not in text(alone)
+
+
+def test_a_stricter_level_takes_more_seeds() -> None:
+    """Seven seeds can show nothing at 1 %, and eight can."""
+    assert "with 7 seeds" in text(Comparison(DESCRIPTION, tuple(race(7)), level=0.01))
+    assert Comparison(DESCRIPTION, tuple(race(8)), level=0.01).analysis.groups
+
+
+def test_seeds_that_two_variants_share_are_what_counts() -> None:
+    """Eight seeds each, of which three are shared, cannot tell two variants apart."""
+    outcomes = [
+        result
+        for result in race(13, ORDERS[:2])
+        if (result.trial.seed < 8) == (result.trial.variant == ORDERS[0])
+        or 5 <= result.trial.seed < 8
+    ]
+    result = Comparison(Description("Two", ORDERS[:2]), tuple(outcomes))
+    assert [len(summary.seeds) for summary in result] == [8, 8]
+    assert all(summary.interval for summary in result)
+    assert "with 3 seeds" in text(result)
+
+
+@pytest.mark.parametrize(
+    ("package", "call", "extra"),
+    [
+        ("pandas", "c.to_dataframe()", "lab"),
+        ("plotly", "c.plot()", "report"),
+        ("plotly", "to_html(c)", "report"),
+        ("jinja2", "to_html(c)", "report"),
+    ],
+)
+def test_a_missing_library_is_named(package: str, call: str, extra: str) -> None:
+    """Without an optional library, what needs it says what to install, and the rest works."""
+    code = (
+        f"import sys; sys.modules[{package!r}] = None\n"
+        f"sys.path.insert(0, {str(Path(synthetic_outcomes.__file__).parent)!r})\n"
+        "from normdrop.errors import NormdropError\n"
+        "from normdrop.report import to_html\n"
+        "from synthetic_outcomes import comparison\n"
+        "c = comparison(1)\n"
+        "c.table(full=True).to_html(), c.to_dict()\n"
+        f"try:\n    {call}\n"
+        "except NormdropError as error:\n    print(error)\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert package in result.stdout
+    assert result.stdout.strip().endswith(f"install normdrop[{extra}]")

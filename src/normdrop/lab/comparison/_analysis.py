@@ -9,13 +9,13 @@ from normdrop.lab.comparison._description import Description
 from normdrop.lab.comparison._grid import Grid
 from normdrop.lab.comparison._summary import VariantSummary
 from normdrop.lab.statistics import (
-    FEWEST_SEEDS,
     AllPairs,
     against_baseline,
     all_pairs,
     indistinguishable,
     letters,
     seed_ranks,
+    seeds_needed,
     sign_flip_interval,
     student_interval,
 )
@@ -101,8 +101,7 @@ def _groups(
     pairs: AllPairs, finished: NDArray[np.bool_], level: float
 ) -> tuple[tuple[int, ...], ...]:
     """The largest sets that cannot be told apart, of the variants of which anything is known."""
-    between = pairs.seeds * ~np.eye(len(finished), dtype=bool)
-    if between.max(initial=0) < FEWEST_SEEDS:
+    if pairs.most_seeds < seeds_needed(1, level):
         return ()
     known = finished[:, None] & finished[None, :]
     groups = indistinguishable(pairs.different(level) | (~known & ~np.eye(len(known), dtype=bool)))

@@ -6,7 +6,7 @@ import numpy as np
 
 from normdrop.lab.comparison._comparison import Comparison
 from normdrop.lab.comparison._summary import VariantSummary
-from normdrop.lab.statistics import FEWEST_SEEDS, seeds_needed
+from normdrop.lab.statistics import FEWEST_SEEDS, group_letter, seeds_needed
 
 
 def sentences(comparison: Comparison) -> list[str]:
@@ -23,7 +23,7 @@ def sentences(comparison: Comparison) -> list[str]:
 def _differences(comparison: Comparison) -> Iterator[str]:
     groups = comparison.analysis.groups
     if not groups:
-        yield _too_few(comparison)
+        yield from _too_few(comparison)
         return
     names = [summary.name for summary in comparison]
     pairs = comparison.analysis.pairs
@@ -33,30 +33,28 @@ def _differences(comparison: Comparison) -> Iterator[str]:
         f"{int(apart.sum())} of {int(known.sum())} pairs can be told apart: those that share no "
         f"letter. The chance of any false claim among them is at most {100 * comparison.level:g} %."
     )
-    for letter, group in zip(_letters(comparison), groups, strict=True):
+    for number, group in enumerate(groups):
         if len(group) > 1:
-            yield f"Cannot be told apart ({letter}): {_listed(names[row] for row in group)}."
+            members = _listed(names[row] for row in group)
+            yield f"Cannot be told apart ({group_letter(number)}): {members}."
     yield from _baseline(comparison)
 
 
-def _letters(comparison: Comparison) -> list[str]:
-    from normdrop.lab.statistics import letters
-
-    groups = comparison.analysis.groups
-    return letters([(row,) for row in range(len(groups))], len(groups))
-
-
-def _too_few(comparison: Comparison) -> str:
-    seeds = max((len(summary.seeds) for summary in comparison), default=0)
-    needed = f"at least {seeds_needed(1, comparison.level)} seeds"
+def _too_few(comparison: Comparison) -> Iterator[str]:
     rivals = len(comparison) - 1
+    if not rivals:
+        return
+    needed = f"at least {seeds_needed(1, comparison.level)}"
     if comparison.description.baseline is not None and rivals > 1:
         against = seeds_needed(rivals, comparison.level)
         needed += f" ({against} against the baseline in {rivals} comparisons)"
-    return (
-        f"No pair can be told apart with {_count(seeds, 'seed')}, however far apart the losses: "
-        f"that takes {needed}. The losses of the seeds are shown instead of an interval."
+    seeds = _count(comparison.analysis.pairs.most_seeds, "seed")
+    yield (
+        f"No pair can be told apart with {seeds}, however far apart the losses: that takes "
+        f"{needed}."
     )
+    if any(0 < len(summary.seeds) < FEWEST_SEEDS for summary in comparison):
+        yield f"Fewer than {FEWEST_SEEDS} seeds bear no interval; each seed's loss is shown."
 
 
 def _baseline(comparison: Comparison) -> Iterator[str]:
@@ -110,11 +108,11 @@ def _missing(comparison: Comparison) -> Iterator[str]:
             failed = f"{summary.name} failed with {_seed_list(summary.failed)}"
             yield f"{failed}: {_why(comparison, summary)}"
     finished = [len(summary.seeds) for summary in comparison]
-    if min(finished) < len(comparison.grid.seeds):
-        pairs = comparison.analysis.pairs.seeds[np.triu_indices(len(finished), 1)]
+    if len(comparison) > 1 and min(finished) < len(comparison.grid.seeds):
+        pairs = comparison.analysis.pairs.seeds[np.triu_indices(len(finished), 1)].tolist()
         yield (
             "A seed enters a pair only where both variants finished: "
-            f"{int(pairs.min())} to {int(pairs.max())} of {len(comparison.grid.seeds)}."
+            f"{min(pairs)} to {max(pairs)} of {len(comparison.grid.seeds)}."
         )
 
 

@@ -6,6 +6,7 @@ from normdrop.lab.statistics._comparisons import all_pairs as all_pairs
 from normdrop.lab.statistics._flips import EXACT_SEEDS as EXACT_SEEDS
 from normdrop.lab.statistics._flips import RANDOM_FLIPS as RANDOM_FLIPS
 from normdrop.lab.statistics._flips import sign_flips as sign_flips
+from normdrop.lab.statistics._groups import group_letter as group_letter
 from normdrop.lab.statistics._groups import indistinguishable as indistinguishable
 from normdrop.lab.statistics._groups import letters as letters
 from normdrop.lab.statistics._holm import holm as holm

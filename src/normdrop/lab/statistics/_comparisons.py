@@ -23,6 +23,12 @@ class AllPairs:
     p: NDArray[np.float64]
     seeds: NDArray[np.int64]
 
+    @property
+    def most_seeds(self) -> int:
+        """The most seeds that any two variants share."""
+        between = self.seeds[np.triu_indices(len(self.seeds), 1)]
+        return int(between.max(initial=0))
+
     def against_best(self, leaders: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
         """For each variant, the adjusted p-value of "no variant has a lower mean loss".
 

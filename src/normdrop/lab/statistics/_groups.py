@@ -46,19 +46,27 @@ def _cliques(
         done = done | {vertex}
 
 
+def group_letter(number: int) -> str:
+    """The letter of a group, counted from 0: a to z, A to Z, then the same with a prime.
+
+    Example:
+        >>> [group_letter(number) for number in (0, 25, 26, 52)]
+        ['a', 'z', 'A', "a'"]
+    """
+    primes, place = divmod(number, len(string.ascii_letters))
+    return string.ascii_letters[place] + "'" * primes
+
+
 def letters(groups: Sequence[Sequence[int]], variants: int) -> list[str]:
     """One string per variant: variants that share no letter differ (a compact letter display).
 
     See Piepho 2004, "An algorithm for a letter-based representation of all-pairwise comparisons".
-    Beyond 52 groups the letters return with a prime.
 
     Example:
         >>> letters([(0, 1), (1, 2)], 3)
         ['a', 'ab', 'b']
     """
-    names = string.ascii_letters
-    shown = [names[i % len(names)] + "'" * (i // len(names)) for i in range(len(groups))]
     return [
-        "".join(letter for letter, group in zip(shown, groups, strict=True) if variant in group)
+        "".join(group_letter(number) for number, group in enumerate(groups) if variant in group)
         for variant in range(variants)
     ]

@@ -38,7 +38,8 @@ def step_down(
 
     One flip turns the signs of a whole seed, in every comparison alike, and each comparison is
     compared with the largest |t| of itself and all comparisons with a smaller |t|. (|Σd| / √Σd² is
-    used, which orders flips as |t| does.) Rejecting where the adjusted p-value is at most α makes
+    used, which orders flips as |t| does; with plain means one noisy variant would hide every
+    difference among the steady ones.) Rejecting where the adjusted p-value is at most α makes
     any false rejection at all with probability at most α, whichever hypotheses are true, if the
     differences of the true ones are jointly symmetric about zero: the flips of a subset do not
     depend on the rest, so its largest statistic is exactly calibrated and the larger set's is
