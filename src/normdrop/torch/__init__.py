@@ -1,1 +1,19 @@
 """normdrop for PyTorch."""
+
+from normdrop.torch.layers import Dropout as Dropout
+from normdrop.torch.layers import GaussianDropout as GaussianDropout
+from normdrop.torch.layers import NoiseLayer as NoiseLayer
+from normdrop.torch.layers import UniformDropout as UniformDropout
+from normdrop.torch.layers import dropout as dropout
+from normdrop.torch.layers import gaussian_dropout as gaussian_dropout
+from normdrop.torch.layers import uniform_dropout as uniform_dropout
+
+__all__ = [
+    "Dropout",
+    "GaussianDropout",
+    "NoiseLayer",
+    "UniformDropout",
+    "dropout",
+    "gaussian_dropout",
+    "uniform_dropout",
+]
