@@ -1,7 +1,8 @@
 """What may stand in a token's parentheses: how it is read, and what is nearest to a wrong one."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Protocol, TypeAlias
 
@@ -80,10 +81,11 @@ class Count:
 
 @dataclass(frozen=True)
 class Choice:
-    """One of some names."""
+    """One of some names; `other_names` maps what else they are called to them."""
 
     meaning: str
     names: tuple[str, ...]
+    other_names: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def words(self) -> str:
@@ -97,8 +99,9 @@ class Choice:
     def nearest(self, text: str) -> str | None:
         """The name that looks most like `text`, whatever its case and separators."""
         plain = text.lower().replace(" ", "_")
-        matches = get_close_matches(plain, self.names, n=1, cutoff=0.5)
-        return matches[0] if matches else None
+        known = {**self.other_names, **{name: name for name in self.names}}
+        matches = get_close_matches(plain, known, n=1, cutoff=0.5)
+        return known[matches[0]] if matches else None
 
 
 def _number(text: str) -> float | None:

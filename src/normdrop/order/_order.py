@@ -9,10 +9,11 @@ from normdrop.order import _positions
 from normdrop.order._kinds import Role
 from normdrop.order._parser import parse
 from normdrop.order._risks import Risk, risks
-from normdrop.order._token import Token
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from normdrop.order._token import Token
 
 
 @dataclass(frozen=True, repr=False)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from normdrop.noise import Noise
 from normdrop.order._arguments import Argument
 from normdrop.order._kinds import KINDS, Kind, Role
 
@@ -32,6 +33,14 @@ class Token:
     def is_max_pool(self) -> bool:
         """Whether this is `pool(max)`, or `pool`, which means the same."""
         return self.role is Role.POOL and self.argument != "avg"
+
+    @property
+    def noise(self) -> Noise | None:
+        """The noise's distribution; none if the token is no noise or its strength is not known."""
+        strength = self.kind.usual if self.argument is None else self.argument
+        if self.kind.noise is None or not isinstance(strength, float):
+            return None
+        return self.kind.noise(strength)
 
     def __str__(self) -> str:
         """The token as it is written in an order."""
