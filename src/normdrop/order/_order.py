@@ -11,7 +11,7 @@ from normdrop.order._parser import parse
 from normdrop.order._risks import Risk, risks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from normdrop.order._token import Token
 
@@ -55,11 +55,14 @@ token; did you mean 'bn'?
         object.__setattr__(self, "tokens", tokens)
         object.__setattr__(self, "text", "-".join(map(str, tokens)))
 
-    def channels(self, in_channels: int, out_channels: int) -> tuple[int, ...]:
+    def channels(self, in_channels: int, out_channels: int | Sequence[int]) -> tuple[int, ...]:
         """How many channels enter each token, and as a last item how many leave the last one.
 
-        The first weight turns `in_channels` into `out_channels`, every later one keeps them; so a
-        norm before the weight has the input's channels and one after it the output's.
+        A norm before the weight has the input's channels and one after it the output's.
+
+        Args:
+            in_channels: Channels of the input.
+            out_channels: What each weight hands on: one number for all of them, or one for each.
 
         Example:
             >>> Order("bn-conv-bn").channels(3, 64)

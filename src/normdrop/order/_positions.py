@@ -1,19 +1,22 @@
 """What follows from a token's position: channel counts, and which weights need a bias."""
 
 from collections.abc import Sequence
-from itertools import accumulate
+from itertools import accumulate, repeat
 
 from normdrop.order._kinds import Role
 from normdrop.order._token import Token
 
 
-def channels(tokens: Sequence[Token], in_channels: int, out_channels: int) -> tuple[int, ...]:
+def channels(
+    tokens: Sequence[Token], in_channels: int, out_channels: int | Sequence[int]
+) -> tuple[int, ...]:
     """How many channels enter each token, and as a last item how many leave the last one."""
+    leaving = repeat(out_channels) if isinstance(out_channels, int) else iter(out_channels)
 
-    def leaving(entering: int, token: Token) -> int:
-        return out_channels if token.role is Role.WEIGHT else entering
+    def after(entering: int, token: Token) -> int:
+        return next(leaving) if token.role is Role.WEIGHT else entering
 
-    return tuple(accumulate(tokens, leaving, initial=in_channels))
+    return tuple(accumulate(tokens, after, initial=in_channels))
 
 
 def needs_bias(tokens: Sequence[Token], position: int, *, padded_pool: bool = False) -> bool:
