@@ -5,6 +5,7 @@ import re
 import string
 from copy import deepcopy
 from dataclasses import FrozenInstanceError
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -126,6 +127,13 @@ def test_wrong_token_is_quoted_and_the_nearest_proposed(
 def test_what_resembles_no_token_gets_the_list(wrong: str, column: int) -> None:
     """Where nothing is near, the message lists the tokens; letters are not read as tokens."""
     with pytest.raises(OrderError, match=f"at column {column} is no token; the tokens are act, bn"):
+        Order(wrong)
+
+
+@pytest.mark.parametrize("wrong", [("conv", "bn"), None, 3])
+def test_only_a_string_is_an_order(wrong: Any) -> None:  # noqa: ANN401 - anything
+    """What is no string is refused in the same way."""
+    with pytest.raises(OrderError, match="an order is one string"):
         Order(wrong)
 
 

@@ -109,6 +109,7 @@ def test_head_slices_to_a_sequence() -> None:
         (lambda: Head(8, 3, hidden=0), "hidden must be .* not 0"),
         (lambda: Head(8, 3, dimensions=0), r"Block\('drop-linear', ...\)"),
         (lambda: Head(8, 3, activation="rleu"), "activation='rleu' is unknown"),
+        (lambda: Head(8, 3, activation=""), "activation='' is unknown"),
     ],
 )
 def test_what_does_not_build_says_why(call: Callable[[], object], words: str) -> None:
