@@ -40,10 +40,8 @@ def head_orders(
     tokens = ["conv", "bn", "act", "pool", "linear"]
     if noisy:
         tokens.insert(number - 1, "drop")
-    absent = {
-        name for name, there in {"conv": conv, "bn": norm, "act": activation}.items() if not there
-    }
-    tokens = [token for token in tokens if token not in absent]
+    optional = {"conv": conv, "bn": norm, "act": activation}
+    tokens = [token for token in tokens if optional.get(token, True)]
     pool = tokens.index("pool")
     features = Order("-".join(tokens[:pool])) if pool else None
     return features, Order("-".join(tokens[pool + 1 :]))
