@@ -160,4 +160,3 @@ def test_the_registry_states_the_real_sizes(name: str, data_folder: Path) -> Non
     if source.classes:
         assert set(loaded.train.targets.tolist()) == set(range(source.classes))
     assert loaded.train.inputs.flags.writeable
-    assert len(loaded.train.first(7)) == 7

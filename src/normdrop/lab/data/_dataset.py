@@ -30,10 +30,6 @@ class Split:
     def __len__(self) -> int:
         return len(self.inputs)
 
-    def first(self, count: int) -> "Split":
-        """The first `count` rows, or all of them if there are fewer; the memory is shared."""
-        return Split(self.inputs[:count], self.targets[:count])
-
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
