@@ -88,7 +88,7 @@ def compare(
         done = {trial.key: kept.get(trial) for trial in trials}
         rest = [trial for trial in trials if done[trial.key] is None]
         with (
-            watcher(trials, rest, shown=progress) as watching,
+            watcher(rest, shown=progress) as watching,
             closing(run(rest, jobs=jobs, watcher=watching)) as outcomes,
         ):
             for outcome in outcomes:
