@@ -1,31 +1,85 @@
 """`normdrop compare`: train rival orders with paired seeds and say which differences are real."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import rich_click as click
+
+from normdrop.cli._paths import file_to_write
+
+if TYPE_CHECKING:
+    from normdrop.lab.plan import Precision
 
 
 @click.command
 @click.argument("recipe")
 @click.option("--data", metavar="NAME", help="Data set; `normdrop data list` shows them.")
-@click.option("--seeds", type=int, help="How many seeds per variant.")
-@click.option("--epochs", type=int, help="How many epochs per trial.")
-@click.option("--batch-size", type=int, help="Examples per training step.")
-@click.option("--limit-train", type=int, help="Train on the first so many examples only.")
-@click.option("--variant", "variants", multiple=True, help="Train this one; may be repeated.")
-@click.option("--jobs", type=int, help="Trials at a time; one per core by default.")
-@click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
+@click.option("--seeds", type=int, metavar="N", help="Seeds per variant.")
+@click.option("--epochs", type=int, metavar="N", help="Epochs per trial.")
+@click.option("--batch-size", type=int, metavar="N", help="Examples per training step.")
+@click.option("--limit-train", type=int, metavar="N", help="Train on the first N examples only.")
 @click.option(
-    "--precision", type=click.Choice(["fp32", "bf16"]), default="fp32", show_default=True
+    "--variant",
+    "variants",
+    multiple=True,
+    metavar="ORDER",
+    help="Train this variant; repeat for more. All by default.",
 )
-@click.option("--store", type=click.Path(path_type=Path), help="File that keeps the outcomes.")
-@click.option("--report", type=click.Path(path_type=Path), help="HTML page to write.")
-def command(report: Path | None, **arguments: object) -> None:
+@click.option("--jobs", type=int, metavar="N", help="Trials at a time; one per core by default.")
+@click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
+@click.option("--precision", type=click.Choice(["fp32", "bf16"]), default="fp32", show_default=True)
+@click.option(
+    "--store", type=click.Path(path_type=Path), metavar="FILE", help="Where outcomes are kept."
+)
+@click.option(
+    "--report",
+    type=click.Path(path_type=Path),
+    callback=file_to_write,
+    metavar="FILE.html",
+    help="HTML page to write.",
+)
+def command(
+    recipe: str,
+    data: str | None,
+    seeds: int | None,
+    epochs: int | None,
+    batch_size: int | None,
+    limit_train: int | None,
+    variants: tuple[str, ...],
+    jobs: int | None,
+    device: str,
+    precision: "Precision",
+    store: Path | None,
+    report: Path | None,
+) -> None:
     """Train the variants of RECIPE with paired seeds and say which differences are real.
 
-    A run that was cut short goes on where it stopped when the same command is given again.
+    What was trained before with the same settings is not trained again: a run that was cut short
+    goes on where it stopped when the same command is given again.
     """
-    from normdrop.lab import compare
+    from normdrop.lab.experiment import compare
 
-    for outcome in compare(**arguments):
-        click.echo((outcome.trial.variant, outcome.trial.seed, outcome.status, outcome.message, outcome.final and outcome.final.test_loss, outcome.seconds))
+    comparison = compare(
+        recipe,
+        data=data,
+        seeds=seeds,
+        epochs=epochs,
+        batch_size=batch_size,
+        limit_train=limit_train,
+        variants=variants,
+        jobs=jobs,
+        device=device,
+        precision=precision,
+        store=store,
+    )
+    for outcome in comparison:
+        click.echo(
+            (
+                outcome.trial.variant,
+                outcome.trial.seed,
+                outcome.status,
+                outcome.message,
+                outcome.final and outcome.final.test_loss,
+                outcome.seconds,
+            )
+        )

@@ -39,17 +39,17 @@ class Examples:
 
     def batches(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Batches of `size` as they stand; the last may be smaller."""
-        for inputs, targets in zip(
-            self.inputs.split(size), self.targets.split(size), strict=True
-        ):
-            yield _floats(inputs), targets
+        for start in range(0, len(self), size):
+            part = slice(start, start + size)
+            yield _floats(self.inputs[part]), self.targets[part]
 
     def shuffled_batches(
         self, size: int, generator: torch.Generator
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Batches of `size` in an order drawn from `generator` (a CPU one); the last may be smaller."""
+        """Batches of `size` in an order drawn from `generator`; the last may be smaller."""
         order = torch.randperm(len(self), generator=generator).to(self.targets.device)
-        for part in order.split(size):
+        for start in range(0, len(self), size):
+            part = order[start : start + size]
             yield _floats(self.inputs[part]), self.targets[part]
 
 

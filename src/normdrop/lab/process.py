@@ -2,18 +2,18 @@
 
 import contextlib
 import os
-import queue
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
+from queue import SimpleQueue
 from typing import IO, TypeAlias
 
 from normdrop.lab.trial import Trial
 from normdrop.lab.wire import trial_line
 
-Events: TypeAlias = "queue.SimpleQueue[tuple[WorkerProcess, str]]"
+Events: TypeAlias = SimpleQueue[tuple["WorkerProcess", str]]
 
 _ENVIRONMENT = {
     # One process per core and one thread each: no thread waits for another.

@@ -1,4 +1,4 @@
-"""A recipe is one experiment: the rivals, the question they answer, and how to build and train them."""
+"""A recipe is one experiment: the rivals, the question, and how to build and train them."""
 
 import difflib
 import importlib
@@ -109,7 +109,9 @@ def find(name: str) -> Recipe:
         raise RecipeError(
             f"no recipe is called {name!r}; did you mean {near[0]!r}? `normdrop recipes` lists them"
         )
-    return _recipe_of(importlib.import_module(f"normdrop.lab.recipes.{name.replace('-', '_')}"), name)
+    return _recipe_of(
+        importlib.import_module(f"normdrop.lab.recipes.{name.replace('-', '_')}"), name
+    )
 
 
 def _run_file(path: Path) -> ModuleType:

@@ -2,7 +2,7 @@
 
 import queue
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from typing import Protocol
 
 from normdrop.lab.process import Events, WorkerProcess
@@ -22,7 +22,7 @@ class Watcher(Protocol):
         """A trial has ended."""
 
 
-def run(trials: Iterable[Trial], *, jobs: int, watcher: Watcher) -> Iterator[Outcome]:
+def run(trials: Iterable[Trial], *, jobs: int, watcher: Watcher) -> Generator[Outcome, None, None]:
     """Train the trials, `jobs` at a time, each in its own process; yield outcomes as they come.
 
     A trial whose process dies (killed, out of memory) is started again, three times in all; then

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 import platformdirs
 from filelock import FileLock, Timeout
@@ -30,7 +31,7 @@ CREATE TABLE outcome (
 
 
 def default_path() -> Path:
-    """Where outcomes are kept when no store is named: `normdrop.sqlite` in the user's data folder."""
+    """Where outcomes are kept when no store is named: a file in the user's data folder."""
     return Path(platformdirs.user_data_dir("normdrop", appauthor=False)) / "normdrop.sqlite"
 
 
@@ -90,7 +91,8 @@ class Store:
         self._connection.close()
         self._lock.release()
 
-    def __enter__(self) -> "Store":
+    def __enter__(self) -> Self:
+        """Itself."""
         return self
 
     def __exit__(
@@ -99,6 +101,7 @@ class Store:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        """Close it."""
         self.close()
 
     def _open(self) -> sqlite3.Connection:
@@ -119,8 +122,8 @@ class Store:
             raise StoreError(f"{self.path}: a database of something else; name another --store")
         if version > _VERSION:
             raise StoreError(
-                f"{self.path}: written by a newer normdrop (store version {version}, this one reads "
-                f"{_VERSION}); upgrade normdrop or name another --store"
+                f"{self.path}: written by a newer normdrop (store version {version}, this one "
+                f"reads {_VERSION}); upgrade normdrop or name another --store"
             )
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")  # on disk even if the machine goes down
@@ -139,7 +142,8 @@ class Store:
         try:
             yield
         except OSError as error:
-            raise StoreError(f"{self.path}: {error.strerror or error}; name another --store") from error
+            reason = error.strerror or error
+            raise StoreError(f"{self.path}: {reason}; name another --store") from error
         except sqlite3.OperationalError as error:
             raise StoreError(
                 f"{self.path}: cannot be written ({error}); what it holds is kept: make room or "
@@ -147,6 +151,6 @@ class Store:
             ) from error
         except sqlite3.DatabaseError as error:
             raise StoreError(
-                f"{self.path}: not a store, or damaged ({error}); move it away or name another --store"
+                f"{self.path}: not a store, or damaged ({error}); move it away, or name another "
+                "--store"
             ) from error
-

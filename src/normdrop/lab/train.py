@@ -3,13 +3,15 @@
 import math
 import platform
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib.metadata import version
 from typing import TypeAlias
 
 import torch
+from torch import Tensor, nn
 from torch.nn import functional
 
+from normdrop.errors import RecipeError
 from normdrop.lab.data import Dataset
 from normdrop.lab.evaluate import eval_mode_loss, train_mode_loss
 from normdrop.lab.examples import Examples
@@ -23,6 +25,7 @@ Progress: TypeAlias = Callable[[float], None]
 # The gap between train and eval mode is measured on as many training examples as the usual test set
 # has: as precise as the test loss, and a small part of an epoch's time.
 _MEASURED_EXAMPLES = 10_000
+_IMAGE_WEIGHT = 4  # the axes of a 2-d convolution's weight
 
 
 def train(trial: Trial, dataset: Dataset, progress: Progress = lambda _: None) -> Outcome:
@@ -79,12 +82,7 @@ def _fit(
     training = Examples.of(dataset.train, device, settings.limit_train)
     test = Examples.of(dataset.test, device)
     measured = training.first(_MEASURED_EXAMPLES)
-    network = find(trial.recipe).network(
-        trial.variant, training.shape, dataset.classes, trial.settings
-    )
-    initialise(network, trial.seed)
-    # The CPU's convolutions and poolings work on this layout; others would be reordered each time.
-    network.to(device, memory_format=torch.channels_last)
+    network = _network(trial, dataset, device)
     optimizer = torch.optim.Adam(
         network.parameters(),
         lr=settings.learning_rate,
@@ -96,24 +94,46 @@ def _fit(
     torch.manual_seed(trial.seed)
     for number in range(1, settings.epochs + 1):
         start = time.perf_counter()
-        steps = math.ceil(len(training) / settings.batch_size)
         batches = training.shuffled_batches(settings.batch_size, order)
-        for step, (inputs, targets) in enumerate(batches, start=1):
-            with cast:
-                loss = functional.cross_entropy(network(inputs), targets)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            if not math.isfinite(loss.item()):
-                raise _Diverged(f"the loss of epoch {number}, batch {step} was {loss.item()}")
-            progress(number - 1 + step / steps)
+        steps = math.ceil(len(training) / settings.batch_size)
+        for done, loss in enumerate(_steps(network, optimizer, batches, cast), start=1):
+            if not math.isfinite(loss):
+                raise _Diverged(f"the loss of batch {done} of epoch {number} was {loss}")
+            progress(number - 1 + done / steps)
         with cast:
-            report(
-                Epoch(
-                    number,
-                    train_mode_loss(network, measured, settings.batch_size, trial.seed),
-                    eval_mode_loss(network, measured)[0],
-                    *eval_mode_loss(network, test),
-                    time.perf_counter() - start,
-                )
-            )
+            train_loss = train_mode_loss(network, measured, settings.batch_size, trial.seed)
+            train_eval_loss, _ = eval_mode_loss(network, measured)
+            test_loss, accuracy = eval_mode_loss(network, test)
+        seconds = time.perf_counter() - start
+        report(Epoch(number, train_loss, train_eval_loss, test_loss, accuracy, seconds))
+
+
+def _network(trial: Trial, dataset: Dataset, device: torch.device) -> nn.Module:
+    """The trial's network with its initial weights."""
+    if dataset.classes is None:
+        raise RecipeError(f"{dataset.name} has no classes to tell apart")
+    recipe = find(trial.recipe)
+    network = recipe.network(trial.variant, dataset.shape, dataset.classes, trial.settings)
+    initialise(network, trial.seed)
+    for parameter in network.parameters():
+        if parameter.ndim == _IMAGE_WEIGHT:
+            # a processor's convolutions and poolings want the channels side by side
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+    return network.to(device)
+
+
+def _steps(
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    batches: Iterable[tuple[Tensor, Tensor]],
+    cast: torch.autocast,
+) -> Iterator[float]:
+    """One step of the optimizer per batch; yield each batch's loss."""
+    network.train()
+    for inputs, targets in batches:
+        with cast:
+            loss = functional.cross_entropy(network(inputs), targets)
+        optimizer.zero_grad()
+        torch.autograd.backward(loss)
+        optimizer.step()
+        yield loss.item()

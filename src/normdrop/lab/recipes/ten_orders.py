@@ -4,12 +4,13 @@ The much-read table has one run of each order. Here every order is trained from 
 weights and batches, once per seed, so that a difference can be told from chance.
 """
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from normdrop.lab.recipe import Recipe, Shape
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from torch import nn
 
     from normdrop.lab.trial import Setting
