@@ -12,6 +12,7 @@ from normdrop.lab.data._dataset import Split, distinct
 from normdrop.lab.data._files import Part
 
 _TEST_EVERY = 5
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 def table(part: Part, columns: Sequence[str], delimiter: str) -> NDArray[np.float64]:
@@ -62,7 +63,7 @@ def _numbers(cells: Sequence[str], columns: Sequence[str], where: str) -> list[f
         except ValueError:
             number = math.nan
         # Values beyond float32 would become infinite in the arrays.
-        if not abs(number) <= np.finfo(np.float32).max:
+        if not abs(number) <= _LARGEST:
             raise DataError(
                 f"{where}: expected a finite number in column {column!r}, found {_short(cell)}"
             )

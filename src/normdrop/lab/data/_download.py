@@ -1,6 +1,5 @@
 """Download the published files of a data set into the cache folder."""
 
-import errno
 import hashlib
 import logging
 import time
@@ -42,8 +41,8 @@ def download(
 ) -> Path:
     """Fetch every published file that is not there yet, and return the folder they are in.
 
-    Mirrors are tried in turn, three rounds of them, with a pause that doubles between rounds. A file
-    appears under its name only once it is complete and its checksum is right.
+    Mirrors are tried in turn, three rounds of them, with a pause that doubles between rounds. A
+    file appears under its name only once it is complete and its checksum is right.
 
     Args:
         source: The data set.
@@ -62,7 +61,10 @@ def download(
             if not _is_there(target / wanted.file, wanted.sha256):
                 _fetch(wanted, target, bar, wait)
     except OSError as error:
-        raise DataError(_unwritable(target, error)) from error
+        raise DataError(
+            f"cannot write to {target}: {error.strerror or error}; "
+            "set NORMDROP_CACHE to a folder with room"
+        ) from error
     return target
 
 
@@ -128,8 +130,3 @@ def _quiet(logger: logging.Logger) -> Iterator[None]:
         yield
     finally:
         logger.setLevel(level)
-
-
-def _unwritable(target: Path, error: OSError) -> str:
-    reason = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or str(error)
-    return f"cannot write to {target}: {reason}; set NORMDROP_CACHE to a folder with room"

@@ -88,9 +88,12 @@ def unpack(path: Path, stored: bytes, wanted: Collection[str]) -> dict[str, Part
     Raises:
         DataError: The archive is damaged, or a member is missing or too large.
     """
+    # Expanded first: tarfile seeks over a member in a compressed stream by reading, for ever if a
+    # damaged header says so, but in memory by setting a position.
+    content = BytesIO(expand(path, stored).content)
     try:
-        parts = dict(_members(path, stored, wanted))
-    except (tarfile.TarError, EOFError, OSError, zlib.error, ValueError) as error:
+        parts = dict(_members(path, content, wanted))
+    except (tarfile.TarError, EOFError, OSError, ValueError, OverflowError) as error:
         raise DataError(
             f"{path}: expected a complete .tar.gz archive, found damage: {error}"
         ) from error
@@ -99,14 +102,14 @@ def unpack(path: Path, stored: bytes, wanted: Collection[str]) -> dict[str, Part
     return parts
 
 
-def _members(path: Path, stored: bytes, wanted: Collection[str]) -> Iterator[tuple[str, Part]]:
-    with tarfile.open(fileobj=BytesIO(stored), mode="r|gz") as archive:
+def _members(path: Path, content: BytesIO, wanted: Collection[str]) -> Iterator[tuple[str, Part]]:
+    with tarfile.open(fileobj=content, mode="r:") as archive:
         for member in archive:
             name = member.name.rpartition("/")[2]
-            stream = archive.extractfile(member) if name in wanted and member.isreg() else None
-            if stream is not None:
-                where = f"{path}:{member.name}"
-                yield name, Part(where, _up_to_limit(stream, where))
+            if name in wanted and member.type in {tarfile.REGTYPE, tarfile.AREGTYPE}:
+                end = member.offset_data + member.size
+                data = bytearray(content.getbuffer()[member.offset_data : end])
+                yield name, Part(f"{path}:{member.name}", data)
 
 
 def _up_to_limit(stream: _Readable, where: str) -> bytearray:

@@ -30,7 +30,7 @@ def load(name: str, *, folder: str | Path | None = None) -> Dataset:
 
     Example:
         >>> load("digits")
-        Dataset('digits', 1442 + 355 of shape (1, 8, 8), checksum 1c4e0ca2ae0c)
+        Dataset('digits', 1442 + 355 of shape (1, 8, 8), checksum 02c9269951df)
     """
     source = find_source(name)
     place = locate(source, folder)
