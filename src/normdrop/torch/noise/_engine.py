@@ -46,10 +46,28 @@ def multiply(x: Tensor, keys: Tensor, kind: str, amount: float) -> Tensor:
         if kernels is None:
             np.multiply(block, _reference.mask(kind, amount, key, block.size), out=result)
         else:
-            tiles = -(-block.size // (ROWS[kind] * LANES))
-            kernel, numbers = getattr(kernels, kind), parameters(kind, amount)
-            run_on_tiles(kernel, tiles, block, result, key, numbers)
+            _cover(kernels, block, result, key, kind, amount)
     return target if native else target.to(x.dtype)
+
+
+def _cover(  # noqa: PLR0917 - what the kernels take
+    kernels: ModuleType, x: Units, y: Units, key: NDArray[np.int64], kind: str, amount: float
+) -> None:
+    """Run a kernel over the whole tiles of a block, and over a padded copy of what is left."""
+    kernel, numbers = getattr(kernels, kind), parameters(kind, amount)
+    shape = ROWS[kind], LANES
+    tiles, rest = divmod(x.size, ROWS[kind] * LANES)
+    whole = x.size - rest
+    if tiles:
+        source, target = x[:whole].reshape(tiles, *shape), y[:whole].reshape(tiles, *shape)
+        run_on_tiles(
+            lambda first, last: kernel(source, target, key, first, last, 0, *numbers), tiles
+        )
+    if rest:
+        padded = np.zeros((1, *shape), x.dtype)
+        padded.reshape(-1)[:rest] = x[whole:]
+        kernel(padded, padded, key, 0, 1, tiles, *numbers)
+        y[whole:] = padded.reshape(-1)[:rest]
 
 
 def _units(x: Tensor, keys: Tensor) -> Units:
@@ -64,8 +82,8 @@ def _kernels() -> ModuleType | None:
     try:
         from normdrop.torch.noise import _kernels
 
-        unit, key = np.zeros(1, np.float32), np.zeros(4, np.int64)
-        _kernels.bernoulli(unit, unit, key, 0, 1, parameters("bernoulli", 0.5))
+        unit = np.zeros(1, np.float32)
+        _cover(_kernels, unit, unit, np.zeros(4, np.int64), "bernoulli", 0.5)
     except Exception as error:  # noqa: BLE001 - a compiler may fail in any way; the reference cannot
         warnings.warn(
             f"noise on the CPU is some ten times slower, because numba is missing or does not work "

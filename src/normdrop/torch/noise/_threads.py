@@ -6,21 +6,14 @@ called, and there is one fewer of them than torch has: the calling thread takes 
 """
 
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
-from typing import Any, Protocol
 
 import torch
 
 # Fewer tiles than this for each thread take less time than waking the thread.
 _TILES_PER_THREAD = 128
-
-
-class Kernel(Protocol):
-    """Writes tiles `first` to `last` of `x`, times noise, into `y`."""
-
-    def __call__(self, x: Any, y: Any, key: Any, first: int, last: int, numbers: Any, /) -> None:
-        """Arrays of units, the key's words, and the parameters of the noise."""
 
 
 @lru_cache(maxsize=1)
@@ -33,18 +26,15 @@ def _pool(workers: int) -> ThreadPoolExecutor:
 os.register_at_fork(after_in_child=_pool.cache_clear)
 
 
-def run_on_tiles(kernel: Kernel, tiles: int, x: Any, y: Any, key: Any, numbers: Any) -> None:
-    """Call `kernel` on shares of `tiles`, on at most torch's number of threads."""
+def run_on_tiles(work: Callable[[int, int], None], tiles: int) -> None:
+    """Call `work(first, last)` on shares of `tiles`, on at most torch's number of threads."""
     threads = min(torch.get_num_threads(), tiles // _TILES_PER_THREAD)
     if threads <= 1:
-        kernel(x, y, key, 0, tiles, numbers)
+        work(0, tiles)
         return
     cuts = [tiles * share // threads for share in range(threads + 1)]
     submit = _pool(threads - 1).submit
-    futures = [
-        submit(kernel, x, y, key, first, last, numbers)
-        for first, last in zip(cuts[1:-1], cuts[2:], strict=True)
-    ]
-    kernel(x, y, key, 0, cuts[1], numbers)
+    futures = [submit(work, *cut) for cut in zip(cuts[1:-1], cuts[2:], strict=True)]
+    work(cuts[0], cuts[1])
     for future in futures:
         future.result()
