@@ -57,6 +57,8 @@ def command(
     What was trained before with the same settings is not trained again: a run that was cut short
     goes on where it stopped when the same command is given again.
     """
+    from rich.console import Console
+
     from normdrop.lab.experiment import compare
 
     comparison = compare(
@@ -72,14 +74,10 @@ def command(
         precision=precision,
         store=store,
     )
-    for outcome in comparison:
-        click.echo(
-            (
-                outcome.trial.variant,
-                outcome.trial.seed,
-                outcome.status,
-                outcome.message,
-                outcome.final and outcome.final.test_loss,
-                outcome.seconds,
-            )
-        )
+    Console().print(comparison)
+    for sentence in comparison.sentences():
+        click.echo(sentence)
+    if report is not None:
+        from normdrop.report import write_html
+
+        click.echo(f"report: {write_html(comparison, report)}")

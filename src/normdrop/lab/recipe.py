@@ -40,6 +40,7 @@ class Recipe:
         by_data: Settings that differ for a data set, by its name.
         network: `(variant, input shape, classes, settings)` to a freshly built torch module.
         published: The source's own test loss per variant, where it gives one.
+        published_label: What these are, such as "MNIST, 20 epochs, one run each".
         dimensions: How many dimensions an example must have: 3 for images, 1 for vectors.
     """
 
@@ -57,6 +58,7 @@ class Recipe:
     dimensions: int
     by_data: "Mapping[str, Mapping[str, Setting]]" = field(default_factory=dict)
     published: Mapping[str, float] = field(default_factory=dict)
+    published_label: str = ""
 
     def __post_init__(self) -> None:
         """Raise `RecipeError` when the fields contradict each other."""

@@ -52,7 +52,9 @@ class Store:
         self.path = path
         with self._explained():
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._lock = FileLock(f"{path}.lock")
+            lock = Path(f"{path}.lock")
+            lock.touch()  # says why it cannot be made; the lock itself would only say "not now"
+            self._lock = FileLock(lock)
             try:
                 self._lock.acquire(timeout=0)
             except Timeout:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from normdrop.errors import OrderError
 from normdrop.order import _positions
 from normdrop.order._kinds import Role
 from normdrop.order._parser import parse
@@ -51,7 +52,10 @@ token; did you mean 'bn'?
 
     def __post_init__(self) -> None:
         """Parse, and keep the canonical text."""
-        tokens = parse(self.text)
+        text: object = self.text
+        if not isinstance(text, str):
+            raise OrderError(f"an order is one string, such as 'conv-bn-act', not {text!r}")
+        tokens = parse(text)
         object.__setattr__(self, "tokens", tokens)
         object.__setattr__(self, "text", "-".join(map(str, tokens)))
 

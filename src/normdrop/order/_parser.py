@@ -10,8 +10,7 @@ from normdrop.order._activations import ACTIVATIONS
 from normdrop.order._kinds import KINDS
 from normdrop.order._token import Token
 
-# A dash inside parentheses belongs to a number: `drop(1e-3)`.
-_DASH = re.compile(r"-(?![^(]*\))")
+_PARENTHESES = re.compile(r"\([^()]*\)")
 _TOKEN = re.compile(r"(?P<name>[^()]*?)\s*(?:\((?P<argument>[^()]*)\))?")
 
 # What other libraries and papers call the tokens.
@@ -49,8 +48,10 @@ def parse(text: str) -> tuple[Token, ...]:
 
 def _pieces(text: str) -> Iterator[tuple[int, str]]:
     """Each token's column, from 1, and its text."""
+    # A dash inside parentheses belongs to a number: `drop(1e-3)`.
+    masked = _PARENTHESES.sub(lambda match: "_" * len(match[0]), text)
     start = 0
-    for end in [*(dash.start() for dash in _DASH.finditer(text)), len(text)]:
+    for end in [*(dash.start() for dash in re.finditer("-", masked)), len(text)]:
         piece = text[start:end]
         yield start + len(piece) - len(piece.lstrip()) + 1, piece.strip()
         start = end + 1

@@ -26,8 +26,8 @@ def needs_bias(tokens: Sequence[Token], position: int, *, padded_pool: bool = Fa
     arrives directly, through max pooling, which commutes with adding a constant (its padding is
     minus infinity), or through average pooling, unless that averages padded zeros in. Nothing else
     lets the constant through unchanged: dropout turns it into noise, an activation bends it, a
-    weight mixes it with its padding, and a group or layer norm removes the mean over several
-    channels, not each channel's own.
+    weight mixes it with the zeros of its padding, and a group or layer norm removes the mean over
+    several channels, not each channel's own.
     """
     for token in tokens[position + 1 :]:
         if token.kind.carries_statistics:

@@ -55,4 +55,5 @@ RECIPE = Recipe(
     network=_network,
     dimensions=3,
     published=_PUBLISHED,
+    published_label="MNIST, 20 epochs, one run each",
 )

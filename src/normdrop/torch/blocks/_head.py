@@ -1,17 +1,16 @@
 """The end of a network, with dropout where it belongs."""
 
 from collections import OrderedDict
-from collections.abc import Mapping
-from typing import Literal, TypeAlias, get_args
+from dataclasses import replace
 
 import torch
 from torch import nn
 
 from normdrop.errors import UsageError
-from normdrop.order import Order
+from normdrop.order import HeadPosition, head_orders
 from normdrop.torch.blocks._call import written_call
 from normdrop.torch.blocks._chain import Chain
-from normdrop.torch.blocks._noises import is_silent, make_noise
+from normdrop.torch.blocks._noises import is_silent
 from normdrop.torch.blocks._parts import build
 from normdrop.torch.blocks._pools import global_average_pool
 from normdrop.torch.blocks._settings import (
@@ -23,10 +22,6 @@ from normdrop.torch.blocks._settings import (
     check_channels,
 )
 from normdrop.torch.noise import Along
-
-HeadPosition: TypeAlias = Literal["before-pool", "after-pool", "H1", "H2", "H3", "H4", "H5", "H6"]
-
-_WORDS = {"before-pool": "H4", "after-pool": "H5"}
 
 
 class Head(Chain):
@@ -88,7 +83,6 @@ class Head(Chain):
         dtype: torch.dtype | None = None,
     ) -> None:
         call = written_call(Head, locals())
-        place = _place(position)
         check_channels("in_channels", in_channels)
         check_channels("classes", classes)
         if dimensions not in {1, 2, 3}:
@@ -98,7 +92,7 @@ class Head(Chain):
             )
         settings = Settings(
             dimensions=dimensions,
-            activation=activation or "relu",
+            activation="relu" if activation is None else activation,
             dropout=dropout,
             along=along,
             eps=eps,
@@ -106,40 +100,17 @@ class Head(Chain):
             device=device,
             dtype=dtype,
         )
-        present = {1: hidden is not None, 2: norm, 3: activation is not None}
-        noisy = not is_silent(dropout)
-        features = _features(present, place if noisy else None)
+        features, classifier = head_orders(
+            conv=hidden is not None,
+            norm=norm,
+            activation=activation is not None,
+            position=position,
+            noisy=not is_silent(dropout),
+        )
         weights = [] if hidden is None else [Weight(check_channels("hidden", hidden))]
         parts = build(features, in_channels, weights, settings) if features else OrderedDict()
         parts["pool"] = global_average_pool(dimensions)
         parts["flatten"] = nn.Flatten()
-        if noisy and place == _AFTER_POOL:
-            parts["drop"] = make_noise(dropout, along)
-        parts["linear"] = nn.Linear(hidden or in_channels, classes, **settings.factory)
-        if noisy and place > _AFTER_POOL:
-            parts["drop"] = make_noise(dropout, along)
+        vectors = replace(settings, dimensions=0)
+        parts.update(build(classifier, hidden or in_channels, [Weight(classes)], vectors))
         super().__init__(call, parts)
-
-
-# The layers before the pooling; position Hn precedes layer n.
-_FEATURES = {1: "conv", 2: "bn", 3: "act"}
-_BEFORE_POOL = 4
-_AFTER_POOL = 5
-
-
-def _features(present: Mapping[int, bool], place: int | None) -> Order | None:
-    """The order of what precedes the pooling, with dropout if its place is there."""
-    tokens = [_FEATURES[number] for number, there in present.items() if there]
-    if place is not None and place <= _BEFORE_POOL:
-        tokens.insert(sum(there for number, there in present.items() if number < place), "drop")
-    return Order("-".join(tokens)) if tokens else None
-
-
-def _place(position: str) -> int:
-    """The number n of a position Hn."""
-    if position not in get_args(HeadPosition):
-        raise UsageError(
-            f"position must be one of {', '.join(get_args(HeadPosition))}, not {position!r}; "
-            "before-pool is what the literature advises"
-        )
-    return int(_WORDS.get(position, position)[1:])

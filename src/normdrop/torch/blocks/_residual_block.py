@@ -6,17 +6,11 @@ import torch
 from torch import Tensor, nn
 
 from normdrop.errors import UsageError
-from normdrop.order import Order
+from normdrop.order import Order, ResidualPosition, ResidualStyle, branch_order
 from normdrop.torch.blocks._activations import make_activation
 from normdrop.torch.blocks._call import written_call
 from normdrop.torch.blocks._noises import is_silent, make_noise
 from normdrop.torch.blocks._parts import build
-from normdrop.torch.blocks._residual_positions import (
-    Position,
-    Style,
-    branch_order,
-    check_position,
-)
 from normdrop.torch.blocks._settings import (
     Activation,
     Device,
@@ -91,8 +85,8 @@ class ResidualBlock(nn.Module):
         out_channels: int | None = None,
         *,
         dropout: Noise = 0.0,
-        position: Position = "P5",
-        style: Style = "pre",
+        position: ResidualPosition = "P5",
+        style: ResidualStyle = "pre",
         bottleneck: bool = False,
         stride: Size = 1,
         dimensions: int = 2,
@@ -108,7 +102,6 @@ class ResidualBlock(nn.Module):
     ) -> None:
         super().__init__()
         self._call = written_call(ResidualBlock, locals())
-        check_position(style, position)
         entering = check_channels("in_channels", in_channels)
         leaving = entering if out_channels is None else out_channels
         check_channels("out_channels", leaving)
@@ -126,9 +119,10 @@ class ResidualBlock(nn.Module):
         wide = Weight(leaving, kernel_size, strides, dilation=dilation, groups=groups)
         weights = _bottleneck(wide) if bottleneck else _basic(wide)
         token = "conv" if dimensions else "linear"
-        place = None if is_silent(dropout) else position
-        self.order = Order(branch_order(style, len(weights), token, place))
-        self.trunk = make_noise(dropout, along) if place == "P0" else nn.Identity()
+        noisy = not is_silent(dropout)
+        self.order = branch_order(style, len(weights), token, position, noisy=noisy)
+        on_trunk = noisy and position == "P0"
+        self.trunk = make_noise(dropout, along) if on_trunk else nn.Identity()
         self.branch = nn.Sequential(build(self.order, entering, weights, settings))
         self.shortcut: nn.Module = nn.Identity()
         if entering != leaving or any(step != 1 for step in strides):

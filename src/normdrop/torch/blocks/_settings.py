@@ -1,7 +1,7 @@
 """What the layers of one block are built with."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 import torch
@@ -75,7 +75,7 @@ class Site:
     token: Token
     channels: int
     settings: Settings
-    weight: Weight = field(default_factory=lambda: Weight(1))
+    weight: Weight = Weight(1)
     bias: bool = True
 
 

@@ -10,15 +10,16 @@ from collections.abc import Callable, Sequence
 from typing import Literal, TypeAlias, get_args
 
 from normdrop.errors import UsageError
+from normdrop.order._order import Order
 
-Position: TypeAlias = Literal["P0", "P1", "P2", "P3", "P4", "P5", "P6", "P7"]
-Style: TypeAlias = Literal["pre", "post"]
+ResidualPosition: TypeAlias = Literal["P0", "P1", "P2", "P3", "P4", "P5", "P6", "P7"]
+ResidualStyle: TypeAlias = Literal["pre", "post"]
 
 _PRE = ("bn", "act", "weight")
 _POST = ("weight", "bn", "act")
 
 # Where each position lies, given the index of the first norm, of the last one, and the end.
-_GAPS: dict[Position, Callable[[int, int, int], int]] = {
+_GAPS: dict[ResidualPosition, Callable[[int, int, int], int]] = {
     "P1": lambda first, _last, _end: first,
     "P2": lambda first, _last, _end: first + 1,
     "P3": lambda first, _last, _end: first + 2,
@@ -29,33 +30,40 @@ _GAPS: dict[Position, Callable[[int, int, int], int]] = {
 }
 
 
-def branch_order(style: Style, weights: int, weight: str, position: Position | None) -> str:
-    """The order of a residual branch, with `drop` at the position unless it is on the trunk.
+def branch_order(
+    style: ResidualStyle, weights: int, weight: str, position: ResidualPosition, *, noisy: bool
+) -> Order:
+    """The order of a residual branch, with `drop` at the position unless that is on the trunk.
 
     Args:
         style: `"pre"` or `"post"` activation.
         weights: How many weights the branch has.
         weight: The token of a weight, `conv` or `linear`.
-        position: Where dropout goes; none for no dropout.
+        position: Where dropout goes.
+        noisy: Whether there is dropout at all; the position is checked in any case.
 
     Raises:
         UsageError: If there is no such style or position, or the branch lacks the position.
+
+    Example:
+        >>> branch_order("pre", 2, "conv", "P5", noisy=True)
+        Order('bn-act-conv-bn-drop-act-conv')
     """
-    check_position(style, position or "P7")
+    _check(style, position)
     tokens = _branch(style, weights)
-    if position is not None and position != "P0":
+    if noisy and position in _GAPS:
         norms = [index for index, name in enumerate(tokens) if name == "bn"]
         tokens.insert(_GAPS[position](norms[0], norms[-1], len(tokens)), "drop")
-    return "-".join(weight if name == "weight" else name for name in tokens)
+    return Order("-".join(weight if name == "weight" else name for name in tokens))
 
 
-def check_position(style: str, position: str) -> None:
+def _check(style: str, position: str) -> None:
     """Refuse an unknown style or position, and P6 where no weight follows the last norm."""
-    if style not in get_args(Style):
+    if style not in get_args(ResidualStyle):
         raise UsageError(f"style must be 'pre' or 'post' (activation), not {style!r}")
-    if position not in get_args(Position):
+    if position not in get_args(ResidualPosition):
         raise UsageError(
-            f"position must be one of {', '.join(get_args(Position))}, not {position!r}; "
+            f"position must be one of {', '.join(get_args(ResidualPosition))}, not {position!r}; "
             "P5, after the last norm, is what the literature advises"
         )
     if style == "post" and position == "P6":
@@ -66,7 +74,7 @@ def check_position(style: str, position: str) -> None:
         )
 
 
-def _branch(style: Style, weights: int) -> list[str]:
+def _branch(style: ResidualStyle, weights: int) -> list[str]:
     """The tokens of a branch without dropout; the last activation of `"post"` follows the add."""
     unit: Sequence[str] = _PRE if style == "pre" else _POST
     tokens = [token for _ in range(weights) for token in unit]
