@@ -60,6 +60,7 @@ def test_settings_of_the_data_set_and_the_caller_win(tiny: str) -> None:
         "epochs": 3,
         "batch_size": 8,
         "learning_rate": 1e-3,
+        "limit_train": None,
     }
     assert recipe.settings_for("mnist")["epochs"] == 2
 

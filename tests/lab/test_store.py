@@ -87,7 +87,7 @@ def test_damage_in_the_middle_is_seen(tmp_path: Path, tiny_trial: Make) -> None:
 
 def test_a_folder_that_cannot_be_written() -> None:
     """A store where no file can be made is refused with the system's reason."""
-    with pytest.raises(StoreError, match=r"/proc/s\.sqlite: .*name another --store"):
+    with pytest.raises(StoreError, match=r"/proc/s\.sqlite: .*; name another --store"):
         Store(Path("/proc/s.sqlite"))
 
 

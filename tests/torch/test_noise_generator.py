@@ -13,7 +13,16 @@ from normdrop.torch.noise import _engine, _reference
 
 SIZE = 1 << 20
 MASK32 = 0xFFFFFFFF
-PI = ["243f6a88", "85a308d3", "13198a2e", "03707344", "a4093822", "299f31d0", "082efa98", "ec4e6c89"]
+PI = [
+    "243f6a88",
+    "85a308d3",
+    "13198a2e",
+    "03707344",
+    "a4093822",
+    "299f31d0",
+    "082efa98",
+    "ec4e6c89",
+]
 # The known answers that Random123 1.14 ships: rounds, counter and key, output.
 KNOWN = [
     (13, ["00000000"] * 8, "531c7e4f 39491ee5 2c855a92 3d6abf9a"),
@@ -194,8 +203,11 @@ def test_seeds_calls_and_close_keys_are_uncorrelated(kind: str, amount: float) -
     """No pair among neighbouring seeds and keys one bit apart correlates beyond 5 standard errors."""
     size = 1 << 17
     base = [9, 9, 9, 9]
-    flipped = [[word ^ (1 << bit) * (i == n) for i, word in enumerate(base)] for n in range(4)
-               for bit in (0, 15, 31)]
+    flipped = [
+        [word ^ (1 << bit) * (i == n) for i, word in enumerate(base)]
+        for n in range(4)
+        for bit in (0, 15, 31)
+    ]
     keys = torch.tensor([base, *flipped])
     close = [_engine.multiply(torch.ones(size), key[None], kind, amount) for key in keys]
     seeds = [torch.from_numpy(mask(kind, amount, seed, size)).float() for seed in range(8)]

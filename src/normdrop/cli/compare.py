@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 from normdrop.cli._paths import file_to_write
+from normdrop.errors import NormdropError
 
 if TYPE_CHECKING:
     from normdrop.lab.plan import Precision
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     metavar="FILE.html",
     help="HTML page to write.",
 )
-def command(
+def command(  # noqa: PLR0917 - click passes every option by name
     recipe: str,
     data: str | None,
     seeds: int | None,
@@ -60,23 +61,30 @@ def command(
     from rich.console import Console
 
     from normdrop.lab.experiment import compare
+    from normdrop.lab.store import default_path
 
-    comparison = compare(
-        recipe,
-        data=data,
-        seeds=seeds,
-        epochs=epochs,
-        batch_size=batch_size,
-        limit_train=limit_train,
-        variants=variants,
-        jobs=jobs,
-        device=device,
-        precision=precision,
-        store=store,
-    )
+    store = store or default_path()
+    click.echo(f"store: {store}", err=True)
+    try:
+        comparison = compare(
+            recipe,
+            data=data,
+            seeds=seeds,
+            epochs=epochs,
+            batch_size=batch_size,
+            limit_train=limit_train,
+            variants=variants,
+            jobs=jobs,
+            device=device,
+            precision=precision,
+            store=store,
+        )
+    except KeyboardInterrupt as error:
+        raise NormdropError(
+            f"interrupted: what has been trained is kept in {store}; "
+            "the same command goes on from there"
+        ) from error
     Console().print(comparison)
-    for sentence in comparison.sentences():
-        click.echo(sentence)
     if report is not None:
         from normdrop.report import write_html
 

@@ -85,9 +85,7 @@ def compare(
     return Comparison(_description(chosen, dataset, trials), tuple(outcomes))
 
 
-def train_all(
-    trials: Sequence[Trial], store: Path, *, jobs: int, progress: bool
-) -> list[Outcome]:
+def train_all(trials: Sequence[Trial], store: Path, *, jobs: int, progress: bool) -> list[Outcome]:
     """The outcomes of trials: from the store what it has, the rest trained now and kept there.
 
     A trial that failed before is tried again; one that diverged would diverge again.
@@ -109,7 +107,7 @@ def _description(recipe: Recipe, dataset: Dataset, trials: Sequence[Trial]) -> D
     """What is compared, for the readers of its table and its page."""
     variants = tuple(dict.fromkeys(trial.variant for trial in trials))
     return Description(
-        title=f"{recipe.title}, on {dataset.title}",
+        title=recipe.title,
         variants=variants,
         question=recipe.question,
         source=recipe.source,

@@ -36,7 +36,7 @@ class Recipe:
         data: The data set used when none is named.
         seeds: How many seeds to train when none are named.
         settings: Default training settings: `epochs`, `batch_size`, `learning_rate` and whatever
-            else `network` reads.
+            else `network` reads. Every recipe also takes `limit_train`, by default all examples.
         by_data: Settings that differ for a data set, by its name.
         network: `(variant, input shape, classes, settings)` to a freshly built torch module.
         published: The source's own test loss per variant, where it gives one.
@@ -81,11 +81,12 @@ class Recipe:
         Raises:
             RecipeError: When a given setting is none of the recipe's.
         """
+        defaults = {"limit_train": None, **self.settings, **self.by_data.get(data, {})}
         for name in given:
-            if name not in self.settings:
-                known = ", ".join(sorted(self.settings))
+            if name not in defaults:
+                known = ", ".join(sorted(defaults))
                 raise RecipeError(f"recipe {self.name} has no setting {name!r}; it takes {known}")
-        return {**self.settings, **self.by_data.get(data, {}), **given}
+        return {**defaults, **given}
 
 
 def names() -> list[str]:
