@@ -110,8 +110,12 @@ def report(repeats: int, steps: int, memory: str) -> None:
             [training_step(kind) for kind in (lambda _: nn.Identity(), Dropout, nn.Dropout)], steps
         )
         row = f"{own:8.2f} ms {other:8.2f} ms {other / own:6.2f}x"
-        shares = f"noise takes {1 - without / own:.1%} with ours, {1 - without / other:.1%} with torch's"
-        print(f"  {threads} thread(s)  {'training step, ours / torch.nn.Dropout':38}{row}  {shares}")
+        shares = (
+            f"noise takes {1 - without / own:.1%} with ours, {1 - without / other:.1%} with torch's"
+        )
+        print(
+            f"  {threads} thread(s)  {'training step, ours / torch.nn.Dropout':38}{row}  {shares}"
+        )
 
 
 def main() -> None:

@@ -14,6 +14,7 @@ from normdrop.torch.noise import _reference
 from normdrop.torch.noise._layout import LANES, ROWS, parameters
 from normdrop.torch.noise._threads import run_on_tiles
 
+Words: TypeAlias = NDArray[np.uint32]
 Units: TypeAlias = NDArray[np.float32] | NDArray[np.float64] | NDArray[np.uint16]
 
 # How a tensor type travels to the kernels: a bfloat16 as its bits. Others pass through float32.
@@ -41,7 +42,9 @@ def multiply(x: Tensor, keys: Tensor, kind: str, amount: float) -> Tensor:
     native = x.dtype in (_COMPILED_TYPES if kernels else _REFERENCE_TYPES)
     source = (x.detach() if native else x.detach().float()).contiguous()
     target = torch.empty_like(source)
-    blocks = zip(_units(source, keys), _units(target, keys), keys.numpy(), strict=True)
+    blocks = zip(
+        _units(source, keys), _units(target, keys), keys.numpy().astype(np.uint32), strict=True
+    )
     for block, result, key in blocks:
         if kernels is None:
             np.multiply(block, _reference.mask(kind, amount, key, block.size), out=result)
@@ -51,7 +54,7 @@ def multiply(x: Tensor, keys: Tensor, kind: str, amount: float) -> Tensor:
 
 
 def _cover(  # noqa: PLR0917 - what the kernels take
-    kernels: ModuleType, x: Units, y: Units, key: NDArray[np.int64], kind: str, amount: float
+    kernels: ModuleType, x: Units, y: Units, key: Words, kind: str, amount: float
 ) -> None:
     """Run a kernel over the whole tiles of a block, and over a padded copy of what is left."""
     kernel, numbers = getattr(kernels, kind), parameters(kind, amount)
@@ -83,7 +86,7 @@ def _kernels() -> ModuleType | None:
         from normdrop.torch.noise import _kernels
 
         unit = np.zeros(1, np.float32)
-        _cover(_kernels, unit, unit, np.zeros(4, np.int64), "bernoulli", 0.5)
+        _cover(_kernels, unit, unit, np.zeros(4, np.uint32), "bernoulli", 0.5)
     except Exception as error:  # noqa: BLE001 - a compiler may fail in any way; the reference cannot
         warnings.warn(
             f"noise on the CPU is some ten times slower, because numba is missing or does not work "

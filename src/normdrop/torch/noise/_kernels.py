@@ -8,7 +8,8 @@ Each kernel is one flat loop over the lanes of a tile, with a row's index known 
 is the shape LLVM turns into straight vector code, 8 lanes of AVX2 or 16 of AVX-512 at a time, from
 the generator to the store. `_layout` says which bits belong to which unit. What keeps it so:
 
-* 32-bit arithmetic is wrapped in `u32(...)`, or numba would widen it to 64 bits.
+* 32-bit arithmetic is wrapped in `u32(...)`, or numba would widen it to 64 bits, and the key comes
+  as uint32: from an int64 key LLVM kept the whole generator in 64-bit lanes, half as many.
 * Tiles come as (tiles, rows, lanes), so the loop needs no index arithmetic and no bounds.
 * No reassociation or fused multiply-add is allowed: the reference has to give the same bits.
 * A kernel takes its range of tiles as arguments: LLVM then compares the two arrays' addresses once
@@ -21,8 +22,6 @@ to `last` without the last; the `number` of tile 0 in the whole tensor; the nois
 
 All compiled code stands in this file because numba's cache watches a kernel's own file only.
 """
-
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from llvmlite import ir
@@ -43,9 +42,6 @@ from normdrop.torch.noise._layout import (
     UNIT,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 u32 = np.uint32
 i32 = np.int32
 f32 = np.float32
@@ -53,7 +49,7 @@ f32 = np.float32
 _inline = njit(inline="always")
 
 
-def _kernel(function: "Callable[..., None]") -> Any:  # noqa: ANN401 - numba publishes no types
+def _kernel(function):
     """Compile on first use and keep the machine code on disk, or in memory where no folder is."""
     options = {"nogil": True, "error_model": "numpy"}
     try:
@@ -171,7 +167,7 @@ def _times_bfloat16(x, m):
 @_kernel
 def bernoulli(x, y, key, first, last, number, threshold, scale):
     """Tiles `first` to `last`: a unit is kept and scaled where its half word is not below."""
-    k0, k1, k2, k3 = u32(key[0]), u32(key[1]), u32(key[2]), u32(key[3])
+    k0, k1, k2, k3 = key[0], key[1], key[2], key[3]
     low, high, half = u32(threshold), u32(threshold << 16), u32(HALF - 1)
     kept, dropped = f32(scale), f32(0.0)
     for tile in range(first, last):
@@ -215,7 +211,7 @@ def _high(word):
 @_kernel
 def uniform(x, y, key, first, last, number, centre, step):
     """Tiles `first` to `last`: half words, read as signed numbers, count steps from the centre."""
-    k0, k1, k2, k3 = u32(key[0]), u32(key[1]), u32(key[2]), u32(key[3])
+    k0, k1, k2, k3 = key[0], key[1], key[2], key[3]
     centre, step = f32(centre), f32(step)
     for tile in range(first, last):
         block = (number + tile) * LANES
@@ -237,19 +233,18 @@ def uniform(x, y, key, first, last, number, centre, step):
 
 @_inline
 def _log(u):
-    """The natural logarithm of a float32 in (0, 1]: 2ᵉ·(1+f) has e·ln 2 + ln(1+f)."""
+    """The natural logarithm of a float32 in (0, 1]: 2ᵉ·(1+f) has e·ln 2 + ln(1+f).
+
+    The series is summed in pairs, Estrin's way: Horner's waits for every one of its 14 operations.
+    """
     bits = _bits(u)
     exponent = i32(i32(bits - i32(ROOT_HALF_BITS)) >> i32(FRACTION_BITS))
     f = _float(i32(bits - i32(exponent << i32(FRACTION_BITS)))) - f32(1.0)
-    series = f32(LOG[7])
-    series = series * f + f32(LOG[6])
-    series = series * f + f32(LOG[5])
-    series = series * f + f32(LOG[4])
-    series = series * f + f32(LOG[3])
-    series = series * f + f32(LOG[2])
-    series = series * f + f32(LOG[1])
-    series = series * f + f32(LOG[0])
-    return f32(exponent) * f32(LN2) + (f + f * f * series)
+    square = f * f
+    low = (f32(LOG[0]) + f32(LOG[1]) * f) + square * (f32(LOG[2]) + f32(LOG[3]) * f)
+    high = (f32(LOG[4]) + f32(LOG[5]) * f) + square * (f32(LOG[6]) + f32(LOG[7]) * f)
+    series = low + square * square * high
+    return f32(exponent) * f32(LN2) + (f + square * series)
 
 
 @_inline
@@ -277,7 +272,7 @@ def _gaussian_masks(radial, angular, deviation):
 @_kernel
 def gaussian(x, y, key, first, last, number, deviation):
     """Tiles `first` to `last`: words 0 and 1 make rows 0 and 1, words 2 and 3 the others."""
-    k0, k1, k2, k3 = u32(key[0]), u32(key[1]), u32(key[2]), u32(key[3])
+    k0, k1, k2, k3 = key[0], key[1], key[2], key[3]
     deviation = f32(deviation)
     for tile in range(first, last):
         block = (number + tile) * LANES

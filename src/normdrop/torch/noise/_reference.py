@@ -33,11 +33,11 @@ Floats: TypeAlias = NDArray[np.float32]
 _f = np.float32
 
 
-def mask(kind: str, amount: float, key: NDArray[np.int64], size: int) -> Floats:
+def mask(kind: str, amount: float, key: Words, size: int) -> Floats:
     """The first `size` mask values under `key`."""
     rows = ROWS[kind]
     tiles = -(-size // (rows * LANES))
-    words = threefry(np.arange(tiles * LANES, dtype=np.uint64), key.astype(np.uint32))
+    words = threefry(np.arange(tiles * LANES, dtype=np.uint64), key)
     values = _MASKS[kind](words, *(_f(number) for number in parameters(kind, amount)))
     return values.reshape(rows, tiles, LANES).swapaxes(0, 1).reshape(-1)[:size]
 
@@ -109,7 +109,11 @@ def _log(u: Floats) -> Floats:
     bits = u.view(np.int32)
     exponent = (bits - np.int32(ROOT_HALF_BITS)) >> np.int32(FRACTION_BITS)
     f = (bits - (exponent << np.int32(FRACTION_BITS))).view(np.float32) - _f(1.0)
-    return exponent.astype(np.float32) * _f(LN2) + (f + f * f * _polynomial(LOG, f))
+    square, c = f * f, [_f(coefficient) for coefficient in LOG]
+    low = (c[0] + c[1] * f) + square * (c[2] + c[3] * f)
+    high = (c[4] + c[5] * f) + square * (c[6] + c[7] * f)
+    series = low + square * square * high
+    return exponent.astype(np.float32) * _f(LN2) + (f + square * series)
 
 
 def _polynomial(coefficients: tuple[float, ...], x: Floats) -> Floats:
