@@ -77,7 +77,7 @@ def tiny_trial(tiny: str, digits: Dataset) -> Callable[..., Trial]:
             data="digits",
             data_checksum=digits.checksum,
             seed=seed,
-            settings={**find(tiny).settings, **settings},
+            settings=find(tiny).settings_for("digits", settings),
             device="cpu",
             precision="fp32",
         )

@@ -3,11 +3,11 @@
 import os
 import signal
 import sqlite3
-import subprocess
 import time
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
 import pytest
@@ -18,9 +18,10 @@ from normdrop.lab.store import Store
 from normdrop.lab.train import train
 from normdrop.lab.trial import Outcome, Trial
 
+if TYPE_CHECKING:
+    import subprocess
+
 Make = Callable[..., Trial]
-Start = Callable[..., "subprocess.Popen[str]"]
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 class _Kills:
@@ -73,13 +74,13 @@ def test_closing_ends_the_workers(tiny_trial: Make) -> None:
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
-def test_an_interrupted_driver_is_resumed(
+def test_an_interrupted_driver_is_resumed(  # noqa: PLR0917 - fixtures
     tiny_trial: Make,
     digits: Dataset,
     tmp_path: Path,
-    command: Start,
-    normdrop: Run,
     how: signal.Signals,
+    command: Callable[..., "subprocess.Popen[str]"],
+    normdrop: Callable[..., "subprocess.CompletedProcess[str]"],
 ) -> None:
     """Driver and workers end; the same command trains what is left and nothing twice."""
     store = tmp_path / "s.sqlite"

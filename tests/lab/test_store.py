@@ -122,7 +122,7 @@ def test_a_full_disk_keeps_what_was_put(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=True,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),  # noqa: PLW1509 - no threads here
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
     )
     count, message = result.stdout.split(" ", 1)
     assert "what it holds is kept" in message

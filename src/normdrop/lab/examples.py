@@ -8,7 +8,6 @@ from torch import Tensor
 
 from normdrop.lab.data import Split
 
-
 _IMAGE = 4  # axes of a batch of images
 
 

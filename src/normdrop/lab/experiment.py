@@ -1,6 +1,6 @@
 """From a recipe to its comparison: run the trials that are still to be run."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from normdrop.lab.progress import watcher
 from normdrop.lab.recipe import Recipe, find
 from normdrop.lab.run import run
 from normdrop.lab.store import Store, default_path
-from normdrop.lab.trial import Outcome, Setting, Trial
+from normdrop.lab.trial import Outcome, Trial
 
 
 def compare(

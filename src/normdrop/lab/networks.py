@@ -3,6 +3,7 @@
 import hashlib
 from collections import Counter
 from functools import partial
+from typing import Literal
 
 import torch
 from torch import nn
@@ -16,7 +17,9 @@ _NORM_EPS, _NORM_MOMENTUM = 1e-3, 0.01  # Keras' defaults; its momentum 0.99 is 
 _ELU = partial(nn.ELU, inplace=True)
 
 
-def two_modules(order: str, shape: tuple[int, ...], classes: int, *, padding: str) -> nn.Sequential:
+def two_modules(
+    order: str, shape: tuple[int, ...], classes: int, *, padding: Literal["valid", "same"]
+) -> nn.Sequential:
     """The network of the ten-orders table: two modules of one order, then two dense layers.
 
     Modules of 32 and 64 maps, 3×3 kernels, ELU, 2×2 max-pooling, dropout rates 0.2 and 0.3; Dense
