@@ -101,5 +101,12 @@ def _check_fit(
             f"{dataset.task} of inputs of shape {shape}"
         )
     for variant in variants:
-        with torch.device("meta"):
-            recipe.network(variant, shape, dataset.classes, settings)
+        try:
+            with torch.device("meta"):
+                recipe.network(variant, shape, dataset.classes, settings)
+        except RuntimeError as error:
+            reason = str(error).partition("\n")[0]
+            raise RecipeError(
+                f"recipe {recipe.name}: {variant} cannot be built for {dataset.name}, whose inputs "
+                f"have shape {shape} ({reason})"
+            ) from error

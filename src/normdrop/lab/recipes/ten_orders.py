@@ -35,9 +35,8 @@ def _network(
 ) -> "nn.Module":
     from normdrop.lab.networks import two_modules
 
-    return two_modules(
-        variant, shape, classes, padding="same" if settings["padding"] == "same" else "valid"
-    )
+    padding: Literal["same", "valid"] = "same" if settings["padding"] == "same" else "valid"
+    return two_modules(variant, shape, classes, padding=padding)
 
 
 RECIPE = Recipe(
