@@ -22,9 +22,6 @@ from normdrop.lab.trial import Epoch, Outcome, Status, Trial
 
 Progress: TypeAlias = Callable[[float], None]
 
-# The gap between train and eval mode is measured on as many training examples as the usual test set
-# has: as precise as the test loss, and a small part of an epoch's time.
-_MEASURED_EXAMPLES = 10_000
 _IMAGE_WEIGHT = 4  # the axes of a 2-d convolution's weight
 
 
@@ -81,7 +78,9 @@ def _fit(
     settings = TrainingSettings.of(trial.settings)
     training = Examples.of(dataset.train, device, settings.limit_train)
     test = Examples.of(dataset.test, device)
-    measured = training.first(_MEASURED_EXAMPLES)
+    # As many training examples as there are test examples: the gap between train and eval mode is
+    # then as precise as the test loss, and measuring it takes a small part of an epoch.
+    measured = training.first(len(test))
     network = _network(trial, dataset, device)
     optimizer = torch.optim.Adam(
         network.parameters(),
