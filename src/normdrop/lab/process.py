@@ -15,15 +15,8 @@ from normdrop.lab.wire import trial_line
 
 Events: TypeAlias = SimpleQueue[tuple["WorkerProcess", str]]
 
-_ENVIRONMENT = {
-    # One process per core and one thread each: no thread waits for another.
-    "OMP_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    # glibc returns every large block to the system and faults its pages in anew at the next batch,
-    # half of a small network's training time. Training asks for the same blocks again: keep them.
-    "MALLOC_MMAP_MAX_": "0",
-    "MALLOC_TRIM_THRESHOLD_": str(2**40),
-}
+# One process per core and one thread each: no thread waits for another.
+_ENVIRONMENT = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
 class WorkerProcess:

@@ -2,8 +2,7 @@
 
 One line of JSON each way: a trial in; out, numbers (epochs done so far) and at last the outcome.
 Started as `python -m normdrop.lab.worker`, so that a script that calls `normdrop.compare` needs no
-`if __name__ == "__main__"`, and so that what the driver sets in the environment holds from the
-first allocation on.
+`if __name__ == "__main__"`.
 """
 
 import os
@@ -15,6 +14,8 @@ import time
 from functools import lru_cache
 from typing import TYPE_CHECKING, TextIO
 
+from normdrop.lab.memory import keep_freed_memory
+
 if TYPE_CHECKING:
     from normdrop.lab.data import Dataset
 
@@ -24,6 +25,7 @@ _SECONDS_BETWEEN_REPORTS = 0.5
 def main() -> None:
     """Train one trial after another until the input ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's to handle
+    keep_freed_memory()  # every step asks for the blocks that the last one freed
     lines: queue.SimpleQueue[str] = queue.SimpleQueue()
     threading.Thread(target=_read, args=(lines,), daemon=True).start()
     # Whatever a library prints must not end up between our lines.
