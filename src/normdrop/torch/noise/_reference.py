@@ -1,7 +1,7 @@
 """The same masks without a compiler, bit for bit: the fallback where numba is missing.
 
 Every operation here is one IEEE float32 or 32-bit integer operation of the kernels, in the same
-order, on whole arrays instead of registers. That is some ten times slower, and it stores the mask.
+order, on whole arrays instead of registers. That is several times slower, and it stores the mask.
 """
 
 from collections.abc import Callable
