@@ -18,7 +18,12 @@ _ELU = partial(nn.ELU, inplace=True)
 
 
 def two_modules(
-    order: str, shape: tuple[int, ...], classes: int, *, padding: Literal["valid", "same"]
+    order: str,
+    shape: tuple[int, ...],
+    classes: int,
+    *,
+    padding: Literal["valid", "same"],
+    momentum: float,
 ) -> nn.Sequential:
     """The network of the ten-orders table: two modules of one order, then two dense layers.
 

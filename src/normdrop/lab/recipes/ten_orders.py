@@ -57,8 +57,8 @@ RECIPE = Recipe(
         "padding": "valid",
         "norm_momentum": 0.01,  # torch's convention; Keras calls it 0.99
     },
-    # 8×8 images leave nothing of two unpadded convolutions with pooling. And 1442 images make so few
-    # batches that at momentum 0.01 the running statistics would lag far behind the weights.
+    # 8×8 images leave nothing of two unpadded convolutions with pooling. And 1442 images make so
+    # few batches that at momentum 0.01 the running statistics would lag far behind the weights.
     by_data={"digits": {"padding": "same", "batch_size": 32, "epochs": 5, "norm_momentum": 0.1}},
     network=_network,
     dimensions=3,
