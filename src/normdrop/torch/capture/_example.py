@@ -98,7 +98,8 @@ def _tensor(leaf: Any, batch: int) -> Any:  # noqa: ANN401 - what is no tensor s
 def _placed(leaf: Any, *, real: bool) -> Any:  # noqa: ANN401 - what is no tensor stays
     if not isinstance(leaf, Tensor):
         return leaf
-    return leaf.detach().clone() if real else torch.empty_like(leaf.detach(), device="meta")
+    plain = leaf.detach()
+    return plain.clone() if real else plain.to("meta", copy=True)
 
 
 def _twice(leaf: Any) -> Any:  # noqa: ANN401 - what is no tensor stays

@@ -18,6 +18,7 @@ from ._call import Call, Description
 from ._drawing import FOLLOWERS, draw_of
 from ._nodes import Nodes, known_number
 from ._placing import Twins, unmoved
+from ._quick import quick_result
 from ._scope import Frame, Scope
 from ._shapes import MANY
 from ._table import bound, entry_of, operation_name
@@ -86,7 +87,7 @@ class Recorder(TorchFunctionMode):
             args, kwargs = self._twins.placed(args, kwargs)
         given = list(tensors_in((args, kwargs)))
         versions = [_version(each) for each in given]
-        result = func(*args, **kwargs)
+        result = self._result(func, name, args, kwargs)
         if self._silent:
             return result
         changed = zip(given, versions, strict=True)
@@ -95,6 +96,12 @@ class Recorder(TorchFunctionMode):
             return result
         sources = _read_by(name, args, kwargs, written)
         return self._record(_Event(func, name, args, kwargs, result, sources, written))
+
+    def _result(
+        self, func: Callable[..., Any], name: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:  # noqa: ANN401 - whatever the function returns
+        quick = None if self._twins is None else quick_result(func, name, args, kwargs)
+        return func(*args, **kwargs) if quick is None else quick
 
     def give(self, tensor: Tensor, name: str) -> int:
         """Introduce an input of the model, as a node."""
