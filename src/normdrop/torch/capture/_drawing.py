@@ -90,7 +90,9 @@ def _dropped(call: Call) -> Draw | None:
 def _same(call: Call) -> Draw | None:
     """Views, copies and casts keep values; only the shape is new."""
     draw = _first(call)
-    return draw.shaped(_shape(call)) if draw else None
+    if draw is None or tuple(call.tensors[0].shape) == _shape(call):
+        return draw
+    return draw.shaped(_shape(call))
 
 
 def _operands(call: Call) -> tuple[Draw | None, Draw | None]:
@@ -109,8 +111,7 @@ def _combined(call: Call, combine: Callable[[Draw, Draw], Draw | None]) -> Draw 
     left, right = _operands(call)
     if left is None or right is None or (left.known is None and right.known is None):
         return None
-    made = combine(left, right)
-    return made.shaped(_shape(call)) if made else None
+    return combine(left, right)
 
 
 def _plus(sign: float, call: Call) -> Draw | None:
@@ -205,10 +206,10 @@ def _total(call: Call) -> Draw | None:
 
 
 _VIEWS = (
-    "view reshape flatten squeeze unsqueeze expand expand_as view_as reshape_as broadcast_to "
-    "getitem permute transpose to float half bfloat16 double type type_as bool clone contiguous "
-    "detach data repeat cpu cuda requires_grad broadcast_tensors"
+    "view reshape flatten squeeze unsqueeze view_as reshape_as getitem permute transpose to float "
+    "half bfloat16 double type type_as bool clone contiguous detach data cpu cuda requires_grad"
 )
+_EXPANSIONS = "expand expand_as broadcast_to broadcast_tensors repeat"
 
 
 def _followers() -> dict[str, tuple[tuple[str, ...], Follower]]:
@@ -243,6 +244,7 @@ def _followers() -> dict[str, tuple[tuple[str, ...], Follower]]:
         "max_pool1d max_pool2d max_pool3d": ("input kernel_size", _pooled),
         "sum mean": ("", _total),
         _VIEWS: ("", _same),
+        _EXPANSIONS: ("", _first),
     }
     return {
         name: (tuple(arguments.split()), follower)

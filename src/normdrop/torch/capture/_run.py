@@ -43,8 +43,7 @@ class Run:
         for tensor, path, origin in self._copy.tensors():
             recorder.nodes.hold(tensor, path, origin)
         for path, module in self._copy.modules():
-            if not isinstance(module, torch.jit.ScriptModule):
-                self.scope.watch(module, path, _around(recorder))
+            self.scope.watch(module, path, _around(recorder))
         args, kwargs = example.arguments(real=self._real)
         model = self._copy.model
         self.scope.frames.append(Frame("", model, -1, ()))
