@@ -18,7 +18,7 @@ class Bottleneck(nn.Module):
         self.conv3 = nn.Conv2d(width, wide_out, 1, bias=False)
         self.bn3 = nn.BatchNorm2d(wide_out)
         self.relu = nn.ReLU(inplace=True)
-        self.downsample = nn.Identity()
+        self.downsample: nn.Module = nn.Identity()
         if stride != 1 or wide_in != wide_out:
             self.downsample = nn.Sequential(
                 nn.Conv2d(wide_in, wide_out, 1, stride, bias=False), nn.BatchNorm2d(wide_out)

@@ -153,6 +153,8 @@ class ModelCopy:
 
     def _container(self, value: Any, where: str) -> Any:  # noqa: ANN401 - any object is copied
         if isinstance(value, dict):
+            if not value:
+                return copy.copy(value)
             made = self._remember(value, copy.copy(value))
             dict.update(made, {key: self._item(each, where, key) for key, each in value.items()})
             return made
