@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -29,6 +29,14 @@ from normdrop.graph import (
     Weight,
 )
 from normdrop.torch.capture import capture
+from normdrop.torch.layers import (
+    Dropout,
+    GaussianDropout,
+    UniformDropout,
+    dropout,
+    gaussian_dropout,
+    uniform_dropout,
+)
 
 
 class Calls(nn.Module):
@@ -219,6 +227,40 @@ def test_alpha_dropout_is_what_torch_computes(
     dropped = noise.scale * noise.fill + noise.offset
     kept = noise.scale * 0.7 + noise.offset
     np.testing.assert_allclose(drawn, [dropped, kept], rtol=1e-5)
+
+
+@pytest.mark.parametrize("along", ["element", "channel", "sample"])
+@pytest.mark.parametrize("real", [False, True])
+def test_layers_of_this_library(
+    along: Literal["element", "channel", "sample"], *, real: bool
+) -> None:
+    """The three noise layers and their functions, on stand-ins and on real tensors."""
+
+    class Functions(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            """All three functions; a look at a value when they are to run on real tensors."""
+            assert not real or x.sum().item() > 0
+            x = dropout(x, 0.2, along=along)
+            x = gaussian_dropout(x, 0.2, along=along)
+            return uniform_dropout(x, 0.3, along=along)
+
+    layers = nn.Sequential(
+        Dropout(0.2, along=along),
+        GaussianDropout(0.2, along=along),
+        UniformDropout(0.3, along=along),
+        Functions(),
+    )
+    graph = capture(layers, torch.ones(4, 6, 5) if real else (6, 5)).train
+    nodes = graph.of_kind(Kind.NOISE)
+    assert [node.layer for node in nodes[:3]] == ["0", "1", "2"]
+    for node in nodes:
+        assert node.noise is not None
+        assert (node.noise.along.value, node.noise.active) == (along, True)
+        assert node.noise.mean == pytest.approx(1.0)
+    factors = [node.noise.second_moment_factor for node in nodes if node.noise]
+    assert factors == pytest.approx([1.25, 1.25, 1.03] * 2)
+    off = capture(layers[:3], (6, 5)).eval.of_kind(Kind.NOISE)
+    assert [node.noise.active for node in off if node.noise] == [False] * 3
 
 
 @pytest.mark.parametrize(

@@ -87,6 +87,19 @@ def _dropped(call: Call) -> Draw | None:
     return Draw(Distribution.BERNOULLI, _shape(call), 1 - rate, scale=base / (1 - rate))
 
 
+def _keyed(call: Call) -> Draw | None:
+    """This library's own noise on a tensor of one known number."""
+    base, amount = call.number(call.get("input")), float(call.get("amount"))
+    if base is None:
+        return _first(call)
+    if call.get("kind") == "bernoulli":
+        return Draw(Distribution.BERNOULLI, _shape(call), 1 - amount, scale=base / (1 - amount))
+    if call.get("kind") == "gaussian":
+        return Draw(Distribution.GAUSSIAN, _shape(call), scale=base * amount, offset=base)
+    half = base * amount
+    return Draw(Distribution.UNIFORM, _shape(call), scale=2 * half, offset=base - half)
+
+
 def _same(call: Call) -> Draw | None:
     """Views, copies and casts keep values; only the shape is new."""
     draw = _first(call)
@@ -230,6 +243,7 @@ def _followers() -> dict[str, tuple[tuple[str, ...], Follower]]:
         "uniform": ("input from to", _uniform),
         "normal": ("input mean std", _normal),
         "dropout": ("input p training", _dropped),
+        "multiply_noise": ("input keys kind amount", _keyed),
         "add radd iadd": (terms, partial(_plus, 1.0)),
         "sub subtract isub": (terms, partial(_plus, -1.0)),
         "rsub": (terms, _reversed_minus),

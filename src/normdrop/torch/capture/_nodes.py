@@ -88,6 +88,10 @@ class Nodes:
         origin = entry.origin if entry.origin is not None else original
         self._ledger.assign(replace(entry, tensor=twin, origin=origin))
 
+    def release(self) -> None:
+        """Keep only what parameters are read from, once the run is over."""
+        self._ledger.release()
+
     def is_known(self, tensor: Tensor) -> bool:
         """Whether a recorded call yielded it, or it is the model's own."""
         return self._ledger.find(tensor) is not None

@@ -54,6 +54,7 @@ class Run:
         with preserved_random_state(), torch.no_grad(), recorder:
             result = run_forward(model, args, kwargs)
         outputs = [recorder.nodes.node_of(each) for each in tensors_in(result)]
+        recorder.nodes.release()
         return Graph(
             with_layers(recorder.nodes.made, recorder.nodes.origins),
             tuple(inputs),
