@@ -259,8 +259,9 @@ def test_layers_of_this_library(
         assert node.noise.mean == pytest.approx(1.0)
     factors = [node.noise.second_moment_factor for node in nodes if node.noise]
     assert factors == pytest.approx([1.25, 1.25, 1.03] * 2)
-    off = capture(layers[:3], (6, 5)).eval.of_kind(Kind.NOISE)
+    off = capture(layers[:3], (6, 5)).eval
     assert [node.noise.active for node in off if node.noise] == [False] * 3
+    assert [node.inputs for node in off] == [(), (0,), (1,), (2,)]
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,9 @@ from ._example import Example
 from ._run import Run
 from ._scope import Frame
 
+_UNREAL = ("meta", "data-dependent", "autocast", "scalartype")
+"""Words in the errors of code that stand-ins cannot take part in."""
+
 
 def capture(model: nn.Module, example: Any) -> Captured:  # noqa: ANN401 - tensors, arrays, shapes
     """The calls a model makes, in train and in eval mode.
@@ -82,4 +85,4 @@ def _reason(failed: Frame | None, error: Exception, *, real: bool) -> str:
 def _needs_numbers(error: Exception) -> bool:
     """Whether an error comes from tensors without values, not from the model or its input."""
     words = str(error).lower()
-    return isinstance(error, NotImplementedError) or "meta" in words or "data-dependent" in words
+    return isinstance(error, NotImplementedError) or any(each in words for each in _UNREAL)

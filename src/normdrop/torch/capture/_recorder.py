@@ -17,22 +17,13 @@ from normdrop.graph import Kind
 from ._call import Call, Description
 from ._drawing import FOLLOWERS, draw_of
 from ._nodes import Nodes, known_number
-from ._placing import Twins, raise_as_if_real, unmoved
+from ._placing import Twins, raise_as_if_real, unmoved, unrecorded
 from ._quick import quick_result
+from ._reading import read_by
 from ._scope import Frame, Scope
 from ._shapes import MANY
 from ._table import bound, entry_of, operation_name
 from ._trees import map_leaves, tensors_in
-
-_BY_SHAPE = {
-    *("rand_like", "randn_like", "randint_like", "zeros_like", "ones_like", "empty_like"),
-    *("full_like", "new", "new_empty", "new_zeros", "new_ones", "new_full", "new_tensor"),
-}
-"""Operations that read the shape of their first argument and no values."""
-_BY_FIRST = {"expand_as", "view_as", "reshape_as", "type_as", "to"}
-"""Operations that read the values of their first argument and no others."""
-_OVERWRITING = {"bernoulli", "uniform", "normal", "fill", "zero", "random", "exponential"}
-"""Operations whose in-place form forgets the values that were there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +87,7 @@ class Recorder(TorchFunctionMode):
         written = [each for each, version in changed if _version(each) != version]
         if not written and not any(True for _ in tensors_in(result)):
             return result
-        sources = _read_by(name, args, kwargs, written)
+        sources = read_by(name, args, kwargs, written)
         return self._record(_Event(func, name, args, kwargs, result, sources, written))
 
     def _result(
@@ -120,11 +111,12 @@ class Recorder(TorchFunctionMode):
 
     def checked(self, frame: Frame, result: Any) -> Any:  # noqa: ANN401 - whatever a forward returns
         """Record what a forward returned and no recorded call made, as the work of the module."""
-        if not self._silent:
-            hidden = [each for each in tensors_in(result) if not self.nodes.is_known(each)]
-            sources = [each for each in frame.tensors if self.nodes.is_known(each)]
-            for index, each in enumerate(hidden):
-                self._flow(type(frame.module).__name__, None, sources, each, index)
+        hidden = [each for each in tensors_in(result) if not self.nodes.is_known(each)]
+        if hidden and not self._silent:
+            with unrecorded():
+                sources = [each for each in frame.tensors if self.nodes.is_known(each)]
+                for index, each in enumerate(hidden):
+                    self._flow(type(frame.module).__name__, None, sources, each, index)
         return result
 
     @contextmanager
@@ -144,10 +136,11 @@ class Recorder(TorchFunctionMode):
         result: Any,  # noqa: ANN401 - whatever a module returns
     ) -> Any:  # noqa: ANN401 - same
         """Record a module's forward as one call, described already."""
-        sources = [each for each in inputs if self.nodes.flows(each)]
-        result = _renewed(result, sources)
-        for index, output in enumerate(tensors_in(result)):
-            self._flow(name, description, sources, output, index)
+        with unrecorded():
+            sources = [each for each in inputs if self.nodes.flows(each)]
+            result = _renewed(result, sources)
+            for index, output in enumerate(tensors_in(result)):
+                self._flow(name, description, sources, output, index)
         return result
 
     def _record(self, event: _Event) -> Any:  # noqa: ANN401 - whatever the function returned
@@ -263,20 +256,6 @@ class Recorder(TorchFunctionMode):
         if extra or (description.kind is Kind.WEIGHT and len(fixed) < len(roles)):
             return Description(Kind.UNKNOWN, roles=fixed if extra else {})
         return replace(description, roles=fixed)
-
-
-def _read_by(
-    name: str, args: tuple[Any, ...], kwargs: dict[str, Any], written: list[Tensor]
-) -> list[Tensor]:
-    """The tensors whose values a call reads, each once per argument."""
-    if name in _BY_SHAPE:
-        return list(tensors_in((args[1:], kwargs)))
-    if name in _BY_FIRST:
-        return list(tensors_in(args[:1]))
-    read = list(tensors_in((args, {key: each for key, each in kwargs.items() if key != "out"})))
-    if name in _OVERWRITING and written:
-        return [each for each in read if each is not written[0]]
-    return read
 
 
 def _renewed(result: Any, sources: Sequence[Tensor]) -> Any:  # noqa: ANN401 - any result

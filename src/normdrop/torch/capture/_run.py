@@ -31,6 +31,7 @@ class Run:
         self._real = real
         self._copy = ModelCopy(model, real=real)
         _set_mode(self._copy.model, mode)
+        self._registered = self._copy.registered(model)
 
     @property
     def failed(self) -> Frame | None:
@@ -60,7 +61,7 @@ class Run:
             tuple(inputs),
             tuple(outputs),
             self._mode,
-            layers_of(model, self.scope.calls, recorder.used),
+            layers_of(self._registered, self.scope.calls, recorder.used),
             example.batch_size,
         )
 
