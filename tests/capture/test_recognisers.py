@@ -362,6 +362,7 @@ def test_a_convolution_whose_weight_depends_on_the_input_is_unknown() -> None:
         (F.mish, Activation("mish")),
         (nn.Hardswish(inplace=True), Activation("hardswish")),
         (F.hardsigmoid, Activation("hardsigmoid")),
+        (F.relu6, Activation("hardtanh", {"min_val": 0.0, "max_val": 6.0})),
         (nn.ReLU6(), Activation("hardtanh", {"min_val": 0.0, "max_val": 6.0})),
         (torch.sigmoid, Activation("sigmoid")),
         (torch.tanh, Activation("tanh")),
@@ -379,8 +380,6 @@ def test_a_convolution_whose_weight_depends_on_the_input_is_unknown() -> None:
 def test_activations(function: Callable[[Tensor], Tensor], expected: Activation) -> None:
     """The name and the constants that the moments of an activation depend on."""
     node = last(function, (6,))
-    if node.operation in {"relu6", "hardtanh"}:
-        expected = expected if node.operation == "hardtanh" else Activation("relu6")
     assert node.details == expected
     assert len(node.inputs) == 1
 
