@@ -1,6 +1,8 @@
 """Every operation capture knows: its kind, its particulars, its channel axis."""
 
+import importlib
 import math
+import pkgutil
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -28,7 +30,9 @@ from normdrop.graph import (
     Sum,
     Weight,
 )
+from normdrop.torch import capture as package
 from normdrop.torch.capture import capture
+from normdrop.torch.capture._table import FAMILIES, TABLE
 from normdrop.torch.layers import (
     Dropout,
     GaussianDropout,
@@ -586,3 +590,14 @@ def test_what_nobody_described_is_kept() -> None:
     node = last(lambda x: torch.fft.rfft(x).abs().cumsum(1), (6,))
     assert (node.kind, node.operation, node.shape) == (Kind.UNKNOWN, "cumsum", (4, 4))
     assert len(node.inputs) == 1
+
+
+def test_every_family_is_registered_and_no_operation_is_described_twice() -> None:
+    """A new family is a file with `ENTRIES`; the table takes in all of them."""
+    modules = [
+        importlib.import_module(f"{package.__name__}.{each.name}")
+        for each in pkgutil.iter_modules(package.__path__)
+    ]
+    families = [each for each in modules if hasattr(each, "ENTRIES")]
+    assert set(FAMILIES) == set(families)
+    assert sum(len(each.ENTRIES) for each in families) == len(TABLE)

@@ -283,6 +283,7 @@ NETWORKS: list[tuple[Callable[[], nn.Module], tuple[int, ...]]] = [
 ]
 
 
+@pytest.mark.filterwarnings("ignore:Using padding='same'")
 @pytest.mark.parametrize(("build", "shape"), NETWORKS)
 def test_a_graph_computes_what_its_model_computes(
     build: Callable[[], nn.Module], shape: tuple[int, ...]

@@ -12,10 +12,11 @@ from typing import Any
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from normdrop.graph import Kind
+from normdrop.graph import Kind, Noise
 
 from ._call import Call, Description
 from ._drawing import FOLLOWERS, draw_of
+from ._ledger import Entry
 from ._nodes import Nodes, known_number
 from ._placing import Twins, raise_as_if_real, unmoved, unrecorded
 from ._quick import quick_result
@@ -148,12 +149,10 @@ class Recorder(TorchFunctionMode):
         self.used.update(entry.path for entry in entries if entry.path)
         call = self._call(event)
         description = self._described(event, call)
-        if not any(entry.flows for entry in entries):
-            held = any(entry.path for entry in entries)
-            if not (held and description and description.kind is Kind.NOISE):
-                self._fix(event, call)
-                return event.result
-        return self._record_flow(event, call, description)
+        if any(entry.flows for entry in entries) or _disturbs(description, entries):
+            return self._record_flow(event, call, description)
+        self._fix(event, call)
+        return event.result
 
     def _record_flow(self, event: _Event, call: Call, description: Description | None) -> Any:  # noqa: ANN401 - whatever the function returned
         """Add the nodes of a call, and hand on its result."""
@@ -256,6 +255,15 @@ class Recorder(TorchFunctionMode):
         if extra or (description.kind is Kind.WEIGHT and len(fixed) < len(roles)):
             return Description(Kind.UNKNOWN, roles=fixed if extra else {})
         return replace(description, roles=fixed)
+
+
+def _disturbs(description: Description | None, entries: Sequence[Entry]) -> bool:
+    """Whether a call adds noise to a weight or a constant, which flows from there on.
+
+    Dropout of a tensor of one known number only makes a mask.
+    """
+    noise = description.details if description else None
+    return isinstance(noise, Noise) and noise.active and any(each.draw is None for each in entries)
 
 
 def _renewed(result: Any, sources: Sequence[Tensor]) -> Any:  # noqa: ANN401 - any result
