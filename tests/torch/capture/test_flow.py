@@ -305,6 +305,25 @@ def test_tensors_outside_the_registry_are_constants() -> None:
     assert values == [[1.0] * 6, [1.0] * 6, ramp, ramp]
 
 
+def test_modules_outside_the_registry_have_the_name_of_their_attribute() -> None:
+    """Layers in a plain list are no submodules, but their calls and weights are the model's."""
+
+    class Lists(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layers = [nn.Linear(6, 6), nn.Dropout(0.5)]
+
+        def forward(self, x: Tensor) -> Tensor:
+            """Through the list."""
+            for layer in self.layers:
+                x = layer(x)
+            return x
+
+    graph = capture(Lists(), (6,)).train
+    assert [node.layer for node in graph] == ["", "layers[0]", "layers[1]"]
+    assert graph[1].parameters["weight"].path == "layers[0].weight"
+
+
 def test_control_flow_on_shapes_and_small_constants_works() -> None:
     """Decisions by shape, by counters and by random numbers need no values of activations."""
 

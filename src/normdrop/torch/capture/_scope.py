@@ -65,7 +65,7 @@ class Scope:
     def unwatch(self) -> None:
         """Let go of the modules, so that their memory is free at once."""
         for module in self._watched:
-            del module.__dict__["forward"]
+            module.__dict__.pop("forward", None)
         self._watched.clear()
 
 
