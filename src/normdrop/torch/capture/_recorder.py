@@ -16,7 +16,6 @@ from normdrop.graph import Kind, Noise
 
 from ._call import Call, Description
 from ._drawing import FOLLOWERS, draw_of
-from ._ledger import Entry
 from ._nodes import Nodes, known_number
 from ._placing import Twins, raise_as_if_real, unmoved, unrecorded
 from ._quick import quick_result
@@ -149,7 +148,7 @@ class Recorder(TorchFunctionMode):
         self.used.update(entry.path for entry in entries if entry.path)
         call = self._call(event)
         description = self._described(event, call)
-        if any(entry.flows for entry in entries) or _disturbs(description, entries):
+        if any(entry.flows for entry in entries) or self._disturbs(description):
             return self._record_flow(event, call, description)
         self._fix(event, call)
         return event.result
@@ -171,6 +170,17 @@ class Recorder(TorchFunctionMode):
             if self._twins is not None:
                 self._twins.note_written(each)
         return result
+
+    def _disturbs(self, description: Description | None) -> bool:
+        """Whether a call adds noise to a weight or a constant, which flows from there on.
+
+        Dropout of a tensor of one known number only makes a mask.
+        """
+        if description is None or not isinstance(description.details, Noise):
+            return False
+        sources = description.sources or ()
+        unknown = any(self.nodes.entry(each).draw is None for each in sources)
+        return description.details.active and unknown
 
     def _fix(self, event: _Event, call: Call) -> None:
         """Note a call that depends on no input."""
@@ -255,15 +265,6 @@ class Recorder(TorchFunctionMode):
         if extra or (description.kind is Kind.WEIGHT and len(fixed) < len(roles)):
             return Description(Kind.UNKNOWN, roles=fixed if extra else {})
         return replace(description, roles=fixed)
-
-
-def _disturbs(description: Description | None, entries: Sequence[Entry]) -> bool:
-    """Whether a call adds noise to a weight or a constant, which flows from there on.
-
-    Dropout of a tensor of one known number only makes a mask.
-    """
-    noise = description.details if description else None
-    return isinstance(noise, Noise) and noise.active and any(each.draw is None for each in entries)
 
 
 def _renewed(result: Any, sources: Sequence[Tensor]) -> Any:  # noqa: ANN401 - any result
