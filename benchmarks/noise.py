@@ -1,8 +1,8 @@
 """How fast the noise layers are on the CPU, against torch's, alone and in a training step.
 
 Forward and backward on float32 (128, 32, 26, 26). `Dropout` runs against `torch.nn.Dropout`, the
-uniform and Gaussian layers against the same formula with `torch.rand` and `torch.randn`. Contestants
-take turns in one process; ratios are of the medians. The training step is that of a small
+uniform and Gaussian layers against the same formula with `torch.rand` and `torch.randn`. They take
+turns in one process; ratios are of the medians. The training step is that of a small
 convolutional net for MNIST, with Adam, batch 128. Every setting runs twice: with freed memory kept
 by the allocator (`normdrop.lab.memory`), for all contestants alike, and as glibc does by default.
 

@@ -7,11 +7,11 @@ import sys
 from dataclasses import asdict
 
 from _protocol import Epoch
+
+from normdrop.lab.data import load
 from normdrop.lab.plan import plan
 from normdrop.lab.recipe import find
 from normdrop.lab.run import run
-
-from normdrop.lab.data import load
 from normdrop.lab.trial import Outcome, Trial
 
 JOBS = 2

@@ -20,7 +20,7 @@ def _weights(network: nn.Module) -> list[nn.Conv2d | nn.Linear]:
 @pytest.mark.parametrize("order", ORDERS)
 def test_parameters_are_those_of_the_table(order: str) -> None:
     """Each weight has the published shape and a bias, and batch norm has Keras' constants."""
-    network = two_modules(order, MNIST, 10, padding="valid")
+    network = two_modules(order, MNIST, 10, padding="valid", momentum=0.01)
     shapes = [(tuple(w.weight.shape), w.bias is not None) for w in _weights(network)]
     assert shapes == [
         ((32, 1, 3, 3), True),
@@ -35,7 +35,7 @@ def test_parameters_are_those_of_the_table(order: str) -> None:
 
 def test_modules_stand_in_the_order_asked_for() -> None:
     """The kinds of layers follow the string, with the published rates."""
-    network = two_modules("conv-drop-bn-act-pool", MNIST, 10, padding="valid")
+    network = two_modules("conv-drop-bn-act-pool", MNIST, 10, padding="valid", momentum=0.01)
     names = [type(m).__name__ for m in network.modules() if not list(m.children())]
     module = ["Conv2d", "Dropout", "BatchNorm2d", "ELU", "MaxPool2d"]
     assert names == [*module, *module, "Flatten", "Linear", "ELU", "Linear"]
@@ -45,7 +45,9 @@ def test_modules_stand_in_the_order_asked_for() -> None:
 
 def test_equal_seeds_give_all_orders_equal_weights() -> None:
     """Orders trained with one seed start from the same weights; another seed from others."""
-    first, *others = [two_modules(order, MNIST, 10, padding="valid") for order in ORDERS]
+    first, *others = [
+        two_modules(order, MNIST, 10, padding="valid", momentum=0.01) for order in ORDERS
+    ]
     for network in (first, *others):
         initialise(network, seed=5)
     for network in others:
@@ -70,7 +72,7 @@ def test_weights_are_glorot_uniform() -> None:
     The variance of n uniform numbers has a relative standard error of √(0.8/n); five of them are
     allowed, an error level below 1e-6 for each of the four layers.
     """
-    network = two_modules(ORDERS[0], MNIST, 10, padding="valid")
+    network = two_modules(ORDERS[0], MNIST, 10, padding="valid", momentum=0.01)
     initialise(network, seed=0)
     fans = [(9, 288), (288, 576), (1600, 512), (512, 10)]
     for layer, (fan_in, fan_out) in zip(_weights(network), fans, strict=True):

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from normdrop.lab.data import Dataset
+from normdrop.lab.data import Dataset, Split
 from normdrop.lab.train import train
 from normdrop.lab.trial import Epoch, Trial
 
@@ -62,7 +62,8 @@ def test_a_later_epoch_is_unchanged_by_more_epochs(tiny_trial: Make, digits: Dat
 
 def test_limit_train_trains_on_the_first(tiny_trial: Make, digits: Dataset) -> None:
     """A limit gives what the same data set cut to its first examples gives."""
-    cut = replace(digits, train=digits.train.first(200))
+    first = Split(digits.train.inputs[:200], digits.train.targets[:200])
+    cut = replace(digits, train=first)
     limited = train(tiny_trial(limit_train=200), digits)
     assert _numbers(limited.epochs) == _numbers(train(tiny_trial(), cut).epochs)
 

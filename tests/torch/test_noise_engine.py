@@ -4,7 +4,10 @@ import os
 import stat
 import subprocess
 import sys
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
+from queue import Queue
 
 import pytest
 import torch
@@ -58,6 +61,11 @@ def test_threads_do_not_change_masks(kind: str, threads: int) -> None:
         torch.set_num_threads(before)
 
 
+def put(shares: "Queue[tuple[int, int]]", first: int, last: int) -> None:
+    """Note a share of tiles down instead of working on it."""
+    shares.put((first, last))
+
+
 def test_shares_cover_every_tile_once() -> None:
     """Whatever their number, tiles are cut into shares without gap or overlap."""
     before = torch.get_num_threads()
@@ -65,9 +73,11 @@ def test_shares_cover_every_tile_once() -> None:
         for threads in (1, 2, 7):
             torch.set_num_threads(threads)
             for tiles in (1, 255, 256, 1001, 5000):
-                done: list[int] = []
-                _threads.run_on_tiles(lambda a, b, done=done: done.extend(range(a, b)), tiles)
-                assert sorted(done) == list(range(tiles))
+                shares: Queue[tuple[int, int]] = Queue()
+                _threads.run_on_tiles(partial(put, shares), tiles)
+                cuts = sorted(shares.queue)
+                assert (cuts[0][0], cuts[-1][1]) == (0, tiles)
+                assert all(one[1] == other[0] for one, other in pairwise(cuts))
     finally:
         torch.set_num_threads(before)
 
@@ -107,7 +117,8 @@ def test_masks_are_the_same_without_numba() -> None:
 
 def test_missing_numba_is_said_once() -> None:
     """A warning, not an error, says what is slow and why."""
-    code = "import sys; sys.modules['numba'] = None\n" + (
+    code = (
+        "import sys; sys.modules['numba'] = None\n"
         "import torch; from normdrop.torch import Dropout\n"
         "for _ in range(3): Dropout()(torch.ones(3))"
     )

@@ -10,7 +10,7 @@ from torch import nn
 
 from normdrop.torch import Block
 
-_NORM_EPS, _NORM_MOMENTUM = 1e-3, 0.01  # Keras' defaults; its momentum 0.99 is torch's 0.01
+_NORM_EPS = 1e-3  # Keras' default
 
 # In place, an activation needs no second copy of the largest arrays, and its gradient follows from
 # its result without another exponential.
@@ -18,7 +18,12 @@ _ELU = partial(nn.ELU, inplace=True)
 
 
 def two_modules(
-    order: str, shape: tuple[int, ...], classes: int, *, padding: Literal["valid", "same"]
+    order: str,
+    shape: tuple[int, ...],
+    classes: int,
+    *,
+    padding: Literal["valid", "same"],
+    momentum: float,
 ) -> nn.Sequential:
     """The network of the ten-orders table: two modules of one order, then two dense layers.
 
@@ -33,6 +38,7 @@ def two_modules(
         shape: The input's (channels, height, width).
         classes: The number of outputs.
         padding: Of both convolutions, `"valid"` or `"same"`.
+        momentum: Of the norm layers, in torch's convention: the share of the newest batch.
 
     Returns:
         A network whose weights are those of torch's own initialisation; see `initialise`.
@@ -44,7 +50,7 @@ def two_modules(
         bias=True,
         activation=_ELU,
         eps=_NORM_EPS,
-        momentum=_NORM_MOMENTUM,
+        momentum=momentum,
     )
     modules = nn.Sequential(module(shape[0], 32, dropout=0.2), module(32, 64, dropout=0.3))
     with torch.no_grad():

@@ -89,7 +89,7 @@ def _kernels() -> ModuleType | None:
         _cover(_kernels, unit, unit, np.zeros(4, np.uint32), "bernoulli", 0.5)
     except Exception as error:  # noqa: BLE001 - a compiler may fail in any way; the reference cannot
         warnings.warn(
-            f"noise on the CPU is some ten times slower, because numba is missing or does not work "
+            f"noise on the CPU is several times slower, because numba is missing or does not work "
             f"here ({type(error).__name__}: {error})",
             RuntimeWarning,
             stacklevel=2,

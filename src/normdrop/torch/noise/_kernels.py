@@ -4,9 +4,9 @@ A mask costs no memory traffic here: its bits are computed in registers between 
 store of the units they decide on, so the pass takes little longer than a scaled copy. Backward
 passes run the same kernel with the same key over the gradient.
 
-Each kernel is one flat loop over the lanes of a tile, with a row's index known at compile time: that
-is the shape LLVM turns into straight vector code, 8 lanes of AVX2 or 16 of AVX-512 at a time, from
-the generator to the store. `_layout` says which bits belong to which unit. What keeps it so:
+Each kernel is one flat loop over the lanes of a tile, with each row's index a constant: that is the
+shape LLVM turns into straight vector code, eight lanes at a time on AVX2, from the generator to the
+store. `_layout` says which bits belong to which unit. What keeps it so:
 
 * 32-bit arithmetic is wrapped in `u32(...)`, or numba would widen it to 64 bits, and the key comes
   as uint32: from an int64 key LLVM kept the whole generator in 64-bit lanes, half as many.
@@ -145,7 +145,7 @@ def _times(x, m):
 
 
 @overload(_times, inline="always")
-def _times_overload(x, m):
+def _times_overload(x, m):  # noqa: ARG001 - numba matches argument names
     """Choose by the type of `x`."""
     if isinstance(x, types.Float):
         return lambda x, m: x * m

@@ -4,8 +4,8 @@ The generator is Threefry-4x32 with 13 rounds (Salmon, Moraes, Dror and Shaw, "P
 numbers: as easy as 1, 2, 3", SC 2011). It turns a block number into four 32-bit words under a
 128-bit key. From 12 rounds on it passes every test of BigCrush under all the ways of numbering
 blocks and keys that its authors tried; they published known answers for 13. It needs additions,
-rotations and exclusive ors alone, which a vector unit does on as many 32-bit lanes as it has float32
-lanes.
+rotations and exclusive ors alone, which a vector unit does on 32-bit lanes, as many as it has
+lanes for float32.
 
 Units are laid out in tiles of `LANES` blocks. A tile is a stack of rows, one value per lane:
 

@@ -3,10 +3,10 @@
 A mask is a linear map, so the gradient of `m·x` is `m·gradient`: the operation is its own backward
 pass, under the same key, and the backward of that as well. All that is kept for it is the key.
 
-The key is an argument, drawn outside with torch's own generator, so seeds, `fork_rng`, checkpointing
-and vmap's rules for randomness hold without a line about them here. To `torch.compile` the operator
-is one opaque node. It is defined in the plainest way torch has: `torch.library.custom_op` with its
-autograd took some 150 µs a call where this takes 30, and a small layer is called often.
+The key is an argument, drawn outside with torch's own generator, so seeds, `fork_rng`, activation
+checkpointing and vmap's rules for randomness hold without a line about them here. To
+`torch.compile` the operator is one opaque node. It is defined in the plainest way torch has, as a
+small layer is called often: `torch.library.custom_op` with its autograd took longer for each call.
 """
 
 import inspect
@@ -22,13 +22,14 @@ KEY_WORDS = 4
 
 _Dimension: TypeAlias = int | None
 
-_library = torch.library.Library("normdrop", "DEF")
-_library.define("multiply_noise(Tensor x, Tensor keys, str kind, float amount) -> Tensor")
-_library.impl("multiply_noise", _engine.multiply, "CPU")
+_library = torch.library.Library("normdrop", "DEF")  # type: ignore[no-untyped-call]
+_SCHEMA = "multiply_noise(Tensor x, Tensor keys, str kind, float amount) -> Tensor"
+_library.define(_SCHEMA)  # type: ignore[no-untyped-call]
+_library.impl("multiply_noise", _engine.multiply, "CPU")  # type: ignore[no-untyped-call]
 _operator = torch.ops.normdrop.multiply_noise.default
 
 
-@torch.library.register_fake("normdrop::multiply_noise", lib=_library)
+@torch.library.register_fake("normdrop::multiply_noise", lib=_library)  # type: ignore[untyped-decorator]
 def _shape(x: Tensor, keys: Tensor, kind: str, amount: float) -> Tensor:  # noqa: ARG001 - schema's
     """What the result looks like: `x`, in row-major order."""
     return torch.empty_like(x, memory_format=torch.contiguous_format)
@@ -39,7 +40,8 @@ class _MultiplyNoise(Function):
 
     @staticmethod
     def forward(x: Tensor, keys: Tensor, kind: str, amount: float) -> Tensor:
-        return _operator(x, keys, kind, amount)
+        product: Tensor = _operator(x, keys, kind, amount)
+        return product
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:  # noqa: ANN401, ARG004
@@ -52,7 +54,7 @@ class _MultiplyNoise(Function):
         return multiply_by_key(gradient, keys, ctx.kind, ctx.amount), None, None, None
 
     @staticmethod
-    def vmap(
+    def vmap(  # noqa: PLR0917 - torch calls it so
         info: Any,  # noqa: ANN401 - torch does not export its type
         in_dims: tuple[_Dimension, ...],
         x: Tensor,
@@ -72,7 +74,7 @@ _MultiplyNoise.forward.__signature__ = inspect.signature(_MultiplyNoise.forward)
 
 def multiply_by_key(x: Tensor, keys: Tensor, kind: str, amount: float) -> Tensor:
     """`x`, cut into as many equal blocks as there are keys, times the mask of each block's key."""
-    product: Tensor = _MultiplyNoise.apply(x, keys, kind, amount)
+    product: Tensor = _MultiplyNoise.apply(x, keys, kind, amount)  # type: ignore[no-untyped-call]
     return product
 
 

@@ -1,9 +1,10 @@
 """The same masks without a compiler, bit for bit: the fallback where numba is missing.
 
 Every operation here is one IEEE float32 or 32-bit integer operation of the kernels, in the same
-order, on whole arrays instead of registers. That is some ten times slower, and it stores the mask.
+order, on whole arrays instead of registers. That is several times slower, and it stores the mask.
 """
 
+from collections.abc import Callable
 from typing import TypeAlias
 
 import numpy as np
@@ -113,7 +114,8 @@ def _log(u: Floats) -> Floats:
     low = (c[0] + c[1] * f) + square * (c[2] + c[3] * f)
     high = (c[4] + c[5] * f) + square * (c[6] + c[7] * f)
     series = low + square * square * high
-    return exponent.astype(np.float32) * _f(LN2) + (f + square * series)
+    result: Floats = exponent.astype(np.float32) * _f(LN2) + (f + square * series)
+    return result
 
 
 def _polynomial(coefficients: tuple[float, ...], x: Floats) -> Floats:
@@ -124,4 +126,8 @@ def _polynomial(coefficients: tuple[float, ...], x: Floats) -> Floats:
     return value
 
 
-_MASKS = {"bernoulli": _bernoulli, "gaussian": _gaussian, "uniform": _uniform}
+_MASKS: dict[str, Callable[..., Floats]] = {
+    "bernoulli": _bernoulli,
+    "gaussian": _gaussian,
+    "uniform": _uniform,
+}

@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
+from itertools import pairwise
 
 import torch
 
@@ -34,7 +35,7 @@ def run_on_tiles(work: Callable[[int, int], None], tiles: int) -> None:
         return
     cuts = [tiles * share // threads for share in range(threads + 1)]
     submit = _pool(threads - 1).submit
-    futures = [submit(work, *cut) for cut in zip(cuts[1:-1], cuts[2:], strict=True)]
+    futures = [submit(work, *cut) for cut in pairwise(cuts[1:])]
     work(cuts[0], cuts[1])
     for future in futures:
         future.result()
