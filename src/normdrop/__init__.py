@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from normdrop.errors import NormdropError as NormdropError
+    from normdrop.example import Input as Input
     from normdrop.lab.experiment import compare as compare
     from normdrop.order import Order as Order
 
 _HOME = {
+    "Input": "normdrop.example",
     "NormdropError": "normdrop.errors",
     "compare": "normdrop.lab.experiment",
     "Order": "normdrop.order",
