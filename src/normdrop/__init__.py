@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from normdrop.errors import NormdropError as NormdropError
+    from normdrop.example import Input as Input
 
 _HOME = {
+    "Input": "normdrop.example",
     "NormdropError": "normdrop.errors",
 }
 
