@@ -9,9 +9,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from normdrop.errors import NormdropError as NormdropError
+    from normdrop.shift import LayerShift as LayerShift
+    from normdrop.shift import ShiftReport as ShiftReport
 
 _HOME = {
+    "LayerShift": "normdrop.shift",
     "NormdropError": "normdrop.errors",
+    "ShiftReport": "normdrop.shift",
 }
 
 __all__ = list(_HOME)
