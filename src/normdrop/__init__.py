@@ -10,10 +10,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from normdrop.errors import NormdropError as NormdropError
     from normdrop.example import Input as Input
+    from normdrop.shift import LayerShift as LayerShift
+    from normdrop.shift import ShiftReport as ShiftReport
 
 _HOME = {
     "Input": "normdrop.example",
+    "LayerShift": "normdrop.shift",
     "NormdropError": "normdrop.errors",
+    "ShiftReport": "normdrop.shift",
 }
 
 __all__ = list(_HOME)

@@ -51,3 +51,7 @@ from ._weights import weighted_dropout_shift as weighted_dropout_shift
 from ._weights import weighted_gaussian_shift as weighted_gaussian_shift
 from ._weights import weighted_noise_shift as weighted_noise_shift
 from ._weights import weighted_uniform_shift as weighted_uniform_shift
+from ._gaussian import error_function as error_function
+from ._gaussian import gaussian_cumulative as gaussian_cumulative
+from ._gaussian import gaussian_density as gaussian_density
+from ._values import Array as Array
