@@ -51,6 +51,36 @@ class Atoms:
         """The same points elsewhere."""
         return Atoms(values, self.weights, self.scores, self.window, self.shared)
 
+    def alive(self) -> "Atoms":
+        """What a unit is while no mask holds its whole map."""
+        if not self.shared.any():
+            return self
+        weights = np.broadcast_to(self.weights, self.values.shape)
+        lost = (weights * self.shared).sum(axis=-1, keepdims=True)
+        columns = ~self.shared
+        return Atoms(
+            self.values[..., columns],
+            weights[..., columns] / np.maximum(1 - lost, 1e-12),
+            np.broadcast_to(self.scores, self.values.shape)[..., columns],
+            self.window,
+            self.shared[columns],
+        )
+
+    def with_shared(self, live: "Atoms") -> "Atoms":
+        """`live` in place of what this distribution is while no mask holds a whole map."""
+        if not self.shared.any():
+            return live
+        weights = np.broadcast_to(self.weights, self.values.shape)[..., self.shared]
+        spikes = self.values[..., self.shared]
+        lost = weights.sum(axis=-1, keepdims=True)
+        return Atoms(
+            np.concatenate([live.values, spikes], axis=-1),
+            np.concatenate([live.weights * (1 - lost), weights], axis=-1),
+            np.concatenate([live.scores, np.full_like(spikes, np.nan)], axis=-1),
+            live.window,
+            np.concatenate([live.shared, self.shared[self.shared]]),
+        )
+
     def correlation(self) -> Window:
         """Correlation of the values between positions, averaged over channels by variance.
 

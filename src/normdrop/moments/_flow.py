@@ -105,11 +105,11 @@ class Flow:
             shared = np.minimum((common**2).sum(axis=1), 0.95 * variance)
             common = common * np.sqrt(shared / np.maximum((common**2).sum(axis=1), 1e-30))[:, None]
             whole, part = variance.sum(axis=1), shared.sum(axis=1)
-            window = window.covariance(
-                lambda r: whole[:, None] * r - part[:, None], whole - part
-            )
+            window = window.covariance(lambda r: whole[:, None] * r - part[:, None], whole - part)
             variance = variance - shared
-        return replace(self, mean=mean, variance=variance, window=window, common=common, atoms=atoms)
+        return replace(
+            self, mean=mean, variance=variance, window=window, common=common, atoms=atoms
+        )
 
     def scaled(self, factor: Array, shift: Array) -> "Flow":
         """`factor * x + shift`, each of shape (scenarios, channels) or broadcastable to it."""

@@ -68,9 +68,7 @@ class Window:
             index.append(np.clip(offset + half, 0, 2 * half))
         return np.where(inside, self.near[(slice(None), *index)], _column(self.far, inside.ndim))
 
-    def covariance(
-        self, function: Callable[[Array], Array], variance: Array
-    ) -> "Window":
+    def covariance(self, function: Callable[[Array], Array], variance: Array) -> "Window":
         """What a correlation-wise map leaves: `function(correlation) / variance`, 1 at offset 0.
 
         `function` takes and returns (scenarios, n); `variance` has shape (scenarios,).
