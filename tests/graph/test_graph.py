@@ -130,7 +130,7 @@ def test_moments_of_noise_are_those_of_its_draws(rate: float, spread: float, see
         noise = Noise(
             distribution, Along.ELEMENT, active=True, rate=rate, spread=spread, scale=1.25
         )
-        for power, stated in ((1, noise.mean), (2, noise.factor)):
+        for power, stated in ((1, noise.mean), (2, noise.second_moment_factor)):
             values = (1.25 * multiplier) ** power
             error = 6 * (values.std() + 0.01) / np.sqrt(count)
             assert abs(values.mean() - stated) <= error
@@ -140,4 +140,4 @@ def test_noise_that_is_off_changes_nothing() -> None:
     """An inactive call has a multiplier of exactly 1."""
     off = Noise(Distribution.BERNOULLI, Along.ELEMENT, active=False, rate=0.5, scale=2.0)
     assert off.mean == 1.0
-    assert off.factor == 1.0
+    assert off.second_moment_factor == 1.0

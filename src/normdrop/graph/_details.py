@@ -57,8 +57,9 @@ class Noise:
         inside: What the noise acts on where it is not the input of the node itself: `"attention"`
             (the attention weights) or `"layers"` (between the layers of a recurrent stack).
 
-    >>> Noise(Distribution.BERNOULLI, Along.ELEMENT, active=True, rate=0.5, scale=2.0).factor
-    2.0
+    >>> dropout = Noise(Distribution.BERNOULLI, Along.ELEMENT, active=True, rate=0.5, scale=2.0)
+    >>> dropout.mean, dropout.second_moment_factor
+    (1.0, 2.0)
     """
 
     distribution: Distribution
@@ -81,7 +82,7 @@ class Noise:
         return self.scale * kept
 
     @property
-    def factor(self) -> float:
+    def second_moment_factor(self) -> float:
         """Second moment of the factor on x, `E[(scale * m)²]`; 1 when inactive."""
         if not self.active:
             return 1.0
