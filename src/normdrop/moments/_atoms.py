@@ -39,7 +39,7 @@ class Atoms:
     @property
     def mean(self) -> Array:
         """Mean, shape (scenarios, channels)."""
-        return np.asarray((self.values * self.weights).sum(axis=-1))
+        return np.asarray((self.values * self.weights).sum(axis=-1), dtype=np.float64)
 
     @property
     def variance(self) -> Array:
@@ -120,7 +120,8 @@ class Atoms:
         mass = np.maximum(weights.sum(axis=-1), 1e-12)
         inner = (weights * self.values).sum(axis=-1)
         explained = (weights * self.values**2).sum(axis=-1) * mass - inner**2
-        return np.maximum((explained / kept).sum(axis=-1) - terms[1:].sum(axis=0), 0.0)
+        rest = (explained / kept).sum(axis=-1) - terms[1:].sum(axis=0)
+        return np.asarray(np.maximum(rest, 0.0))
 
 
 def gaussian_atoms(mean: Array, variance: Array, window: Window) -> Atoms:

@@ -67,8 +67,8 @@ class Walk:
         return on.reshape(-1)
 
     def _step(self, node: Node, edges: list[Edge]) -> Edge:
-        if node.kind is Kind.INPUT:
-            return _input(node, self)
+        if node.kind in _SOURCES:
+            return _SOURCES[node.kind](self, node)
         if node.kind is Kind.NORM:
             edge, seen = normalise(node, edges[0], self.scenarios)
             if seen is not None:
@@ -76,16 +76,10 @@ class Walk:
             return edge
         if node.kind in _SEVERAL:
             return _SEVERAL[node.kind](node, edges)
-        if node.kind in {Kind.PARAMETER, Kind.CONSTANT}:
-            return _fixed(node)
         if node.kind not in _SINGLE or not edges:
-            return Unknown(
-                f"{node.layer or node.module or 'the model'}: {node.operation} is not followed"
-            )
+            return Unknown(f"{node.operation} in {node.module or 'the model'} is not followed")
         if not isinstance(edges[0], Flow):
-            return (
-                edges[0] if isinstance(edges[0], Unknown) else Unknown("a constant is transformed")
-            )
+            return edges[0]
         return _SINGLE[node.kind](self, node, edges[0])
 
     def shape_of(self, node: Node) -> tuple[int, ...]:
@@ -100,6 +94,11 @@ def _noise(walk: Walk, node: Node, flow: Flow) -> Edge:
     return add_noise(node, flow, walk.drawing(node.layer))
 
 
+_SOURCES: dict[Kind, Callable[[Walk, Node], Edge]] = {
+    Kind.INPUT: lambda walk, node: _input(node, walk),
+    Kind.PARAMETER: lambda _, node: _fixed(node),
+    Kind.CONSTANT: lambda _, node: _fixed(node),
+}
 _SINGLE: dict[Kind, Callable[[Walk, Node, Flow], Edge]] = {
     Kind.NOISE: _noise,
     Kind.WEIGHT: lambda _, node, flow: weigh(node, flow),
@@ -113,7 +112,7 @@ _SEVERAL: dict[Kind, Callable[[Node, Sequence[Edge]], Edge]] = {
     Kind.MULTIPLY: multiply,
     Kind.CONCATENATE: concatenate,
 }
-FOLLOWED = frozenset(_SINGLE) | frozenset(_SEVERAL) | {Kind.INPUT, Kind.NORM}
+FOLLOWED = frozenset(_SOURCES) | frozenset(_SINGLE) | frozenset(_SEVERAL) | {Kind.NORM}
 """The kinds of node that the walk can follow."""
 
 

@@ -50,7 +50,7 @@ class Flow:
     @property
     def channels(self) -> int:
         """How many channels."""
-        return self.mean.shape[1]
+        return int(self.mean.shape[1])
 
     @property
     def total(self) -> Array:

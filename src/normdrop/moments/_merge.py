@@ -1,8 +1,7 @@
 """Sums, products and concatenations of several tensors."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import reduce
 
 import numpy as np
 
@@ -25,7 +24,7 @@ def add(node: Node, edges: Sequence[Edge]) -> Edge:
         return Unknown(f"{node.operation} is not followed")
     flows: list[Flow] = []
     offset: Array = np.full(1, details.constant)
-    weights = {}
+    weights: dict[int, float] = {}
     for source, edge, coefficient in zip(node.inputs, edges, details.coefficients, strict=True):
         weights[source] = weights.get(source, 0.0) + coefficient
         if isinstance(edge, Unknown):
@@ -40,13 +39,21 @@ def add(node: Node, edges: Sequence[Edge]) -> Edge:
         offset = offset + weights[source] * values
     if not flows:
         return Unknown("only constants are added")
-    total = reduce(lambda a, b: _plus(a, b), flows)
+    total = _folded(_plus, flows)
     return total if isinstance(total, Unknown) else total.scaled(np.ones(1), offset)
 
 
-def _plus(left: Flow | Unknown, right: Flow | Unknown) -> Flow | Unknown:
-    if isinstance(left, Unknown) or isinstance(right, Unknown):
-        return left if isinstance(left, Unknown) else right
+def _folded(operation: Callable[[Flow, Flow], Flow | Unknown], flows: list[Flow]) -> Flow | Unknown:
+    """Two at a time, from the left, until one step is not followed."""
+    total: Flow | Unknown = flows[0]
+    for flow in flows[1:]:
+        if isinstance(total, Unknown):
+            break
+        total = operation(total, flow)
+    return total
+
+
+def _plus(left: Flow, right: Flow) -> Flow | Unknown:
     if _aligned(left, right) and left.atoms and right.atoms:
         return left.of_points(left.atoms.moved(left.atoms.values + right.atoms.values))
     pair = _broadcast(left, right)
@@ -82,13 +89,11 @@ def multiply(node: Node, edges: Sequence[Edge]) -> Edge:
         factor = factor * values**exponent
     if not flows:
         return Unknown("only constants are multiplied")
-    result = reduce(lambda a, b: _times(a, b), flows)
+    result = _folded(_times, flows)
     return result if isinstance(result, Unknown) else result.scaled(factor, np.zeros(1))
 
 
-def _times(left: Flow | Unknown, right: Flow | Unknown) -> Flow | Unknown:
-    if isinstance(left, Unknown) or isinstance(right, Unknown):
-        return left if isinstance(left, Unknown) else right
+def _times(left: Flow, right: Flow) -> Flow | Unknown:
     if left is right:
         return left.of_points(left.points.moved(left.points.values**2))
     if _aligned(left, right):

@@ -20,7 +20,10 @@ _MOST_POINTS = 600
 def add_noise(node: Node, flow: Flow, on: npt.NDArray[np.bool_]) -> Edge:
     """Moments behind a noise, in the scenarios (rows) where `on` holds; elsewhere the input."""
     noise = node.details
-    if not isinstance(noise, Noise) or not np.isfinite([noise.factor, noise.mean]).all():
+    if (
+        not isinstance(noise, Noise)
+        or not np.isfinite([noise.second_moment_factor, noise.mean]).all()
+    ):
         return Unknown(f"the strength of {node.layer or node.operation} cannot be read")
     if noise.along is Along.SAMPLE:
         return _sample_wise(noise, flow, on)
@@ -74,7 +77,9 @@ def _scattered(noise: Noise, points: Atoms, on: npt.NDArray[np.bool_]) -> Atoms:
 
 def _factors(noise: Noise, on: npt.NDArray[np.bool_]) -> tuple[Array, Array]:
     """Mean and second moment of the multiplier, one column each."""
-    return np.where(on, noise.mean, 1.0)[:, None], np.where(on, noise.factor, 1.0)[:, None]
+    return np.where(on, noise.mean, 1.0)[:, None], np.where(on, noise.second_moment_factor, 1.0)[
+        :, None
+    ]
 
 
 def _moments_only(noise: Noise, flow: Flow, on: npt.NDArray[np.bool_], *, shared: bool) -> Flow:

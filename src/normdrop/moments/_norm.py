@@ -81,8 +81,8 @@ def _batch(
 ) -> tuple[Edge, Sighting | None]:
     """Train mode normalises by its own statistics, eval mode by those of train mode."""
     if sees and not own:
-        stored = [node.parameters[name].read() for name in ("running_mean", "running_var")]
-        moved = _affine(node, flow, *(np.asarray(s, dtype=np.float64) for s in stored), eps=eps)
+        kept = [node.parameters[name].read() for name in ("running_mean", "running_var")]
+        moved = _affine(node, flow, kept[0][None], kept[1][None], eps)
         return moved, blind("it is frozen: train mode does not update its statistics")
     mean, variance = flow.mean, flow.total
     if not sees:

@@ -10,7 +10,7 @@ from normdrop.theory import Array
 
 from ._atoms import maximum
 from ._flow import Edge, Flow, Unknown
-from ._window import Window
+from ._window import Offsets, Window
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class _Patch:
     def size(self) -> int:
         return int(np.prod(self.kernel))
 
-    def between(self, window: Window, *lag: Array) -> Array:
+    def between(self, window: Window, *lag: Offsets) -> Array:
         """Mean correlation of two patches that lie `lag` output positions apart."""
         steps = [np.arange(1 - size, size) for size in self.kernel]
         grid = np.meshgrid(*steps, indexing="ij")
@@ -91,7 +91,7 @@ def _reduced(method: str, flow: Flow, patch: _Patch, extents: tuple[int, ...]) -
 
 
 def _largest(flow: Flow, patch: _Patch, extents: tuple[int, ...]) -> Flow:
-    """The maximum, through whatever bent the distribution before; shared spikes stay as they are."""
+    """The maximum, through whatever bent the distribution before; shared spikes stay."""
     live = flow.points.alive()
     window = live.correlation()
     pairs = patch.size**2 - patch.size

@@ -37,12 +37,8 @@ def expected_shifts(
         that the method cannot follow, up to and including the next norm layer.
     """
     graph = captured.train
-    noises = list(
-        dict.fromkeys(n.layer for n in graph.of_kind(Kind.NOISE) if n.noise and n.noise.active)
-    )
-    awake = frozenset(
-        node.layer for node in captured.eval.of_kind(Kind.NOISE) if node.noise and node.noise.active
-    )
+    noises = _drawing(graph)
+    awake = frozenset(_drawing(captured.eval))
     left_out: list[Sequence[str]] = [()]
     if blame and noises:
         left_out = [noises[i : i + _AT_ONCE] for i in range(0, len(noises), _AT_ONCE)]
@@ -51,6 +47,12 @@ def expected_shifts(
     for node in walks[0]:
         calls[graph[node].layer].append(node)
     return [_layer(graph, path, nodes, walks, left_out) for path, nodes in calls.items()]
+
+
+def _drawing(graph: Graph) -> list[str]:
+    """Layers that draw noise in this mode, in the order of their calls."""
+    nodes = graph.of_kind(Kind.NOISE)
+    return list(dict.fromkeys(node.layer for node in nodes if node.noise and node.noise.active))
 
 
 def _layer(

@@ -1,5 +1,6 @@
 """Changes of resolution."""
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -8,7 +9,7 @@ from normdrop.graph import Node, Resample
 from normdrop.theory import Array
 
 from ._flow import Edge, Flow, Unknown
-from ._window import Window
+from ._window import Offsets, Window
 
 # Where the new positions lie between the old ones, as weights of the nearer and the farther.
 _PHASES = np.array([0.125, 0.375, 0.625, 0.875])
@@ -22,7 +23,7 @@ def resample(node: Node, flow: Flow) -> Edge:
     extents = tuple(n for axis, n in enumerate(node.shape) if axis not in {0, flow.channel})
     ratios = [old / new for old, new in zip(flow.extents, extents, strict=True)]
 
-    def stretched(*lag: Array) -> Array:
+    def stretched(*lag: Offsets) -> Array:
         """Correlation at a fractional distance, between the whole ones around it."""
         total: Array = np.zeros(1)
         places = [each * ratio for each, ratio in zip(lag, ratios, strict=True)]
@@ -55,8 +56,6 @@ def _repeated(flow: Flow, window: Window, extents: tuple[int, ...]) -> Flow:
     if flow.atoms is None:
         return moved
     atoms = flow.atoms
-    from dataclasses import replace
-
     return replace(
         moved,
         atoms=type(atoms)(atoms.values, atoms.weights, atoms.scores, window, atoms.shared),

@@ -40,12 +40,12 @@ def weigh(node: Node, flow: Flow) -> Edge:
         return _linear(node, flow)
     if details.family not in {"convolution", "transposed convolution"}:
         return Unknown(f"{details.family} layers are not followed")
-    flow = with_channels(flow, 1)
-    if isinstance(flow, Unknown):
-        return flow
+    moved = with_channels(flow, 1)
+    if isinstance(moved, Unknown):
+        return moved
     extents = node.shape[2:]
-    kernel = _Kernel(_grouped(node, details), taps_of(details, flow.extents, extents))
-    return _through(node, flow, kernel, extents)
+    kernel = _Kernel(_grouped(node, details), taps_of(details, moved.extents, extents))
+    return _through(node, moved, kernel, extents)
 
 
 def _grouped(node: Node, details: Weight) -> Array:
@@ -68,7 +68,7 @@ def _linear(node: Node, flow: Flow) -> Edge:
     moved = with_channels(flow, len(node.shape) - 1)
     if isinstance(moved, Unknown):
         return moved
-    none = tuple(np.zeros((1, 1), dtype=np.intp) for _ in moved.extents)
+    none = tuple(np.zeros((1, 1)) for _ in moved.extents)
     taps = Taps(np.ones((1, 1)), none, (1.0,) * len(moved.extents))
     return _through(node, moved, _Kernel(weight[None, :, :, None], taps), moved.extents)
 
@@ -134,4 +134,4 @@ def _border(flow: Flow, part: Array, taps: Taps) -> Array:
     means = flow.mean.reshape(-1, groups, inputs)
     each = np.einsum("goip,sgi->sgop", part, means, optimize=True)
     each = each.reshape(flow.scenarios, groups * outputs, count)
-    return np.einsum("skp,pq,skq->sk", each, excess, each, optimize=True)
+    return np.asarray(np.einsum("skp,pq,skq->sk", each, excess, each, optimize=True))

@@ -2,16 +2,20 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from normdrop.theory import Array
+
+Offsets: TypeAlias = npt.NDArray[np.intp]
 
 # How many positions are told apart along an axis, by the number of axes; beyond lies `far`.
 _REACH = {0: 0, 1: 12, 2: 5, 3: 2}
 
 
-def lags(extents: Sequence[int]) -> list[Array]:
+def lags(extents: Sequence[int]) -> list[Offsets]:
     """The offsets a window over these extents tells apart, one broadcastable array per axis."""
     reach = _REACH.get(len(extents), 1)
     halves = [min(extent - 1, reach) for extent in extents]
@@ -51,11 +55,10 @@ class Window:
         shape = near.shape[1:]
         middle = near[(slice(None), *(size // 2 for size in shape))]
         middle = np.where(middle > 0, middle, 1.0)
-        return cls(
-            np.clip(near / _column(middle, len(shape)), -1, 1), np.clip(far / middle, -1, 1)
-        )._centred()
+        scaled = np.clip(near / _column(middle, len(shape)), -1, 1)
+        return cls(_one_in_the_middle(scaled), np.clip(far / middle, -1, 1))
 
-    def at(self, *offsets: Array) -> Array:
+    def at(self, *offsets: Offsets) -> Array:
         """Correlation at offsets, one array per spatial axis; shape (scenarios, *broadcast)."""
         if not offsets:
             return self.near
@@ -76,12 +79,7 @@ class Window:
         flat = np.concatenate([self.near.reshape(len(self.near), -1), self.far[:, None]], axis=1)
         safe = np.where(variance > 0, variance, 1.0)
         mapped = np.clip(function(flat) / safe[:, None], -1, 1)
-        return Window(mapped[:, :-1].reshape(self.near.shape), mapped[:, -1])._centred()
-
-    def _centred(self) -> "Window":
-        near = np.array(self.near)
-        near[(slice(None), *(size // 2 for size in near.shape[1:]))] = 1.0
-        return Window(near, self.far)
+        return Window(_one_in_the_middle(mapped[:, :-1].reshape(self.near.shape)), mapped[:, -1])
 
 
 def blend(windows: Sequence[Window], shares: Sequence[Array]) -> Window:
@@ -93,7 +91,14 @@ def blend(windows: Sequence[Window], shares: Sequence[Array]) -> Window:
         for w, share in zip(windows, shares, strict=True)
     )
     far = sum(w.far * share / total for w, share in zip(windows, shares, strict=True))
-    return Window(np.asarray(near), np.asarray(far))._centred()
+    return Window(_one_in_the_middle(np.asarray(near)), np.asarray(far))
+
+
+def _one_in_the_middle(near: Array) -> Array:
+    """A position always resembles itself."""
+    whole = np.array(near)
+    whole[(slice(None), *(size // 2 for size in whole.shape[1:]))] = 1.0
+    return whole
 
 
 def _column(values: Array, axes: int) -> Array:
