@@ -8,7 +8,7 @@ import numpy as np
 from normdrop.graph import Concatenate, Node, Product, Sum
 from normdrop.theory import Array
 
-from ._atoms import Atoms
+from ._atoms import Atoms, independent_sum
 from ._flow import Edge, Fixed, Flow, Unknown
 from ._window import Window, blend
 
@@ -65,7 +65,10 @@ def _plus(left: Flow, right: Flow) -> Flow | Unknown:
         [left.window, right.window], [left.variance.sum(axis=1), right.variance.sum(axis=1)]
     )
     common = np.concatenate([left.common, right.common], axis=1)
-    return left.gaussian(left.mean + right.mean, variance, window, None, common)
+    total = left.gaussian(left.mean + right.mean, variance, window, None, common)
+    if left.atoms is None and right.atoms is None:
+        return total
+    return replace(total, atoms=independent_sum(left.points, right.points, total.flat_window))
 
 
 def multiply(node: Node, edges: Sequence[Edge]) -> Edge:
