@@ -40,10 +40,10 @@ class Node:
             that `parameters` names are not among them.
         shape: Shape of the output, batch axis included.
         dtype: Element type of the output, such as `"float32"`.
-        layer: The layer the call belongs to. Calls of one layer share its parameters and settings.
-            For a module it is its path; for a function called in a module's own forward, the
-            module's path and the function, as in `"layer1.0.dropout()"`, and with `"#2"` for the
-            second such line.
+        layer: The layer the call belongs to; empty for inputs, parameters and constants. Calls of
+            one layer share its parameters and settings. For a module it is its path; for a function
+            called in a module's own forward, the module's path and the function, as in
+            `"layer1.0.dropout()"`, and with `"#2"` for the second such line.
         module: Path of the innermost module the call was made in; `""` is the model itself.
         modules: Paths of all modules around it, outermost first, `module` last.
         module_type: Class name of the innermost module.
