@@ -47,6 +47,12 @@ class Atoms:
         centred = self.values - self.mean[..., None]
         return np.asarray((centred**2 * self.weights).sum(axis=-1))
 
+    def cumulants(self) -> tuple[Array, Array]:
+        """Third and fourth cumulant, shape (scenarios, channels)."""
+        centred = self.values - self.mean[..., None]
+        fourth = (centred**4 * self.weights).sum(axis=-1) - 3 * self.variance**2
+        return np.asarray((centred**3 * self.weights).sum(axis=-1)), np.asarray(fourth)
+
     def moved(self, values: Array) -> "Atoms":
         """The same points elsewhere."""
         return Atoms(values, self.weights, self.scores, self.window, self.shared)
@@ -134,6 +140,21 @@ def gaussian_atoms(mean: Array, variance: Array, window: Window) -> Atoms:
         window,
         np.zeros(_SCORES.size, dtype=bool),
     )
+
+
+def skewed_atoms(
+    mean: Array, variance: Array, third: Array, fourth: Array, window: Window
+) -> Atoms:
+    """A distribution close to Gaussian, by its first four cumulants (Cornish & Fisher 1938)."""
+    spread = np.sqrt(np.maximum(variance, 1e-30))
+    skew = np.clip(third / spread**3, -1.5, 1.5)[..., None]
+    excess = np.clip(fourth / spread**4, 0.0, 3.0)[..., None]
+    z = _SCORES
+    bent = z + skew * (z**2 - 1) / 6 + excess * (z**3 - 3 * z) / 24
+    bent = bent - skew**2 * (2 * z**3 - 5 * z) / 36
+    bent = bent - (bent * _MASS).sum(axis=-1, keepdims=True)
+    bent = bent / np.sqrt((bent**2 * _MASS).sum(axis=-1, keepdims=True))
+    return gaussian_atoms(mean, variance, window).moved(mean[..., None] + spread[..., None] * bent)
 
 
 def maximum(atoms: Atoms, size: int, correlation: Array, window: Window) -> Atoms:

@@ -7,12 +7,15 @@ import numpy as np
 from normdrop.graph import Node, Weight
 from normdrop.theory import Array
 
+from ._atoms import skewed_atoms
 from ._flow import Edge, Flow, Unknown
 from ._reshape import with_channels
 from ._taps import Taps, taps_of
 
 # Products of taps are summed over all outputs up to this many multiplications, else over a sample.
 _BUDGET = 20_000_000
+# Sums of more inputs than this are Gaussian for every purpose.
+_MANY = 600
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,21 @@ def _through(node: Node, flow: Flow, kernel: _Kernel, extents: tuple[int, ...]) 
     if "bias" in node.parameters:
         mean = mean + node.parameters["bias"].read()
     window = taps.spread(flow.window, gram, extents)
-    return flow.gaussian(mean, own * factor, window, extents, common)
+    moved = flow.gaussian(mean, own * factor, window, extents, common)
+    return _bent(flow, kernel, moved)
+
+
+def _bent(flow: Flow, kernel: _Kernel, moved: Flow) -> Flow:
+    """What is left of the inputs' skew and tails where an output sums only a few of them."""
+    inputs, taps = kernel.weights.shape[2:]
+    if flow.atoms is None or inputs * taps > _MANY:
+        return moved
+    third, fourth = flow.atoms.cumulants()
+    shares = kernel.taps.alone
+    third = kernel.apply(np.asarray(kernel.weights**3 @ shares, dtype=np.float64), third)
+    fourth = kernel.apply(np.asarray(kernel.weights**4 @ shares, dtype=np.float64), fourth)
+    atoms = skewed_atoms(moved.mean, moved.total, third, fourth, moved.flat_window)
+    return replace(moved, atoms=atoms)
 
 
 def _correlated(flow: Flow, kernel: _Kernel) -> tuple[Array, Array]:
