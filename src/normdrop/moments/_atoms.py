@@ -221,8 +221,8 @@ def _thinned(atoms: Atoms, most: int) -> tuple[Array, Array]:
     cell = np.searchsorted(edges, middle.reshape(units, -1)) + most * np.arange(units)[:, None]
     mass = np.bincount(cell.reshape(-1), weights.reshape(-1), units * most)
     sums = np.bincount(cell.reshape(-1), (weights * values).reshape(-1), units * most)
-    points = np.divide(sums, mass, out=np.zeros_like(sums), where=mass > 0)
-    mass, points = mass.reshape(*shape[:2], most), points.reshape(*shape[:2], most)
+    mass = mass.reshape(*shape[:2], most).astype(np.float64)
+    points = sums.reshape(mass.shape) / np.where(mass > 0, mass, 1.0)
     mean = atoms.mean[..., None]
     left = (mass * (points - mean) ** 2).sum(axis=-1, keepdims=True)
     stretch = np.sqrt(atoms.variance[..., None] / np.maximum(left, 1e-30))
