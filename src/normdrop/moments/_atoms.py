@@ -8,9 +8,19 @@ from normdrop.theory import Array, gaussian_cumulative, gaussian_density
 
 from ._window import Window
 
-_SCORES = np.linspace(-4.5, 4.5, 65)
-_MASS = gaussian_density(_SCORES) / gaussian_density(_SCORES).sum()
-_SCORES = _SCORES / np.sqrt((_MASS * _SCORES**2).sum())
+MANY_CHANNELS = 256
+"""Layers with more channels are followed with fewer points each: there errors average out."""
+
+
+def _grid(count: int) -> tuple[Array, Array]:
+    """Equally spaced scores of mean 0 and variance 1, and their probabilities."""
+    scores = np.linspace(-4.5, 4.5, count)
+    mass = gaussian_density(scores) / gaussian_density(scores).sum()
+    return scores / np.sqrt((mass * scores**2).sum()), mass
+
+
+_FEW, _MORE = _grid(29), _grid(65)
+_ENOUGH = 64  # channels whose correlations stand for all
 _ORDER = 8  # Hermite terms of a correlation; the rest counts as one more
 
 
@@ -50,8 +60,11 @@ class Atoms:
     def cumulants(self) -> tuple[Array, Array]:
         """Third and fourth cumulant, shape (scenarios, channels)."""
         centred = self.values - self.mean[..., None]
-        fourth = (centred**4 * self.weights).sum(axis=-1) - 3 * self.variance**2
-        return np.asarray((centred**3 * self.weights).sum(axis=-1)), np.asarray(fourth)
+        square = centred * centred
+        weighted = square * self.weights
+        second = weighted.sum(axis=-1)
+        third, fourth = (weighted * centred).sum(axis=-1), (weighted * square).sum(axis=-1)
+        return np.asarray(third), np.asarray(fourth - 3 * second**2)
 
     def moved(self, values: Array) -> "Atoms":
         """The same points elsewhere."""
@@ -93,6 +106,8 @@ class Atoms:
         Hermite coefficients a_n of the values as functions of the score give the covariance
         Σ a_n² ρⁿ; where a mask is shared by a whole map, its two states are averaged afterwards.
         """
+        if self.values.shape[1] > _ENOUGH:
+            return self._sampled().correlation()
         alive = ~np.isnan(self.scores)
         score = np.where(alive, self.scores, 0.0)
         weights = np.broadcast_to(self.weights, self.values.shape)
@@ -119,6 +134,15 @@ class Atoms:
 
         return self.window.covariance(covariance, self.variance.sum(axis=-1))
 
+    def _sampled(self) -> "Atoms":
+        """Every so many channels, for what is averaged over them."""
+        step = -(-self.values.shape[1] // _ENOUGH)
+        values, weights, scores = (
+            array[:, ::step] if array.shape[1] > 1 else array
+            for array in (self.values, self.weights, self.scores)
+        )
+        return Atoms(values, weights, scores, self.window, self.shared)
+
     def _smooth_tail(self, terms: Array, kept: Array) -> Array:
         """What the score explains beyond the last Hermite term, summed over channels."""
         alive = ~np.isnan(self.scores)
@@ -131,15 +155,11 @@ class Atoms:
 
 
 def gaussian_atoms(mean: Array, variance: Array, window: Window) -> Atoms:
-    """A Gaussian as 65 equally spaced points, its mean and variance kept exactly."""
-    spread = np.sqrt(variance)[..., None]
-    return Atoms(
-        mean[..., None] + spread * _SCORES,
-        _MASS[None, None],
-        _SCORES[None, None],
-        window,
-        np.zeros(_SCORES.size, dtype=bool),
-    )
+    """A Gaussian as equally spaced points, its mean and variance kept exactly."""
+    scores, mass = _FEW if mean.shape[1] > MANY_CHANNELS else _MORE
+    values = mean[..., None] + np.sqrt(variance)[..., None] * scores
+    lasting = np.zeros(scores.size, dtype=bool)
+    return Atoms(values, mass[None, None], scores[None, None], window, lasting)
 
 
 def skewed_atoms(
@@ -149,12 +169,13 @@ def skewed_atoms(
     spread = np.sqrt(np.maximum(variance, 1e-30))
     skew = np.clip(third / spread**3, -1.5, 1.5)[..., None]
     excess = np.clip(fourth / spread**4, 0.0, 3.0)[..., None]
-    z = _SCORES
+    straight = gaussian_atoms(mean, variance, window)
+    z, mass = straight.scores[0, 0], straight.weights[0, 0]
     bent = z + skew * (z**2 - 1) / 6 + excess * (z**3 - 3 * z) / 24
     bent = bent - skew**2 * (2 * z**3 - 5 * z) / 36
-    bent = bent - (bent * _MASS).sum(axis=-1, keepdims=True)
-    bent = bent / np.sqrt((bent**2 * _MASS).sum(axis=-1, keepdims=True))
-    return gaussian_atoms(mean, variance, window).moved(mean[..., None] + spread[..., None] * bent)
+    bent = bent - (bent @ mass)[..., None]
+    bent = bent / np.sqrt((bent * bent) @ mass)[..., None]
+    return straight.moved(mean[..., None] + spread[..., None] * bent)
 
 
 def maximum(atoms: Atoms, size: int, correlation: Array, window: Window) -> Atoms:
@@ -188,17 +209,20 @@ def independent_sum(left: Atoms, right: Atoms, window: Window) -> Atoms:
     """The distribution of a sum: every point of one with every point of the other.
 
     A trunk to which activations were added stays skewed, and the next activation feels it. Each
-    side is first thinned to a few points, fewer where there are many channels.
+    side is first thinned to a few points. Where there are many channels four cumulants must do.
 
     Args:
         left: One unit of the first tensor.
         right: One unit of the second, independent of it.
         window: Correlation of the sum between positions.
     """
-    units = int(np.prod(left.values.shape[:2]))
-    most = int(np.clip(np.sqrt(_SUM_BUDGET / units), 5, _THIN))
-    a, b = _thinned(left, most), _thinned(right, most)
-    size = (*left.values.shape[:2], most * most)
+    if left.values.shape[1] > MANY_CHANNELS:
+        pairs = zip(left.cumulants(), right.cumulants(), strict=True)
+        third, fourth = (a + b for a, b in pairs)
+        mean, variance = left.mean + right.mean, left.variance + right.variance
+        return skewed_atoms(mean, variance, third, fourth, window)
+    a, b = _thinned(left, _THIN), _thinned(right, _THIN)
+    size = (*left.values.shape[:2], _THIN**2)
     values = (a[0][..., :, None] + b[0][..., None, :]).reshape(size)
     weights = (a[1][..., :, None] * b[1][..., None, :]).reshape(size)
     order = np.argsort(values, axis=-1)
@@ -206,7 +230,7 @@ def independent_sum(left: Atoms, right: Atoms, window: Window) -> Atoms:
     weights = np.take_along_axis(weights, order, axis=-1)
     middle = np.cumsum(weights, axis=-1) - weights / 2
     scores = np.interp(middle, _PROBABILITIES, _FINE)
-    return Atoms(values, weights, scores, window, np.zeros(most * most, dtype=bool))
+    return Atoms(values, weights, scores, window, np.zeros(_THIN**2, dtype=bool))
 
 
 def _thinned(atoms: Atoms, most: int) -> tuple[Array, Array]:
@@ -221,15 +245,15 @@ def _thinned(atoms: Atoms, most: int) -> tuple[Array, Array]:
     cell = np.searchsorted(edges, middle.reshape(units, -1)) + most * np.arange(units)[:, None]
     mass = np.bincount(cell.reshape(-1), weights.reshape(-1), units * most)
     sums = np.bincount(cell.reshape(-1), (weights * values).reshape(-1), units * most)
-    mass = mass.reshape(*shape[:2], most).astype(np.float64)
+    mass = mass.reshape(*shape[:2], most)
     points = sums.reshape(mass.shape) / np.where(mass > 0, mass, 1.0)
     mean = atoms.mean[..., None]
     left = (mass * (points - mean) ** 2).sum(axis=-1, keepdims=True)
     stretch = np.sqrt(atoms.variance[..., None] / np.maximum(left, 1e-30))
-    return mean + np.where(left > 0, stretch, 1.0) * (points - mean), mass
+    return mean + np.where(left > 0, stretch, 1.0) * (points - mean), np.asarray(mass, np.float64)
 
 
-_THIN, _SUM_BUDGET = 17, 200_000
+_THIN = 17
 _FINE = np.linspace(-6.0, 6.0, 481)
 _PROBABILITIES = gaussian_cumulative(_FINE)
 _SHARED = np.linspace(-4.5, 4.5, 37)

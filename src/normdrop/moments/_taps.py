@@ -65,6 +65,14 @@ class Taps:
         return share
 
     @property
+    def pointwise(self) -> bool:
+        """Whether every output position sees its own input position and no other."""
+        return self.count == 1 and all(
+            inside.all() and np.array_equal(source[0], np.arange(source.shape[1]))
+            for inside, source in zip(self.inside, self.sources, strict=True)
+        )
+
+    @property
     def whole(self) -> bool:
         """Whether all pairs are looked at."""
         return len(self.first) == self.count**2

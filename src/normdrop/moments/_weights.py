@@ -7,14 +7,14 @@ import numpy as np
 from normdrop.graph import Node, Weight
 from normdrop.theory import Array
 
-from ._atoms import skewed_atoms
+from ._atoms import MANY_CHANNELS, skewed_atoms
 from ._flow import Edge, Flow, Unknown
 from ._reshape import with_channels
 from ._taps import Taps, taps_of, whole_map
 from ._window import Window
 
 # Products of taps are summed over all outputs up to this many multiplications, else over a sample.
-_BUDGET = 20_000_000
+_BUDGET = 3_000_000
 # Sums of more inputs than this are Gaussian for every purpose.
 _MANY = 600
 
@@ -29,10 +29,19 @@ class _Kernel:
     def apply(self, matrix: Array, values: Array) -> Array:
         """One (groups, out, in) matrix to values of shape (..., inputs)."""
         groups, outputs, inputs = matrix.shape
-        split = values.reshape(-1, groups, inputs).transpose(1, 2, 0)
-        return np.asarray(np.matmul(matrix, split).transpose(2, 0, 1)).reshape(
-            *values.shape[:-1], groups * outputs
-        )
+        split = values.reshape(-1, groups, inputs).transpose(1, 2, 0).astype(matrix.dtype)
+        product = np.matmul(matrix, split).transpose(2, 0, 1).astype(np.float64)
+        return np.asarray(product).reshape(*values.shape[:-1], groups * outputs)
+
+    def summed(self, power: int) -> Array:
+        """Powers of the weights, summed over taps by how often each lies inside the input."""
+        values = self.weights
+        for _ in range(power - 1):
+            values = values * self.weights
+        alone = self.taps.alone.astype(values.dtype)
+        if alone.size == 1:
+            return np.asarray(values[..., 0] * alone)
+        return (values.reshape(-1, alone.size) @ alone).reshape(values.shape[:-1])
 
 
 def weigh(node: Node, flow: Flow) -> Edge:
@@ -77,16 +86,14 @@ def _linear(node: Node, flow: Flow) -> Edge:
 
 
 def _through(node: Node, flow: Flow, kernel: _Kernel) -> Flow:
-    weights, taps = kernel.weights, kernel.taps
-    alone = taps.alone.astype(weights.dtype)
-    reach = np.asarray(weights @ alone, dtype=np.float64)
+    taps, reach = kernel.taps, kernel.summed(1)
     mean = kernel.apply(reach, flow.mean)
-    variance = kernel.apply(np.asarray(weights**2 @ alone, dtype=np.float64), flow.variance)
+    variance = kernel.apply(kernel.summed(2), flow.variance)
     common = kernel.apply(reach, flow.common)
     if "bias" in node.parameters:
         mean = mean + node.parameters["bias"].read()
     window, extents = flow.window, flow.extents
-    if taps.inside:
+    if not taps.pointwise:
         factor, window = _correlated(flow, kernel)
         variance, extents = variance * factor, taps.extents
     return _bent(flow, kernel, flow.gaussian(mean, variance, window, extents, common))
@@ -95,12 +102,11 @@ def _through(node: Node, flow: Flow, kernel: _Kernel) -> Flow:
 def _bent(flow: Flow, kernel: _Kernel, moved: Flow) -> Flow:
     """What is left of the inputs' skew and tails where an output sums only a few of them."""
     inputs, taps = kernel.weights.shape[2:]
-    if flow.atoms is None or inputs * taps > _MANY:
+    if flow.atoms is None or inputs * taps > _MANY or moved.channels > MANY_CHANNELS:
         return moved
     third, fourth = flow.atoms.cumulants()
-    shares = kernel.taps.alone
-    third = kernel.apply(np.asarray(kernel.weights**3 @ shares, dtype=np.float64), third)
-    fourth = kernel.apply(np.asarray(kernel.weights**4 @ shares, dtype=np.float64), fourth)
+    third = kernel.apply(kernel.summed(3), third)
+    fourth = kernel.apply(kernel.summed(4), fourth)
     atoms = skewed_atoms(moved.mean, moved.total, third, fourth, moved.flat_window)
     return replace(moved, atoms=atoms)
 
@@ -139,7 +145,7 @@ def _products(flow: Flow, kernel: _Kernel) -> tuple[Array, Array]:
     """
     groups, outputs, inputs, count = kernel.weights.shape
     taps = kernel.taps
-    rows = max(2, min(outputs, _BUDGET // (groups * inputs * count**2)))
+    rows = max(4, min(outputs, _BUDGET // (groups * inputs * count**2)))
     chosen = np.unique(np.linspace(0, outputs - 1, rows).round().astype(np.intp))
     part = np.asarray(kernel.weights[:, chosen], dtype=np.float64)
     relative = flow.variance / np.maximum(flow.variance.mean(axis=1, keepdims=True), 1e-30)
