@@ -149,7 +149,7 @@ def _products(flow: Flow, kernel: _Kernel) -> tuple[Array, Array]:
     chosen = np.unique(np.linspace(0, outputs - 1, rows).round().astype(np.intp))
     part = np.asarray(kernel.weights[:, chosen], dtype=np.float64)
     relative = flow.variance / np.maximum(flow.variance.mean(axis=1, keepdims=True), 1e-30)
-    share = relative.mean(axis=0).reshape(groups, 1, inputs, 1)
+    share = relative[:2].mean(axis=0).reshape(groups, 1, inputs, 1)
     if taps.whole:
         grams = np.matmul((part * share).swapaxes(-1, -2), part)
     else:
