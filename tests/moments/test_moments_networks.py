@@ -23,7 +23,8 @@ class Residual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """X + branch(x)."""
-        return x + self.branch(x)
+        total: Tensor = x + self.branch(x)
+        return total
 
 
 class Beside(Residual):
@@ -319,9 +320,15 @@ def test_an_operation_that_is_not_followed_is_said() -> None:
             return x.cumsum(dim=1)
 
     model = nn.Sequential(
-        nn.Linear(8, 16), nn.Dropout(0.5), Running(), nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.5),
-        nn.Linear(16, 16), nn.BatchNorm1d(16),
-    )  # fmt: skip
+        nn.Linear(8, 16),
+        nn.Dropout(0.5),
+        Running(),
+        nn.BatchNorm1d(16),
+        nn.ReLU(),
+        nn.Dropout(0.5),
+        nn.Linear(16, 16),
+        nn.BatchNorm1d(16),
+    )
     blind, known = _shifts(model, (8,))
     assert "cumsum" in blind.unknown
     assert math.isnan(blind.shift)
@@ -352,7 +359,8 @@ def test_a_layer_called_twice_is_one_layer() -> None:
             self.drop = nn.Dropout(0.5)
 
         def forward(self, x: Tensor) -> Tensor:
-            return self.norm(self.drop(x)) + self.norm(x)
+            total: Tensor = self.norm(self.drop(x)) + self.norm(x)
+            return total
 
     layers = _shifts(Twice(), (8,))
     assert [layer.path for layer in layers] == ["norm"]

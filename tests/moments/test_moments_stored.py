@@ -25,7 +25,8 @@ def _settled(*noises: nn.Module) -> nn.Sequential:
 def _variance_in_eval(model: nn.Sequential) -> torch.Tensor:
     torch.manual_seed(2)
     batch = torch.randn(200_000, 6) @ torch.linspace(-1, 2, 36).reshape(6, 6)
-    return model.eval()[:-1](batch).var(0, correction=0)
+    outputs: torch.Tensor = model.eval()[:-1](batch)
+    return outputs.var(0, correction=0)
 
 
 @pytest.mark.parametrize(

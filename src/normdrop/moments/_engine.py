@@ -1,6 +1,7 @@
 """The walk through a graph."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -152,5 +153,7 @@ def _input(node: Node, walk: Walk) -> Edge:
 
 def _fixed(node: Node) -> Edge:
     if "value" in node.parameters:
-        return Fixed(np.asarray(node.parameters["value"].read(), dtype=np.float64))
+        # A tensor that was drawn or computed without numbers has none to give.
+        with suppress(NotImplementedError):
+            return Fixed(np.asarray(node.parameters["value"].read(), dtype=np.float64))
     return Unknown(f"the values of {node.layer or node.operation} cannot be read")

@@ -140,9 +140,11 @@ def _permute(_: Node, details: Reshape, flow: Flow, __: tuple[int, ...]) -> Edge
     )
 
 
-def _slice(node: Node, details: Reshape, flow: Flow, _: tuple[int, ...]) -> Edge:
+def _slice(node: Node, details: Reshape, flow: Flow, before: tuple[int, ...]) -> Edge:
     axis = flow.channel
     if len(node.shape) != len(details.slices):
+        if np.prod(node.shape) == np.prod(before):
+            return _view(node, details, flow, before)
         return Unknown("an axis is indexed away")
     part = slice(*details.slices[axis])
     extents = tuple(n for i, n in enumerate(node.shape) if i not in {0, axis})
