@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 from normdrop.torch._owners import Paths, caller
 
@@ -15,12 +15,12 @@ Function = Callable[..., Any]
 # Each takes (input, p, training) and returns its input when it is off.
 _DROPOUTS: frozenset[Function] = frozenset(
     {
-        F.dropout,
-        F.dropout1d,
-        F.dropout2d,
-        F.dropout3d,
-        F.alpha_dropout,
-        F.feature_alpha_dropout,
+        functional.dropout,
+        functional.dropout1d,
+        functional.dropout2d,
+        functional.dropout3d,
+        functional.alpha_dropout,
+        functional.feature_alpha_dropout,
         torch.dropout,
         torch.dropout_,
         torch.alpha_dropout,
@@ -50,9 +50,9 @@ _DRAWS: frozenset[Function] = frozenset(
         Tensor.normal_,
         Tensor.random_,
         Tensor.exponential_,
-        F.rrelu,
-        F.scaled_dot_product_attention,
-        F.multi_head_attention_forward,
+        functional.rrelu,
+        functional.scaled_dot_product_attention,
+        functional.multi_head_attention_forward,
     }
 )
 
@@ -86,7 +86,7 @@ class NoiseCalls:
         self._seed, self._silent = seed, silent
         self._calls.clear()
 
-    def __call__(self, function: Function, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+    def __call__(self, function: Function, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:  # noqa: ANN401 - whatever the call returns
         """Make the noise call, or hand back its input where the layer is switched off."""
         layer = self._layer(function)
         count = self._calls[layer] = self._calls.get(layer, 0) + 1
@@ -120,7 +120,7 @@ def makes_noise(function: Function, args: tuple[Any, ...], kwargs: Mapping[str, 
         return True
     if function not in _DROPOUTS:
         return False
-    default = function.__module__ == F.__name__  # only the functional forms have defaults
+    default = function.__module__ == functional.__name__  # only the functional forms have defaults
     rate = kwargs.get("p", args[1] if len(args) > 1 else 0.5)
     trailing = ("training", "train")
     training = next((kwargs[n] for n in trailing if n in kwargs), None)

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional
 
 
 @dataclass(frozen=True)
@@ -62,14 +62,18 @@ class NormCall:
     def by_batch(self) -> Tensor:
         """The output in train mode; the running statistics are not touched."""
         if self.per_instance:
-            return F.instance_norm(self.x, None, None, self.weight, self.bias, eps=self.eps)
-        return F.batch_norm(self.x, None, None, self.weight, self.bias, training=True, eps=self.eps)
+            return functional.instance_norm(
+                self.x, None, None, self.weight, self.bias, eps=self.eps
+            )
+        return functional.batch_norm(
+            self.x, None, None, self.weight, self.bias, training=True, eps=self.eps
+        )
 
     def by(self, moments: Moments) -> Tensor:
         """The output in eval mode with these statistics."""
         mean = moments.mean.to(self.running_mean)
         variance = moments.variance.to(self.running_variance)
-        return F.batch_norm(self.x, mean, variance, self.weight, self.bias, eps=self.eps)
+        return functional.batch_norm(self.x, mean, variance, self.weight, self.bias, eps=self.eps)
 
 
 def norm_call(
@@ -100,8 +104,8 @@ _HALF = (torch.float16, torch.bfloat16)
 _AFFINE = ("weight", "bias")
 _RUNNING = ("running_mean", "running_var")
 _SIGNATURES: dict[Callable[..., Any], tuple[str, ...]] = {
-    F.batch_norm: ("input", *_RUNNING, *_AFFINE, "training", "momentum", "eps"),
+    functional.batch_norm: ("input", *_RUNNING, *_AFFINE, "training", "momentum", "eps"),
     torch.batch_norm: ("input", *_AFFINE, *_RUNNING, "training", "momentum", "eps"),
-    F.instance_norm: ("input", *_RUNNING, *_AFFINE, "use_input_stats", "momentum", "eps"),
+    functional.instance_norm: ("input", *_RUNNING, *_AFFINE, "use_input_stats", "momentum", "eps"),
     torch.instance_norm: ("input", *_AFFINE, *_RUNNING, "use_input_stats", "momentum", "eps"),
 }

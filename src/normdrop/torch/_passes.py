@@ -25,6 +25,7 @@ class Passes:
 
     Attributes:
         stored: Norm layer path to the running statistics the model holds; filled as norms are met.
+        eps: Norm layer path to what it adds to the variance.
         frozen: Norm layers that keep to running statistics in train mode.
         noise: The noise layers met so far.
     """
@@ -32,6 +33,7 @@ class Passes:
     def __init__(self, model: nn.Module) -> None:
         self.model = model
         self.stored: Statistics = {}
+        self.eps: dict[str, float] = {}
         self.frozen: set[str] = set()
         self.noise = NoiseCalls(model, paths_of(model))
         self._owners = _buffer_owners(model)
@@ -67,6 +69,7 @@ class Passes:
 
         def norm(call: NormCall) -> Tensor:
             path = self._path(call)
+            self.eps[path] = call.eps
             self.stored.setdefault(path, call.stored())
             seen.setdefault(path, []).append(call.moments())
             return normalise(path, call)
@@ -96,7 +99,7 @@ class _Watch(TorchFunctionMode):
     def __torch_function__(
         self,
         func: Callable[..., Any],
-        types: Iterable[type],  # noqa: ARG002 - torch's signature
+        types: Iterable[type],
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:  # noqa: ANN401 - whatever the call returns
@@ -122,6 +125,11 @@ def averages(passes: Iterable[Statistics]) -> Statistics:
     """Every layer's average over passes that all met the same layers."""
     passes = tuple(passes)
     return {path: average(one[path] for one in passes if path in one) for path in passes[0]}
+
+
+def is_initial(stored: Moments) -> bool:
+    """Whether running statistics are as a fresh layer has them: mean 0, variance 1."""
+    return not stored.mean.any().item() and bool((stored.variance == 1).all())
 
 
 def _buffer_owners(model: nn.Module) -> dict[int, str]:

@@ -29,7 +29,7 @@ class Shifts:
     error: Mapping[str, float]
 
     def log(self, path: str) -> float:
-        """log Δ of one layer; NaN without variance."""
+        """Log Δ of one layer; NaN without variance."""
         return _log_ratio(self.eval, self.train, path)
 
 

@@ -1,0 +1,153 @@
+"""Expected shift of trained weights without data: find inputs that the stored statistics allow."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from normdrop.errors import UsageError
+from normdrop.shift import LayerShift, ShiftReport
+from normdrop.torch._norm_call import Moments
+from normdrop.torch._passes import Arguments, Passes, Statistics, is_initial
+from normdrop.torch._shifts import causes, report, shifts
+from normdrop.torch._synthetic import positions, synthetic
+from normdrop.torch._untouched import untouched
+from normdrop.torch.simulate import device_of
+
+_POSITIONS = 2**14
+_FEWEST, _MOST = 32, 256
+_RATE = 0.1
+_REPEATS = 8
+_BLAMED = 32
+_OTHER_NOISE = 1_000_000
+LAGGING_ABOVE = 0.03
+"""A mismatch that settled statistics do not show and lagging ones do; measured on the family."""
+
+
+def invert(
+    model: nn.Module, example: object, *, steps: int = 40, seed: int = 0, blame: bool = True
+) -> ShiftReport:
+    """Expected shift at every norm layer of a trained model, from its stored statistics alone.
+
+    A small batch of pink noise is optimised until its statistics in train mode, dropout on, match
+    the stored ones (as DeepInversion, Yin et al. 2020, and ZeroQ, Cai et al. 2020, do for other
+    ends); the shift is then what train mode and eval mode make of that batch. The model is left as
+    it was found. Memory: a copy of the buffers and the activations of one training step of the
+    batch (32 to 256 inputs, the fewer the larger they are).
+
+    Statistics that lag behind the weights have no such batch. The mismatch that remains tells:
+    then every layer is `unknown`, and the report's notes say why.
+
+    Args:
+        model: Any module whose running statistics have been trained.
+        example: What the model takes: a tensor, a shape without the batch axis, `normdrop.Input`,
+            or a tuple or dict of these. Only shapes and dtypes matter.
+        steps: Of the optimiser (Adam).
+        seed: Of inputs and noise; the same seed gives the same report.
+        blame: Whether to find each noise layer's share.
+
+    Raises:
+        CaptureError: The model raised; the message names the module.
+        UsageError: No input is a floating-point one, so that none can be optimised.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    count = int(min(_MOST, max(_FEWEST, _POSITIONS // positions(example))))
+    with untouched(model):
+        torch.manual_seed(seed)
+        model.requires_grad_(requires_grad=False)
+        passes = Passes(model)
+        start = synthetic(example, count, generator, device_of(model))
+        inputs = _matched(passes, start, steps)
+        found = shifts(passes, [inputs], _REPEATS)
+        lag = mismatch(passes, found.train)
+        if lag > LAGGING_ABOVE:
+            return _untrusted(passes, lag)
+        shares = causes(passes, [_first(inputs, _BLAMED)]) if blame else {}
+    return report(found, shares, "invert")
+
+
+def mismatch(passes: Passes, seen: Statistics) -> float:
+    """How far statistics are from the stored ones: the median layer's mean divergence.
+
+    Twice the Kullback-Leibler divergence of normal distributions, averaged over channels; layers
+    that were never trained are left out.
+    """
+    distances = [_divergence(passes, path, seen[path]).item() for path in _trained(passes, seen)]
+    return float(np.median(distances)) if distances else 0.0
+
+
+def _matched(passes: Passes, start: Arguments, steps: int) -> Arguments:
+    """The starting inputs moved until train mode shows the stored statistics."""
+    free = {id(x): x.float().requires_grad_() for x in _floats(start)}
+    if not free:
+        raise UsageError(
+            "inversion moves floating-point inputs, and this model takes none: "
+            'pass method="simulate", or measure on real data'
+        )
+    optimizer = torch.optim.Adam(free.values(), _RATE)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(1, steps))
+    with torch.enable_grad():
+        for step in range(steps):
+            # Noise the shift is not measured with: the inputs come to fit the noise they have met.
+            seen = passes.train(_replaced(start, free), seed=_OTHER_NOISE + step)
+            trained = _trained(passes, seen)
+            if not trained:
+                break
+            loss = torch.stack([_divergence(passes, path, seen[path]) for path in trained]).sum()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+    return _replaced(start, {key: x.detach() for key, x in free.items()})
+
+
+def _divergence(passes: Passes, path: str, seen: Moments) -> Tensor:
+    stored, eps = passes.stored[path], passes.eps[path]
+    scale = stored.variance + eps  # a dead channel's variance is as good as eps
+    ratio = (seen.variance + eps) / scale
+    return (ratio - 1 - ratio.log() + (seen.mean - stored.mean).square() / scale).mean()
+
+
+def _trained(passes: Passes, seen: Statistics) -> list[str]:
+    return [path for path in seen if not is_initial(passes.stored[path])]
+
+
+def _floats(arguments: Arguments) -> list[Tensor]:
+    args, kwargs = arguments
+    leaves = [*args, *kwargs.values()]
+    return [x for x in leaves if isinstance(x, Tensor) and x.is_floating_point()]
+
+
+def _replaced(arguments: Arguments, free: Mapping[int, Tensor]) -> Arguments:
+    """The arguments with the optimised tensors in place of those they started from."""
+
+    def leaf(x: Any) -> Any:  # noqa: ANN401 - settings such as None pass through
+        return free[id(x)].to(x.dtype) if id(x) in free else x
+
+    args, kwargs = arguments
+    return tuple(map(leaf, args)), {name: leaf(x) for name, x in kwargs.items()}
+
+
+def _first(arguments: Arguments, count: int) -> Arguments:
+    args, kwargs = arguments
+
+    def rows(x: Any) -> Any:  # noqa: ANN401 - settings such as None pass through
+        return x[:count] if isinstance(x, Tensor) else x
+
+    return tuple(map(rows, args)), {name: rows(x) for name, x in kwargs.items()}
+
+
+def _untrusted(passes: Passes, lag: float) -> ShiftReport:
+    note = (
+        f"The stored statistics do not fit the weights (mismatch {lag:.2g}; settled ones stay "
+        f"below {LAGGING_ABOVE}): they lag behind them or belong to others. No data-free method can be "
+        "trusted here: measure on real data, or recalibrate first."
+    )
+    reason = "the stored statistics lag behind the weights"
+    layers = [
+        LayerShift.without_value(path, "invert", len(stored.mean), reason)
+        for path, stored in passes.stored.items()
+    ]
+    return ShiftReport(layers, "invert", (note,))
