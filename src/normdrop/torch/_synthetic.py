@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import torch
@@ -76,7 +76,8 @@ def pink_noise(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
     radius = torch.stack(frequencies).square().sum(0).sqrt()
     radius[radius == 0] = radius[radius > 0].min()
     noise = torch.fft.ifftn(torch.fft.fftn(white, dim=axes) / radius, dim=axes).real
-    return (noise - noise.mean()) / noise.std(correction=0)
+    centred: Tensor = noise - noise.mean()
+    return centred / centred.std(correction=0)
 
 
 def _leaf(leaf: object, count: int, generator: torch.Generator, device: torch.device) -> Any:  # noqa: ANN401
@@ -97,5 +98,5 @@ def _leaf(leaf: object, count: int, generator: torch.Generator, device: torch.de
     return values[rows].to(device, dtype)
 
 
-def _is_shape(value: object) -> bool:
+def _is_shape(value: object) -> TypeGuard[tuple[int, ...]]:
     return isinstance(value, tuple) and bool(value) and all(type(n) is int for n in value)

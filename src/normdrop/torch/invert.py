@@ -11,7 +11,7 @@ from normdrop.errors import UsageError
 from normdrop.shift import LayerShift, ShiftReport
 from normdrop.torch._norm_call import Moments
 from normdrop.torch._passes import Arguments, Passes, Statistics, is_initial
-from normdrop.torch._shifts import causes, report, shifts
+from normdrop.torch._shifts import Shifts, causes, report, shifts
 from normdrop.torch._synthetic import positions, synthetic
 from normdrop.torch._untouched import untouched
 from normdrop.torch.simulate import device_of
@@ -52,28 +52,49 @@ def invert(
         CaptureError: The model raised; the message names the module.
         UsageError: No input is a floating-point one, so that none can be optimised.
     """
-    generator = torch.Generator().manual_seed(seed)
-    count = int(min(_MOST, max(_FEWEST, _POSITIONS // positions(example))))
     with untouched(model):
-        torch.manual_seed(seed)
-        model.requires_grad_(requires_grad=False)
-        passes = Passes(model)
-        start = synthetic(example, count, generator, device_of(model))
-        inputs = _matched(passes, start, steps)
-        found = shifts(passes, [inputs], _REPEATS)
-        lag = mismatch(passes, found.train)
+        passes, inputs, found = _inverted(model, example, steps, seed)
+        lag = _mismatch(passes, found.train)
         if lag > LAGGING_ABOVE:
             return _untrusted(passes, lag)
         shares = causes(passes, [_first(inputs, _BLAMED)]) if blame else {}
     return report(found, shares, "invert")
 
 
-def mismatch(passes: Passes, seen: Statistics) -> float:
-    """How far statistics are from the stored ones: the median layer's mean divergence.
+def stored_mismatch(model: nn.Module, example: object, *, steps: int = 40, seed: int = 0) -> float:
+    """What no input makes good: how far the stored statistics are from any the weights can show.
 
-    Twice the Kullback-Leibler divergence of normal distributions, averaged over channels; layers
-    that were never trained are left out.
+    The median over norm layers of twice the Kullback-Leibler divergence of normal distributions,
+    averaged over channels, between the stored statistics and those of the inputs that `invert`
+    finds. Settled statistics stay below `LAGGING_ABOVE`, lagging ones lie above it. Layers that
+    were never trained are left out.
+
+    Args:
+        model: Any module.
+        example: What the model takes, as for `invert`.
+        steps: Of the optimiser.
+        seed: Of inputs and noise.
     """
+    with untouched(model):
+        passes, _, found = _inverted(model, example, steps, seed)
+        return _mismatch(passes, found.train)
+
+
+def _inverted(
+    model: nn.Module, example: object, steps: int, seed: int
+) -> tuple[Passes, Arguments, Shifts]:
+    """The passes, the inputs found, and what both modes make of them."""
+    torch.manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed)
+    model.requires_grad_(requires_grad=False)
+    passes = Passes(model)
+    count = int(min(_MOST, max(_FEWEST, _POSITIONS // positions(example))))
+    start = synthetic(example, count, generator, device_of(model))
+    inputs = _matched(passes, start, steps)
+    return passes, inputs, shifts(passes, [inputs], _REPEATS)
+
+
+def _mismatch(passes: Passes, seen: Statistics) -> float:
     distances = [_divergence(passes, path, seen[path]).item() for path in _trained(passes, seen)]
     return float(np.median(distances)) if distances else 0.0
 
@@ -97,7 +118,7 @@ def _matched(passes: Passes, start: Arguments, steps: int) -> Arguments:
                 break
             loss = torch.stack([_divergence(passes, path, seen[path]) for path in trained]).sum()
             optimizer.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call] # torch gives it no types
             optimizer.step()
             schedule.step()
     return _replaced(start, {key: x.detach() for key, x in free.items()})
