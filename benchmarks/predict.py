@@ -26,8 +26,9 @@ from family.points import (
 )
 from family.scatter import scatter
 
-from normdrop.torch.invert import LAGGING_ABOVE
+from normdrop.torch._fit import INITIAL_ABOVE, MISMATCH_ABOVE
 
+_STILL = 0.01
 _FIGURE = Path(__file__).parents[1] / "docs" / "predict-accuracy.svg"
 
 
@@ -42,19 +43,23 @@ def table(title: str, points: list[Point]) -> None:
     _line("all ReLU", [point for point in shifted if "relu" in point.member])
     _line("all others", [point for point in shifted if "relu" not in point.member])
     print(f"rank correlation {rank_correlation(shifted):.4f}")
-    strayed = [p for p in points if abs(p.true - 1) < 0.01 and abs(p.predicted - 1) > 0.02]
-    print(f"true shift within 1 ± 0.01 but predicted outside 1 ± 0.02: {len(strayed)} layers")
+    strayed = sum(abs(p.true - 1) < _STILL and abs(p.predicted - 1) > 2 * _STILL for p in points)
+    print(f"true shift within 1 ± 0.01 but predicted outside 1 ± 0.02: {strayed} layers")
 
 
 def lag_table(found: list[Lag]) -> None:
-    """How many lagging and settled models are told apart."""
-    print(f"\nstatistics that lag behind the weights: mismatch above {LAGGING_ABOVE}")
+    """How many lagging and settled models are told apart, by how their statistics came about."""
+    print(f"\nstatistics that lag: mismatch above {MISMATCH_ABOVE}, or {INITIAL_ABOVE:.0%} initial")
     for label in ("lagging", "settled", "between"):
         some = [lag for lag in found if lag.label == label]
-        flagged = sum(lag.mismatch > LAGGING_ABOVE for lag in some)
-        spread = np.quantile([lag.mismatch for lag in some], (0, 0.05, 0.5, 0.95, 1))
-        shown = " ".join(f"{value:.4f}" for value in spread)
-        print(f"  {label:9} {flagged:4} of {len(some):4} flagged; mismatch quantiles {shown}")
+        for kind in (None, *sorted({lag.kind.split()[0] for lag in some})):
+            rows = [lag for lag in some if kind is None or lag.kind.startswith(kind)]
+            flagged = sum(lag.fit.lags for lag in rows)
+            low, middle, high = np.quantile([lag.fit.mismatch for lag in rows], (0.05, 0.5, 0.95))
+            print(
+                f"  {label:9} {kind or 'all':9} {flagged:4} of {len(rows):4} flagged; "
+                f"mismatch 5 % {low:.4f}, median {middle:.4f}, 95 % {high:.4f}"
+            )
 
 
 def _line(name: str, points: list[Point]) -> None:

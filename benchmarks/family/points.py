@@ -9,16 +9,18 @@ import numpy as np
 import torch
 
 from family.members import FAMILY, Member
-from family.training import MOMENTA, Age, Trained, cached, file_of
-from family.truth import Truth, brute_force, norms
+from family.training import Age, Trained, cached, file_of
+from family.truth import Moments, Truth, brute_force, install, norms
 from normdrop.shift import ShiftReport
+from normdrop.torch._fit import Fit
 from normdrop.torch._synthetic import pink_noise
-from normdrop.torch.invert import invert, stored_mismatch
+from normdrop.torch.invert import invert, stored_fit
 from normdrop.torch.simulate import simulate
 
 Group = Literal["fresh", "trained"]
 _SHIFTED = 0.02
 _LAGS, _SETTLED = 0.15, 0.05
+_MANY = 1000
 
 
 @dataclass(frozen=True)
@@ -45,17 +47,22 @@ class Point:
 
 @dataclass(frozen=True)
 class Lag:
-    """One model's statistics: how far they lag, and the mismatch left after inversion.
+    """One model's statistics: how far they lag, and what was found out.
 
-    `size` is the largest |log(stored variance / train variance)| over layers, ratios of channel
-    means as everywhere.
+    Attributes:
+        member: Name of the network.
+        kind: `"settled"`, the momentum they were kept with, or the step they were left at.
+        step: Training steps behind the weights.
+        size: The largest |log(stored variance / train variance)| over layers, ratios of channel
+            means as everywhere.
+        fit: What was found.
     """
 
     member: str
+    kind: str
     step: int
-    momentum: float
     size: float
-    mismatch: float
+    fit: Fit
 
     @property
     def label(self) -> Literal["lagging", "settled", "between"]:
@@ -81,10 +88,18 @@ def trained(member: Member, state: Trained) -> Iterator[Point]:
 
 
 def lags(member: Member, state: Trained) -> Iterator[Lag]:
-    """Statistics of several momenta at several ages, and settled ones of the same weights."""
+    """Settled statistics, ones kept with several momenta, and ones left at an earlier step."""
+    earlier = None
     for step, age in state.ages.items():
-        for momentum in (0.0, *MOMENTA):
-            yield _lag(member, step, age, momentum)
+        yield _lag(member, step, age, "settled", age.train)
+        for momentum, running in age.running.items():
+            yield _lag(
+                member, step, age, f"momentum {momentum}", running, momentum=momentum, batches=step
+            )
+        if earlier is not None:
+            left = f"left at {earlier}"
+            yield _lag(member, step, age, left, state.ages[earlier].train)
+        earlier = step
 
 
 def trained_members() -> Iterator[tuple[Member, Trained]]:
@@ -137,17 +152,24 @@ def _fresh_truth(member: Member, seed: int) -> dict[str, Truth]:
     return brute_force(member.build(), batches)
 
 
-def _lag(member: Member, step: int, age: Age, momentum: float) -> Lag:
-    """Momentum 0 stands for the settled statistics of the same weights."""
-    kept = age.running[momentum] if momentum else age.train
+def _lag(
+    member: Member,
+    step: int,
+    age: Age,
+    kind: str,
+    kept: dict[str, Moments],
+    *,
+    momentum: float = 0.1,
+    batches: int = _MANY,
+) -> Lag:
     model = member.build()
     model.load_state_dict(age.weights)
-    size = 0.0
+    install(model, kept)
+    ratios = []
     for path, norm in norms(model).items():
-        if norm.running_mean is None or norm.running_var is None:
-            raise TypeError(f"{path} keeps no running statistics")
-        norm.running_mean.copy_(kept[path].mean)
-        norm.running_var.copy_(kept[path].variance)
-        ratio = kept[path].variance.mean() / age.train[path].variance.mean()
-        size = max(size, abs(math.log(ratio.item())))
-    return Lag(member.name, step, momentum, size, stored_mismatch(model, member.shape))
+        norm.momentum = momentum
+        if norm.num_batches_tracked is not None:
+            norm.num_batches_tracked.fill_(batches)
+        ratios.append(kept[path].variance.mean() / age.train[path].variance.mean())
+    size = max(abs(math.log(ratio.item())) for ratio in ratios)
+    return Lag(member.name, kind, step, size, stored_fit(model, member.shape))

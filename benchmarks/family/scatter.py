@@ -17,8 +17,8 @@ def scatter(points: Sequence[Point], path: Path) -> None:
     """Write the figure: one dot per norm layer, both axes logarithmic, the diagonal is exact."""
     low, high = _at(math.exp(_LOW)), _at(math.exp(_HIGH))
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_SIZE} {_SIZE}" '
-        'font-family="sans-serif" font-size="11">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_SIZE} {_SIZE}">',
+        '<g font-family="sans-serif" font-size="11">',
         "<title>Predicted against true shift at every norm layer of the test family</title>",
         f'<rect width="{_SIZE}" height="{_SIZE}" fill="white"/>',
         _line(low, low, high, high, "#888"),
@@ -26,9 +26,9 @@ def scatter(points: Sequence[Point], path: Path) -> None:
         *(_dot(point) for point in points),
         *(_key(row, group) for row, group in enumerate(_COLOURS)),
         f'<text x="{_SIZE / 2}" y="{_SIZE - 8}" text-anchor="middle">true shift</text>',
-        f'<text transform="translate(12 {_SIZE / 2}) rotate(-90)" text-anchor="middle">'
-        "predicted shift</text>",
-        "</svg>\n",
+        f'<g transform="translate(12 {_SIZE / 2}) rotate(-90)">',
+        '<text text-anchor="middle">predicted shift</text></g>',
+        "</g></svg>\n",
     ]
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(parts), encoding="utf-8")

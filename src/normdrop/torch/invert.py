@@ -3,14 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from normdrop.errors import UsageError
 from normdrop.shift import LayerShift, ShiftReport
-from normdrop.torch._norm_call import Moments
-from normdrop.torch._passes import Arguments, Passes, Statistics, is_initial
+from normdrop.torch._fit import Fit, divergence, fit, trained
+from normdrop.torch._passes import Arguments, Passes
 from normdrop.torch._shifts import Shifts, causes, report, shifts
 from normdrop.torch._synthetic import positions, synthetic
 from normdrop.torch._untouched import untouched
@@ -22,8 +21,6 @@ _RATE = 0.1
 _REPEATS = 8
 _BLAMED = 32
 _OTHER_NOISE = 1_000_000
-LAGGING_ABOVE = 0.03
-"""A mismatch that settled statistics do not show and lagging ones do; measured on the family."""
 
 
 def invert(
@@ -37,8 +34,9 @@ def invert(
     it was found. Memory: a copy of the buffers and the activations of one training step of the
     batch (32 to 256 inputs, the fewer the larger they are).
 
-    Statistics that lag behind the weights have no such batch. The mismatch that remains tells:
-    then every layer is `unknown`, and the report's notes say why.
+    Statistics that lag behind the weights have no such batch: the mismatch that remains tells, or
+    the weight that their initial values still have. Then every layer is `unknown`, and the
+    report's notes say why.
 
     Args:
         model: Any module whose running statistics have been trained.
@@ -54,20 +52,15 @@ def invert(
     """
     with untouched(model):
         passes, inputs, found = _inverted(model, example, steps, seed)
-        lag = _mismatch(passes, found.train)
-        if lag > LAGGING_ABOVE:
-            return _untrusted(passes, lag)
+        stored = fit(passes, found.train)
+        if stored.lags:
+            return _untrusted(passes, stored)
         shares = causes(passes, [_first(inputs, _BLAMED)]) if blame else {}
     return report(found, shares, "invert")
 
 
-def stored_mismatch(model: nn.Module, example: object, *, steps: int = 40, seed: int = 0) -> float:
-    """What no input makes good: how far the stored statistics are from any the weights can show.
-
-    The median over norm layers of twice the Kullback-Leibler divergence of normal distributions,
-    averaged over channels, between the stored statistics and those of the inputs that `invert`
-    finds. Settled statistics stay below `LAGGING_ABOVE`, lagging ones lie above it. Layers that
-    were never trained are left out.
+def stored_fit(model: nn.Module, example: object, *, steps: int = 40, seed: int = 0) -> Fit:
+    """How well the stored statistics fit the weights; `Fit.lags` is the verdict.
 
     Args:
         model: Any module.
@@ -77,7 +70,7 @@ def stored_mismatch(model: nn.Module, example: object, *, steps: int = 40, seed:
     """
     with untouched(model):
         passes, _, found = _inverted(model, example, steps, seed)
-        return _mismatch(passes, found.train)
+        return fit(passes, found.train)
 
 
 def _inverted(
@@ -94,11 +87,6 @@ def _inverted(
     return passes, inputs, shifts(passes, [inputs], _REPEATS)
 
 
-def _mismatch(passes: Passes, seen: Statistics) -> float:
-    distances = [_divergence(passes, path, seen[path]).item() for path in _trained(passes, seen)]
-    return float(np.median(distances)) if distances else 0.0
-
-
 def _matched(passes: Passes, start: Arguments, steps: int) -> Arguments:
     """The starting inputs moved until train mode shows the stored statistics."""
     free = {id(x): x.float().requires_grad_() for x in _floats(start)}
@@ -113,26 +101,15 @@ def _matched(passes: Passes, start: Arguments, steps: int) -> Arguments:
         for step in range(steps):
             # Noise the shift is not measured with: the inputs come to fit the noise they have met.
             seen = passes.train(_replaced(start, free), seed=_OTHER_NOISE + step)
-            trained = _trained(passes, seen)
-            if not trained:
+            layers = trained(passes, seen)
+            if not layers:
                 break
-            loss = torch.stack([_divergence(passes, path, seen[path]) for path in trained]).sum()
+            loss = torch.stack([divergence(passes, path, seen[path]) for path in layers]).sum()
             optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call] # torch gives it no types
+            loss.backward()  # type: ignore[no-untyped-call] # torch types it so
             optimizer.step()
             schedule.step()
     return _replaced(start, {key: x.detach() for key, x in free.items()})
-
-
-def _divergence(passes: Passes, path: str, seen: Moments) -> Tensor:
-    stored, eps = passes.stored[path], passes.eps[path]
-    scale = stored.variance + eps  # a dead channel's variance is as good as eps
-    ratio = (seen.variance + eps) / scale
-    return (ratio - 1 - ratio.log() + (seen.mean - stored.mean).square() / scale).mean()
-
-
-def _trained(passes: Passes, seen: Statistics) -> list[str]:
-    return [path for path in seen if not is_initial(passes.stored[path])]
 
 
 def _floats(arguments: Arguments) -> list[Tensor]:
@@ -160,15 +137,15 @@ def _first(arguments: Arguments, count: int) -> Arguments:
     return tuple(map(rows, args)), {name: rows(x) for name, x in kwargs.items()}
 
 
-def _untrusted(passes: Passes, lag: float) -> ShiftReport:
+def _untrusted(passes: Passes, stored: Fit) -> ShiftReport:
     note = (
-        f"The stored statistics do not fit the weights (mismatch {lag:.2g}; settled ones stay "
-        f"below {LAGGING_ABOVE}): they lag behind them or belong to others. No data-free method can be "
-        "trusted here: measure on real data, or recalibrate first."
+        f"The stored statistics do not fit the weights ({stored}): they lag behind them or belong "
+        "to others. No data-free method can be trusted here: measure on real data, or let the "
+        "statistics settle first (train-mode passes without updates of the weights)."
     )
-    reason = "the stored statistics lag behind the weights"
+    reason = "the stored statistics do not fit the weights"
     layers = [
-        LayerShift.without_value(path, "invert", len(stored.mean), reason)
-        for path, stored in passes.stored.items()
+        LayerShift.without_value(path, "invert", len(moments.mean), reason)
+        for path, moments in passes.stored.items()
     ]
     return ShiftReport(layers, "invert", (note,))

@@ -41,7 +41,7 @@ def simulate(
         CaptureError: The model raised; the message names the module.
         UsageError: The example is nothing a model could take.
 
-    >>> model = nn.Sequential(nn.Linear(8, 64), nn.Dropout(0.5), nn.BatchNorm1d(64))
+    >>> model = nn.Sequential(nn.Linear(8, 64, bias=False), nn.Dropout(0.5), nn.BatchNorm1d(64))
     >>> layer = simulate(model, (8,))["2"]
     >>> round(layer.shift, 1), dict(layer.causes)
     (0.5, {'1': 1.0})
