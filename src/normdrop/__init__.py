@@ -10,14 +10,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from normdrop.errors import NormdropError as NormdropError
     from normdrop.example import Input as Input
+    from normdrop.order import Order as Order
     from normdrop.shift import LayerShift as LayerShift
     from normdrop.shift import ShiftReport as ShiftReport
+    from normdrop.verbs import predict as predict
 
 _HOME = {
     "Input": "normdrop.example",
     "LayerShift": "normdrop.shift",
     "NormdropError": "normdrop.errors",
+    "Order": "normdrop.order",
     "ShiftReport": "normdrop.shift",
+    "predict": "normdrop.verbs",
 }
 
 __all__ = list(_HOME)

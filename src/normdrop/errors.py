@@ -31,3 +31,7 @@ class CaptureError(NormdropError):
 
 class UsageError(NormdropError):
     """A call or command line whose arguments do not fit together."""
+
+
+class NoiseError(NormdropError, ValueError):
+    """A noise parameter out of its range, or an input the noise cannot multiply."""

@@ -70,6 +70,15 @@ def test_text_keeps_within_its_width(cell: str, width: int) -> None:
     )
 
 
+def test_columns_move_together_before_a_word_breaks() -> None:
+    """Where two spaces between columns do not fit, one is used and every cell stays whole."""
+    wide = Table("t", (Column("a"), Column("b"), Column("c")), (Row(("aaaa", "bbbb", "cccc")),))
+    assert "aaaa  bbbb  cccc" in wide.to_text(16)
+    assert "aaaa bbbb cccc" in wide.to_text(15)
+    assert "aaaa bbbb cccc" in wide.to_text(14)
+    assert "cccc" not in wide.to_text(13)
+
+
 def test_hostile_text_does_nothing() -> None:
     """Markup, HTML and terminal sequences in a cell, title or note are shown and never act."""
     hostile = table(HOSTILE, note=HOSTILE)

@@ -6,8 +6,8 @@ import math
 def rounded(value: float, uncertainty: float | None = None, digits: int = 4) -> str:
     """A number with the digits that its uncertainty bears.
 
-    The uncertainty keeps two significant digits, and the value as many decimals (the convention of
-    the Guide to the Expression of Uncertainty in Measurement, 7.2.6).
+    The uncertainty keeps two significant digits if they are 35 or less, else one, and the value as
+    many decimals (the rounding rule of the Particle Data Group's Review, section 5.3).
 
     Args:
         value: The number; infinities and NaN are shown by name.
@@ -23,7 +23,7 @@ def rounded(value: float, uncertainty: float | None = None, digits: int = 4) -> 
     if not math.isfinite(value):
         return str(value)
     if uncertainty and math.isfinite(uncertainty):
-        return f"{value:.{_decimals(uncertainty, 2)}f}"
+        return f"{value:.{_uncertain_decimals(uncertainty)}f}"
     return f"{value:.{_decimals(value, digits)}f}" if value else "0"
 
 
@@ -31,6 +31,12 @@ def _decimals(value: float, digits: int) -> int:
     """Decimals that show `digits` significant digits of a value, after rounding it to them."""
     exponent = int(f"{abs(value):.{digits - 1}e}".partition("e")[2])
     return max(0, digits - 1 - exponent)
+
+
+def _uncertain_decimals(uncertainty: float) -> int:
+    last_pair, last_lone = 354, 950
+    leading = int(f"{uncertainty:.2e}".replace(".", "")[:3])
+    return _decimals(uncertainty, 1 if last_pair < leading < last_lone else 2)
 
 
 def with_uncertainty(value: float, uncertainty: float) -> str:

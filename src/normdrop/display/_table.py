@@ -2,7 +2,7 @@
 
 import html
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import StringIO
 from types import MappingProxyType
 from typing import Literal, TypeAlias
@@ -17,6 +17,9 @@ Tone: TypeAlias = Literal["plain", "good", "bad"]
 # A tone shows as a mark beside its row, so that it survives without colour.
 _MARKS: Mapping[Tone, str] = MappingProxyType({"plain": "", "good": "*", "bad": "!"})
 _STYLES: Mapping[Tone, str] = MappingProxyType({"plain": "", "good": "green", "bad": "red"})
+
+# Wide enough to measure what a table would take.
+_UNBOUNDED = 10_000
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ class Table:
         title: One line above the table.
         columns: The columns, from the left.
         rows: The rows, from the top, each with one cell for each column.
-        notes: Sentences beneath the table, each a paragraph of its own.
+        notes: Sentences beneath the table, as a list.
 
     Raises:
         ValueError: If a row has not one cell for each column.
@@ -68,7 +71,7 @@ class Table:
         *  conv-bn-act  0.041
            conv-act-bn  0.052
         <BLANKLINE>
-        Lower is better.
+        - Lower is better.
     """
 
     title: str
@@ -87,16 +90,30 @@ class Table:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Draw the title, the table and the notes as wide as the console allows."""
+        grid = self._grid(gap=2)
+        if (
+            console.measure(grid, options=options.update(width=_UNBOUNDED)).maximum
+            > options.max_width
+        ):
+            grid = self._grid(gap=1)
         yield Text(printable(self.title), style="bold")
         yield Text()
-        yield self._grid()
-        for note in self.notes:
+        yield grid
+        if self.notes:
             yield Text()
-            yield Text(printable(note))
+            yield self._bullets()
 
-    def _grid(self) -> RichTable:
+    def _bullets(self) -> RichTable:
+        bullets = RichTable.grid(padding=(0, 1))
+        for note in self.notes:
+            bullets.add_row("-", Text(printable(note)))
+        return bullets
+
+    def _grid(self, gap: int) -> RichTable:
+        """The table itself, its columns one or two characters apart."""
         marked = any(row.tone != "plain" for row in self.rows)
-        grid = RichTable(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+        padding = (0, gap - 1, 0, 0)
+        grid = RichTable(box=box.SIMPLE_HEAD, padding=padding, pad_edge=False, show_edge=False)
         if marked:
             grid.add_column("", no_wrap=True, width=1)
         for column in self.columns:
@@ -107,9 +124,21 @@ class Table:
             grid.add_row(*mark, *cells, style=_STYLES[row.tone])
         return grid
 
+    def without_notes(self) -> "Table":
+        """The same table alone, for a page that shows the notes elsewhere."""
+        return replace(self, notes=())
+
     def to_text(self, width: int = 80) -> str:
         """The table as plain text without colour, at most `width` columns wide."""
-        console = Console(file=StringIO(), width=width, color_system=None, legacy_windows=False)
+        console = Console(
+            file=StringIO(),
+            width=width,
+            height=1000,
+            color_system=None,
+            force_terminal=False,
+            force_jupyter=False,
+            legacy_windows=False,
+        )
         with console.capture() as capture:
             console.print(self)
         return "\n".join(line.rstrip() for line in capture.get().rstrip().split("\n"))
@@ -118,7 +147,8 @@ class Table:
         """The table as an HTML fragment, every text escaped."""
         head = "".join(map(_heading, self.columns))
         body = "\n".join(map(self._html_row, self.rows))
-        notes = "".join(f"<p>{escaped(note)}</p>\n" for note in self.notes)
+        items = "".join(f"<li>{escaped(note)}</li>\n" for note in self.notes)
+        notes = f"<ul>\n{items}</ul>\n" if self.notes else ""
         return (
             '<div class="normdrop-table"><table>\n'
             f"<caption>{escaped(self.title)}</caption>\n"

@@ -1,0 +1,33 @@
+"""The order grammar: `"conv-bn-act-drop-pool"` as a value.
+
+No framework is imported here; the blocks of `normdrop.torch` and `normdrop.keras` are built from
+these values.
+"""
+
+from normdrop.order._activations import ACTIVATIONS as ACTIVATIONS
+from normdrop.order._head import HeadPosition as HeadPosition
+from normdrop.order._head import head_orders as head_orders
+from normdrop.order._kinds import KINDS as KINDS
+from normdrop.order._kinds import Kind as Kind
+from normdrop.order._kinds import Role as Role
+from normdrop.order._order import Order as Order
+from normdrop.order._residual import ResidualPosition as ResidualPosition
+from normdrop.order._residual import ResidualStyle as ResidualStyle
+from normdrop.order._residual import branch_order as branch_order
+from normdrop.order._risks import Risk as Risk
+from normdrop.order._token import Token as Token
+
+__all__ = [
+    "ACTIVATIONS",
+    "KINDS",
+    "HeadPosition",
+    "Kind",
+    "Order",
+    "ResidualPosition",
+    "ResidualStyle",
+    "Risk",
+    "Role",
+    "Token",
+    "branch_order",
+    "head_orders",
+]
