@@ -1,6 +1,7 @@
 """The distribution of one unit as weighted points, each a function of one Gaussian score."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -8,7 +9,7 @@ from normdrop.theory import Array, gaussian_density
 
 from ._window import Window
 
-MANY_CHANNELS = 256
+MANY_CHANNELS = 128
 """Layers with more channels are followed with fewer points each: there errors average out."""
 
 
@@ -46,25 +47,28 @@ class Atoms:
     window: Window
     shared: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
 
-    @property
+    @cached_property
     def mean(self) -> Array:
         """Mean, shape (scenarios, channels)."""
-        return np.asarray((self.values * self.weights).sum(axis=-1), dtype=np.float64)
+        return self._averaged(self.values)
 
-    @property
+    @cached_property
     def variance(self) -> Array:
         """Variance, shape (scenarios, channels)."""
         centred = self.values - self.mean[..., None]
-        return np.asarray((centred**2 * self.weights).sum(axis=-1))
+        return self._averaged(centred * centred)
+
+    def _averaged(self, values: Array) -> Array:
+        if self.weights.shape[:2] == (1, 1):
+            return np.asarray(values @ self.weights[0, 0])
+        return np.asarray((values * self.weights).sum(axis=-1))
 
     def cumulants(self) -> tuple[Array, Array]:
         """Third and fourth cumulant, shape (scenarios, channels)."""
         centred = self.values - self.mean[..., None]
         square = centred * centred
-        weighted = square * self.weights
-        second = weighted.sum(axis=-1)
-        third, fourth = (weighted * centred).sum(axis=-1), (weighted * square).sum(axis=-1)
-        return np.asarray(third), np.asarray(fourth - 3 * second**2)
+        third, fourth = self._averaged(square * centred), self._averaged(square * square)
+        return third, fourth - 3 * self.variance**2
 
     def moved(self, values: Array) -> "Atoms":
         """The same points elsewhere."""
