@@ -12,12 +12,18 @@ if TYPE_CHECKING:
     from normdrop.example import Input as Input
     from normdrop.lab.experiment import compare as compare
     from normdrop.order import Order as Order
+    from normdrop.shift import LayerShift as LayerShift
+    from normdrop.shift import ShiftReport as ShiftReport
+    from normdrop.verbs import predict as predict
 
 _HOME = {
     "Input": "normdrop.example",
+    "LayerShift": "normdrop.shift",
     "NormdropError": "normdrop.errors",
     "compare": "normdrop.lab.experiment",
     "Order": "normdrop.order",
+    "ShiftReport": "normdrop.shift",
+    "predict": "normdrop.verbs",
 }
 
 __all__ = list(_HOME)

@@ -1,0 +1,182 @@
+"""The distribution of one unit as weighted points, each a function of one Gaussian score."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from normdrop.theory import Array, gaussian_density
+
+from ._window import Window
+
+MANY_CHANNELS = 128
+"""Layers with more channels are followed with fewer points each: there errors average out."""
+
+
+def _grid(count: int) -> tuple[Array, Array]:
+    """Equally spaced scores of mean 0 and variance 1, and their probabilities."""
+    scores = np.linspace(-4.5, 4.5, count)
+    mass = gaussian_density(scores) / gaussian_density(scores).sum()
+    return scores / np.sqrt((mass * scores**2).sum()), mass
+
+
+_FEW, _MORE = _grid(29), _grid(65)
+_ENOUGH = 64  # channels whose correlations stand for all
+_ORDER = 8  # Hermite terms of a correlation; the rest counts as one more
+
+
+@dataclass(frozen=True)
+class Atoms:
+    """Weighted points per scenario and channel.
+
+    Every point but the spikes is a function of a standard Gaussian score that units at different
+    positions share with the correlation `window`. A spike is where noise has put its units,
+    whatever the score was.
+
+    Attributes:
+        values: The points, shape (scenarios, channels, points).
+        weights: Their probabilities, broadcastable to `values`.
+        scores: The score behind each point, broadcastable to `values`; nan for a spike.
+        window: Correlation of the scores between positions.
+        shared: Whether a spike holds a whole map at once, shape (points,).
+    """
+
+    values: Array
+    weights: Array
+    scores: Array
+    window: Window
+    shared: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
+
+    @cached_property
+    def mean(self) -> Array:
+        """Mean, shape (scenarios, channels)."""
+        return self._averaged(self.values)
+
+    @cached_property
+    def variance(self) -> Array:
+        """Variance, shape (scenarios, channels)."""
+        centred = self.values - self.mean[..., None]
+        return self._averaged(centred * centred)
+
+    def _averaged(self, values: Array) -> Array:
+        if self.weights.shape[:2] == (1, 1):
+            return np.asarray(values @ self.weights[0, 0])
+        return np.asarray((values * self.weights).sum(axis=-1))
+
+    def cumulants(self) -> tuple[Array, Array]:
+        """Third and fourth cumulant, shape (scenarios, channels)."""
+        centred = self.values - self.mean[..., None]
+        square = centred * centred
+        third, fourth = self._averaged(square * centred), self._averaged(square * square)
+        return third, fourth - 3 * self.variance**2
+
+    def moved(self, values: Array) -> "Atoms":
+        """The same points elsewhere."""
+        return Atoms(values, self.weights, self.scores, self.window, self.shared)
+
+    def alive(self) -> "Atoms":
+        """What a unit is while no mask holds its whole map."""
+        if not self.shared.any():
+            return self
+        weights = np.broadcast_to(self.weights, self.values.shape)
+        lost = (weights * self.shared).sum(axis=-1, keepdims=True)
+        columns = ~self.shared
+        return Atoms(
+            self.values[..., columns],
+            weights[..., columns] / np.maximum(1 - lost, 1e-12),
+            np.broadcast_to(self.scores, self.values.shape)[..., columns],
+            self.window,
+            self.shared[columns],
+        )
+
+    def with_shared(self, live: "Atoms") -> "Atoms":
+        """`live` in place of what this distribution is while no mask holds a whole map."""
+        if not self.shared.any():
+            return live
+        weights = np.broadcast_to(self.weights, self.values.shape)[..., self.shared]
+        spikes = self.values[..., self.shared]
+        lost = weights.sum(axis=-1, keepdims=True)
+        return Atoms(
+            np.concatenate([live.values, spikes], axis=-1),
+            np.concatenate([live.weights * (1 - lost), weights], axis=-1),
+            np.concatenate([live.scores, np.full_like(spikes, np.nan)], axis=-1),
+            live.window,
+            np.concatenate([live.shared, self.shared[self.shared]]),
+        )
+
+    def correlation(self) -> Window:
+        """Correlation of the values between positions, averaged over channels by variance.
+
+        Hermite coefficients a_n of the values as functions of the score give the covariance
+        Σ a_n² ρⁿ; where a mask is shared by a whole map, its two states are averaged afterwards.
+        """
+        if self.values.shape[1] > _ENOUGH:
+            return self._sampled().correlation()
+        alive = ~np.isnan(self.scores)
+        score = np.where(alive, self.scores, 0.0)
+        weights = np.broadcast_to(self.weights, self.values.shape)
+        lost = (weights * self.shared).sum(axis=-1)
+        kept = np.where(lost < 1, 1 - lost, 1.0)
+        spikes = (weights * self.shared * self.values**2).sum(axis=-1)
+        weighted = self.values * weights * ~self.shared
+        level = weighted.sum(axis=-1)
+        squares = [level**2 / kept + spikes - self.mean**2]
+        previous, current = np.zeros_like(score), np.ones_like(score)
+        for order in range(1, _ORDER + 1):
+            following = (score * current - np.sqrt(order - 1) * previous) / np.sqrt(order)
+            previous, current = current, following
+            squares.append((weighted * (following * alive)).sum(axis=-1) ** 2 / kept)
+        terms = np.stack([square.sum(axis=-1) for square in squares])
+        tail = self._smooth_tail(terms, kept)
+
+        def covariance(correlation: Array) -> Array:
+            power, total = np.ones_like(correlation), np.zeros_like(correlation)
+            for term in terms:
+                total = total + term[:, None] * power
+                power = power * correlation
+            return total + tail[:, None] * power
+
+        return self.window.covariance(covariance, self.variance.sum(axis=-1))
+
+    def _sampled(self) -> "Atoms":
+        """Every so many channels, for what is averaged over them."""
+        step = -(-self.values.shape[1] // _ENOUGH)
+        values, weights, scores = (
+            array[:, ::step] if array.shape[1] > 1 else array
+            for array in (self.values, self.weights, self.scores)
+        )
+        return Atoms(values, weights, scores, self.window, self.shared)
+
+    def _smooth_tail(self, terms: Array, kept: Array) -> Array:
+        """What the score explains beyond the last Hermite term, summed over channels."""
+        alive = ~np.isnan(self.scores)
+        weights = np.broadcast_to(self.weights * alive, self.values.shape)
+        mass = np.maximum(weights.sum(axis=-1), 1e-12)
+        inner = (weights * self.values).sum(axis=-1)
+        explained = (weights * self.values**2).sum(axis=-1) * mass - inner**2
+        rest = (explained / kept).sum(axis=-1) - terms[1:].sum(axis=0)
+        return np.asarray(np.maximum(rest, 0.0))
+
+
+def gaussian_atoms(mean: Array, variance: Array, window: Window) -> Atoms:
+    """A Gaussian as equally spaced points, its mean and variance kept exactly."""
+    scores, mass = _FEW if mean.shape[1] > MANY_CHANNELS else _MORE
+    values = mean[..., None] + np.sqrt(variance)[..., None] * scores
+    lasting = np.zeros(scores.size, dtype=bool)
+    return Atoms(values, mass[None, None], scores[None, None], window, lasting)
+
+
+def skewed_atoms(
+    mean: Array, variance: Array, third: Array, fourth: Array, window: Window
+) -> Atoms:
+    """A distribution close to Gaussian, by its first four cumulants (Cornish & Fisher 1938)."""
+    spread = np.sqrt(np.maximum(variance, 1e-30))
+    skew = np.clip(third / spread**3, -1.5, 1.5)[..., None]
+    excess = np.clip(fourth / spread**4, 0.0, 3.0)[..., None]
+    straight = gaussian_atoms(mean, variance, window)
+    z, mass = straight.scores[0, 0], straight.weights[0, 0]
+    bent = z + skew * (z**2 - 1) / 6 + excess * (z**3 - 3 * z) / 24
+    bent = bent - skew**2 * (2 * z**3 - 5 * z) / 36
+    bent = bent - (bent @ mass)[..., None]
+    bent = bent / np.sqrt((bent * bent) @ mass)[..., None]
+    return straight.moved(mean[..., None] + spread[..., None] * bent)
