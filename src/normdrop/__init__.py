@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from normdrop.errors import NormdropError as NormdropError
     from normdrop.example import Input as Input
+    from normdrop.lab.experiment import compare as compare
     from normdrop.order import Order as Order
     from normdrop.shift import LayerShift as LayerShift
     from normdrop.shift import ShiftReport as ShiftReport
@@ -21,6 +22,7 @@ _HOME = {
     "NormdropError": "normdrop.errors",
     "Order": "normdrop.order",
     "ShiftReport": "normdrop.shift",
+    "compare": "normdrop.lab.experiment",
     "predict": "normdrop.verbs",
 }
 
