@@ -20,9 +20,9 @@ _HOME = {
     "Input": "normdrop.example",
     "LayerShift": "normdrop.shift",
     "NormdropError": "normdrop.errors",
-    "compare": "normdrop.lab.experiment",
     "Order": "normdrop.order",
     "ShiftReport": "normdrop.shift",
+    "compare": "normdrop.lab.experiment",
     "predict": "normdrop.verbs",
 }
 
