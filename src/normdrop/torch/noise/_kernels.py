@@ -13,7 +13,6 @@ What keeps it so:
   rows for each tile, and that takes as long as the tile. It also allows 512-bit vectors.
 * 32-bit arithmetic is wrapped in `u32(...)`, or numba would widen it to 64 bits, and the key comes
   as uint32: from an int64 key LLVM kept the whole generator in 64-bit lanes, half as many.
-* Tiles come as (tiles, rows, lanes), so the loop needs no index arithmetic.
 * No reassociation or fused multiply-add is allowed: the reference has to give the same bits.
 * Kernels are serial and let go of Python's lock, so that `_threads` can run them side by side
   without a second pool of spinning threads beside torch's own.

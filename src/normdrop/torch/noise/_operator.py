@@ -78,7 +78,7 @@ def multiply_by_key(x: Tensor, keys: Tensor, kind: str, amount: float) -> Tensor
     if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():  # noqa: SLF001
         product = _MultiplyNoise.apply(x, keys, kind, amount)  # type: ignore[no-untyped-call]
     elif _is_followed(x):
-        product = _apply(x, keys, kind, amount)
+        product = _apply(x, keys, kind, amount)  # type: ignore[no-untyped-call]
     else:
         product = _operator(x, keys, kind, amount)
     return product
