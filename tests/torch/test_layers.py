@@ -254,6 +254,7 @@ def test_compiles_whole(kind: type[Any], along: Along) -> None:
 
 
 @quiet_tracer
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script.*:DeprecationWarning")  # inductor's own
 @pytest.mark.slow
 @every_layer
 def test_compiles_with_inductor(kind: type[Any]) -> None:

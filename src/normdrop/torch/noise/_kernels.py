@@ -10,7 +10,7 @@ AVX-512, where a tile is one turn, and 8 on AVX2. `_layout` says which bits belo
 What keeps it so:
 
 * `_promise` tells LLVM that the arrays do not overlap; else it compares the addresses of every two
-  rows for each tile, and that takes as long as the tile. It also allows 512-bit vectors.
+  rows for each tile, which takes half as long as the tile itself. It also allows 512-bit vectors.
 * 32-bit arithmetic is wrapped in `u32(...)`, or numba would widen it to 64 bits, and the key comes
   as uint32: from an int64 key LLVM kept the whole generator in 64-bit lanes, half as many.
 * No reassociation or fused multiply-add is allowed: the reference has to give the same bits.
