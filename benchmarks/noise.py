@@ -103,7 +103,7 @@ def forward_backward(layer: nn.Module) -> Callable[[], None]:
 
     def run() -> None:
         x.grad = None
-        layer(x).backward(gradient)  # type: ignore[no-untyped-call]
+        layer(x).backward(gradient)
 
     return run
 
