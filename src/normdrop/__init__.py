@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from normdrop.errors import NormdropError as NormdropError
+    from normdrop.example import Input as Input
     from normdrop.order import Order as Order
 
 _HOME = {
+    "Input": "normdrop.example",
     "NormdropError": "normdrop.errors",
     "Order": "normdrop.order",
 }

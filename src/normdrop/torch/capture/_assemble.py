@@ -1,0 +1,78 @@
+"""From recorded nodes to a graph: which layer each call belongs to, which layers were used."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import replace
+
+from torch import nn
+
+from normdrop.graph import Kind, Layer, Location, Node
+
+from ._nodes import Origin
+
+_SINGLE = frozenset({Kind.NORM, Kind.NOISE, Kind.WEIGHT, Kind.ATTENTION, Kind.RECURRENT})
+"""Kinds of which a layer does one per call; a module that does several is not one layer."""
+_SOURCES = frozenset({Kind.INPUT, Kind.PARAMETER, Kind.CONSTANT})
+"""Kinds that are no call, and so belong to no layer."""
+
+
+def with_layers(nodes: Iterable[Node], origins: Iterable[Origin]) -> tuple[Node, ...]:
+    """The nodes, each with the layer it belongs to."""
+    pairs = list(zip(nodes, origins, strict=True))
+    busy = Counter(
+        (origin.frame.invocation, node.kind) for node, origin in pairs if node.kind in _SINGLE
+    )
+    several = {
+        origin.frame.path for node, origin in pairs if busy[origin.frame.invocation, node.kind] > 1
+    }
+    lines: defaultdict[str, dict[Location | None, int]] = defaultdict(dict)
+    return tuple(
+        replace(node, layer=_layer(node, origin, several, lines)) for node, origin in pairs
+    )
+
+
+def _layer(
+    node: Node,
+    origin: Origin,
+    several: set[str],
+    lines: defaultdict[str, dict[Location | None, int]],
+) -> str:
+    """The module's path for a layer's own call, else the module's path and the function."""
+    if node.kind in _SOURCES:
+        return ""
+    path, module = origin.frame.path, origin.frame.module
+    if path and path not in several and not any(True for _ in module.children()):
+        return path
+    if origin.owner and origin.owner != path:
+        return origin.owner
+    name = f"{path}.{node.operation}()" if path else f"{node.operation}()"
+    numbers = lines[name]
+    number = numbers.setdefault(node.location, len(numbers) + 1)
+    return name if number == 1 else f"{name}#{number}"
+
+
+def layers_of(model: nn.Module, calls: Counter[str], used: set[str]) -> tuple[Layer, ...]:
+    """Every registered module, and whether this run made use of it."""
+    busy = {path for path, count in calls.items() if count}
+    busy |= {name.rpartition(".")[0] for name in used}
+    reached = {path[:end] for path in busy for end in _ends(path)} | ({""} if busy else set())
+    aliases: defaultdict[int, list[str]] = defaultdict(list)
+    for path, module in model.named_modules(remove_duplicate=False):
+        aliases[id(module)].append(path)
+    return tuple(
+        Layer(
+            path,
+            type(module).__name__,
+            calls[path],
+            used=path in reached,
+            leaf=not any(True for _ in module.children()),
+            training=module.training,
+            aliases=tuple(aliases[id(module)][1:]),
+        )
+        for path, module in model.named_modules()
+    )
+
+
+def _ends(path: str) -> list[int]:
+    """Where the paths of a module and of those around it end."""
+    return [i for i, letter in enumerate(path) if letter == "."] + [len(path)]

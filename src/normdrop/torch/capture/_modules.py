@@ -1,0 +1,45 @@
+"""Modules that are recorded as one call, whatever their forward does inside."""
+
+from collections.abc import Callable
+
+from torch import Tensor, nn
+
+from normdrop.graph import Kind, Norm
+
+from ._call import Description
+
+Describe = Callable[[nn.Module, Tensor], Description]
+
+
+def describe_module(module: nn.Module, x: Tensor) -> Description | None:
+    """What a module as a whole is, if it is one of these."""
+    for kind, describe in WHOLE.items():
+        if isinstance(module, kind):
+            return describe(module, x)
+    return None
+
+
+def _synchronized(module: nn.Module, x: Tensor) -> Description:
+    """Batch norm over all processes, whose kernels run on a GPU only."""
+    assert isinstance(module, nn.SyncBatchNorm)  # noqa: S101 - the table's key
+    carries = module.running_mean is not None
+    by_batch = module.training or not carries
+    norm = Norm(
+        "batch",
+        carries_statistics=carries,
+        uses_batch_statistics=by_batch,
+        updates_statistics=by_batch and carries and module.track_running_stats,
+        axes=(0, *range(2, x.ndim)),
+        eps=module.eps,
+        momentum=module.momentum,
+    )
+    roles = {
+        "gamma": module.weight,
+        "beta": module.bias,
+        "running_mean": module.running_mean,
+        "running_var": module.running_var,
+    }
+    return Description(Kind.NORM, norm, 1, roles)
+
+
+WHOLE: dict[type[nn.Module], Describe] = {nn.SyncBatchNorm: _synchronized}

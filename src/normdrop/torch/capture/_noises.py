@@ -1,0 +1,73 @@
+"""Recognising noise that a function or layer of torch adds by itself."""
+
+import math
+from functools import partial
+
+from normdrop.graph import Along, Distribution, Kind, Noise
+
+from ._call import Call, Description, entry
+
+_ALPHA = -1.7580993408473766
+"""What alpha dropout sets dropped units to: -λα of SELU (Klambauer et al., 2017)."""
+
+
+def bernoulli(
+    rate: float, shape: tuple[int, ...], along: Along, *, on: bool, inside: str = ""
+) -> Noise:
+    """Inverted dropout of a tensor of this shape."""
+    mask = shape
+    if along is Along.CHANNEL:
+        mask = shape[:2] + (1,) * (len(shape) - 2)
+        along = Along.CHANNEL if mask != shape else Along.ELEMENT
+    return Noise(
+        Distribution.BERNOULLI,
+        along,
+        active=on and rate > 0,
+        rate=rate,
+        scale=1 / (1 - rate) if rate < 1 else 0.0,
+        mask_shape=mask,
+        inside=inside,
+    )
+
+
+def alpha(rate: float, shape: tuple[int, ...], along: Along, *, on: bool) -> Noise:
+    """Alpha dropout, which keeps mean 0 and variance 1 rather than the mean of its input."""
+    plain = bernoulli(rate, shape, along, on=on)
+    scale = ((1 - rate) * (1 + rate * _ALPHA**2)) ** -0.5 if rate < 1 else math.nan
+    return Noise(
+        plain.distribution,
+        plain.along,
+        plain.active,
+        rate,
+        scale=scale,
+        fill=_ALPHA,
+        offset=-scale * _ALPHA * rate,
+        mask_shape=plain.mask_shape,
+    )
+
+
+def _dropout(along: Along, call: Call) -> Description:
+    on = call.is_on("training", default=True)
+    noise = bernoulli(float(call.get("p", 0.5)), call.shape, along, on=on)
+    return Description(Kind.NOISE, noise, 1 if along is Along.CHANNEL else None, sources=[call.x])
+
+
+def _alpha_dropout(along: Along, call: Call) -> Description:
+    on = call.is_on("training")
+    noise = alpha(float(call.get("p", 0.5)), call.shape, along, on=on)
+    return Description(Kind.NOISE, noise, 1 if along is Along.CHANNEL else None, sources=[call.x])
+
+
+_ARGUMENTS = "input p training inplace"
+_ELEMENTS = entry(_ARGUMENTS, partial(_dropout, Along.ELEMENT))
+_CHANNELS = entry(_ARGUMENTS, partial(_dropout, Along.CHANNEL))
+ENTRIES = {
+    "dropout": _ELEMENTS,
+    "native_dropout": _ELEMENTS,
+    "dropout1d": _CHANNELS,
+    "dropout2d": _CHANNELS,
+    "dropout3d": _CHANNELS,
+    "feature_dropout": _CHANNELS,
+    "alpha_dropout": entry(_ARGUMENTS, partial(_alpha_dropout, Along.ELEMENT)),
+    "feature_alpha_dropout": entry(_ARGUMENTS, partial(_alpha_dropout, Along.CHANNEL)),
+}

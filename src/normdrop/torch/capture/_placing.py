@@ -1,0 +1,78 @@
+"""Keeping a forward pass on the `meta` device that was written for another."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ._trees import map_leaves, tensors_in
+
+Function = Callable[..., Any]
+_MOVES = frozenset({"cpu", "cuda", "xpu"})
+
+
+def unmoved(
+    function: Function, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[Function, tuple[Any, ...], dict[str, Any]]:
+    """The same call, except that a tensor which is told to change its device stays.
+
+    Only a change of dtype is left of `x.to("cuda", torch.float16)`.
+    """
+    if name in _MOVES:
+        return torch.Tensor.clone, args[:1], {}
+    if name != "to":
+        return function, args, kwargs
+    kept = tuple(each for each in args if not _is_device(each))
+    named = {key: each for key, each in kwargs.items() if key != "device"}
+    casts = any(isinstance(each, torch.dtype | Tensor) for each in (*kept[1:], *named.values()))
+    if casts:
+        return function, kept, named
+    return torch.Tensor.clone, kept[:1], {}
+
+
+def _is_device(value: object) -> bool:
+    """Whether an argument of `to` names a device, by name, number or value."""
+    return isinstance(value, str | torch.device) or type(value) is int
+
+
+class Twins:
+    """Stand-ins on `meta` for the tensors that are not there.
+
+    Attributes:
+        written: Ids of tensors whose twin was written into: from then on the twin stands for them
+            everywhere.
+    """
+
+    def __init__(self, introduce: Callable[[Tensor, Tensor], None]) -> None:
+        """`introduce(twin, original)` is told of every twin made."""
+        self._introduce = introduce
+        self._twins: dict[int, Tensor] = {}
+        self._kept: list[Tensor] = []
+        self.written: set[int] = set()
+
+    def placed(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The arguments, all on `meta` if any of them is."""
+        arguments = list(tensors_in((args, kwargs)))
+        meta = [each.is_meta or id(each) in self.written for each in arguments]
+        if not any(meta) or all(each.is_meta for each in arguments):
+            return args, kwargs
+        return map_leaves(self._leaf, args), map_leaves(self._leaf, kwargs)
+
+    def note_written(self, tensor: Tensor) -> None:
+        """Let a twin that was written into stand for its original from now on."""
+        for original, twin in self._twins.items():
+            if twin is tensor:
+                self.written.add(original)
+
+    def _leaf(self, leaf: object) -> object:
+        if not isinstance(leaf, Tensor) or leaf.is_meta:
+            return leaf
+        if id(leaf) not in self._twins:
+            twin = leaf.detach().to("meta")
+            self._twins[id(leaf)] = twin
+            self._kept.append(leaf)
+            self._introduce(twin, leaf)
+        return self._twins[id(leaf)]

@@ -1,0 +1,62 @@
+"""Which module a call is made in."""
+
+import functools
+import itertools
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor, nn
+
+from ._trees import tensors_in
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One running forward of one module, and the tensors it was called with."""
+
+    path: str
+    module: nn.Module
+    invocation: int
+    tensors: tuple[Tensor, ...]
+
+
+@dataclass
+class Scope:
+    """The stack of modules whose forward runs now.
+
+    Attributes:
+        frames: Outermost first.
+        calls: How often each module's forward ran, by path.
+        failed: The innermost module whose forward an exception left, and its path.
+    """
+
+    frames: list[Frame] = field(default_factory=list)
+    calls: Counter[str] = field(default_factory=Counter)
+    failed: Frame | None = None
+    _invocations: "itertools.count[int]" = field(default_factory=itertools.count)
+
+    def watch(self, module: nn.Module, path: str, around: "Around") -> None:
+        """Note when `module.forward` runs, however it is called."""
+        forward = module.forward
+
+        @functools.wraps(forward)
+        def watched(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - a forward takes anything
+            tensors = tuple(tensors_in((args, kwargs)))
+            frame = Frame(path, module, next(self._invocations), tensors)
+            self.calls[path] += 1
+            self.frames.append(frame)
+            try:
+                return around(frame, forward, args, kwargs)
+            except BaseException:
+                self.failed = self.failed or frame
+                raise
+            finally:
+                self.frames.pop()
+
+        module.__dict__["forward"] = watched
+
+
+Around = Callable[[Frame, Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]
+"""What runs a forward: takes the frame, the forward itself, and its arguments."""
