@@ -1,0 +1,190 @@
+"""A table as a value: columns, rows and notes, shown in a terminal or as an HTML fragment."""
+
+import html
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from io import StringIO
+from types import MappingProxyType
+from typing import Literal, TypeAlias
+
+from rich import box
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.table import Table as RichTable
+from rich.text import Text
+
+Tone: TypeAlias = Literal["plain", "good", "bad"]
+
+# A tone shows as a mark beside its row, so that it survives without colour.
+_MARKS: Mapping[Tone, str] = MappingProxyType({"plain": "", "good": "*", "bad": "!"})
+_STYLES: Mapping[Tone, str] = MappingProxyType({"plain": "", "good": "green", "bad": "red"})
+
+# Wide enough to measure what a table would take.
+_UNBOUNDED = 10_000
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column's heading and how its cells stand; `meaning` is the heading's tooltip in HTML."""
+
+    name: str
+    align: Literal["left", "right"] = "left"
+    meaning: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row's cells, as text, and its tone: `good` shows a `*` beside it, `bad` a `!`."""
+
+    cells: tuple[str, ...]
+    tone: Tone = "plain"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A titled table with notes beneath it.
+
+    `rich.print(table)` draws it in a terminal; in a notebook it draws itself. Text is shown as it
+    is: neither rich markup nor HTML in a cell has an effect, and control characters are shown as
+    the replacement character.
+
+    Args:
+        title: One line above the table.
+        columns: The columns, from the left.
+        rows: The rows, from the top, each with one cell for each column.
+        notes: Sentences beneath the table, as a list.
+
+    Raises:
+        ValueError: If a row has not one cell for each column.
+
+    Example:
+        >>> table = Table(
+        ...     title="Losses",
+        ...     columns=(Column("order"), Column("loss", "right")),
+        ...     rows=(Row(("conv-bn-act", "0.041"), "good"), Row(("conv-act-bn", "0.052"))),
+        ...     notes=("Lower is better.",),
+        ... )
+        >>> print(table.to_text(40))
+        Losses
+        <BLANKLINE>
+           order         loss
+        ─────────────────────
+        *  conv-bn-act  0.041
+           conv-act-bn  0.052
+        <BLANKLINE>
+        - Lower is better.
+    """
+
+    title: str
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for number, row in enumerate(self.rows):
+            if len(row.cells) != len(self.columns):
+                message = (
+                    f"row {number} has {len(row.cells)} cells for {len(self.columns)} columns: "
+                    f"{row.cells!r}"
+                )
+                raise ValueError(message)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Draw the title, the table and the notes as wide as the console allows."""
+        grid = self._grid(gap=2)
+        if (
+            console.measure(grid, options=options.update(width=_UNBOUNDED)).maximum
+            > options.max_width
+        ):
+            grid = self._grid(gap=1)
+        yield Text(printable(self.title), style="bold")
+        yield Text()
+        yield grid
+        if self.notes:
+            yield Text()
+            yield self._bullets()
+
+    def _bullets(self) -> RichTable:
+        bullets = RichTable.grid(padding=(0, 1))
+        for note in self.notes:
+            bullets.add_row("-", Text(printable(note)))
+        return bullets
+
+    def _grid(self, gap: int) -> RichTable:
+        """The table itself, its columns one or two characters apart."""
+        marked = any(row.tone != "plain" for row in self.rows)
+        padding = (0, gap - 1, 0, 0)
+        grid = RichTable(box=box.SIMPLE_HEAD, padding=padding, pad_edge=False, show_edge=False)
+        if marked:
+            grid.add_column("", no_wrap=True, width=1)
+        for column in self.columns:
+            grid.add_column(Text(printable(column.name)), justify=column.align, overflow="fold")
+        for row in self.rows:
+            mark = [Text(_MARKS[row.tone])] if marked else []
+            cells = [Text(printable(cell)) for cell in row.cells]
+            grid.add_row(*mark, *cells, style=_STYLES[row.tone])
+        return grid
+
+    def without_notes(self) -> "Table":
+        """The same table alone, for a page that shows the notes elsewhere."""
+        return replace(self, notes=())
+
+    def to_text(self, width: int = 80) -> str:
+        """The table as plain text without colour, at most `width` columns wide."""
+        console = Console(
+            file=StringIO(),
+            width=width,
+            height=1000,
+            color_system=None,
+            force_terminal=False,
+            force_jupyter=False,
+            legacy_windows=False,
+        )
+        with console.capture() as capture:
+            console.print(self)
+        return "\n".join(line.rstrip() for line in capture.get().rstrip().split("\n"))
+
+    def to_html(self) -> str:
+        """The table as an HTML fragment, every text escaped."""
+        head = "".join(map(_heading, self.columns))
+        body = "\n".join(map(self._html_row, self.rows))
+        items = "".join(f"<li>{escaped(note)}</li>\n" for note in self.notes)
+        notes = f"<ul>\n{items}</ul>\n" if self.notes else ""
+        return (
+            '<div class="normdrop-table"><table>\n'
+            f"<caption>{escaped(self.title)}</caption>\n"
+            f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table>\n{notes}</div>"
+        )
+
+    def _html_row(self, row: Row) -> str:
+        mark = f"{_MARKS[row.tone]} " if row.tone != "plain" else ""
+        marks = (mark, *([""] * (len(row.cells) - 1)))
+        cells = "".join(
+            f'<td style="text-align:{column.align}">{before}{escaped(cell)}</td>'
+            for column, cell, before in zip(self.columns, row.cells, marks, strict=True)
+        )
+        return f'<tr class="{row.tone}">{cells}</tr>'
+
+    def _repr_html_(self) -> str:
+        """How a notebook shows the table."""
+        return self.to_html()
+
+
+def _heading(column: Column) -> str:
+    tooltip = f' title="{escaped(column.meaning)}"' if column.meaning else ""
+    return f'<th scope="col" style="text-align:{column.align}"{tooltip}>{escaped(column.name)}</th>'
+
+
+def printable(text: str) -> str:
+    """The text with every control character but a line break replaced, so that none acts."""
+    return "".join(_shown(text))
+
+
+def _shown(text: str) -> Iterable[str]:
+    for character in text:
+        control = not character.isprintable() and character not in "\n "
+        yield "\N{REPLACEMENT CHARACTER}" if control else character
+
+
+def escaped(text: str) -> str:
+    """The text as HTML shows it literally, in an element or an attribute."""
+    return html.escape(printable(text), quote=True)

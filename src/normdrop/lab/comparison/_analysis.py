@@ -1,0 +1,155 @@
+"""From outcomes to summaries: the statistics of a comparison, computed once."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from normdrop.lab.comparison._description import Description
+from normdrop.lab.comparison._grid import Grid
+from normdrop.lab.comparison._summary import VariantSummary
+from normdrop.lab.statistics import (
+    AllPairs,
+    against_baseline,
+    all_pairs,
+    indistinguishable,
+    letters,
+    seed_ranks,
+    seeds_needed,
+    sign_flip_interval,
+    student_interval,
+)
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """Every number of a comparison; rows of `pairs` and the groups follow the ranking.
+
+    Attributes:
+        ranking: The variants' summaries, best first.
+        pairs: All pairs.
+        groups: The largest sets of variants that cannot be told apart, as indices in the ranking;
+            empty where no pair has enough seeds to be told apart.
+    """
+
+    ranking: tuple[VariantSummary, ...]
+    pairs: AllPairs
+    groups: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True)
+class _Numbers:
+    """Arrays of shape (variants, seeds), rows already in the ranking's order."""
+
+    names: tuple[str, ...]
+    loss: NDArray[np.float64]
+    accuracy: NDArray[np.float64]
+    train: NDArray[np.float64]
+    train_eval: NDArray[np.float64]
+    diverged: NDArray[np.bool_]
+    failed: NDArray[np.bool_]
+
+
+def analysed(description: Description, grid: Grid, level: float) -> Analysis:
+    """Rank the variants, compare all pairs, and each with the baseline or the best."""
+    numbers = _ordered(grid)
+    pairs = all_pairs(numbers.loss)
+    p = _p_values(description.baseline, numbers, pairs)
+    finished = np.array([bool(np.isfinite(row).any()) for row in numbers.loss])
+    groups = _groups(pairs, finished, level)
+    shown = letters(groups, len(numbers.names))
+    ranks = seed_ranks(numbers.loss, numbers.diverged)
+    ranking = tuple(
+        _summary(row, grid, numbers, description, p=p[row], letters=shown[row], ranks=ranks[row])
+        for row in range(len(numbers.names))
+    )
+    return Analysis(ranking, pairs, groups)
+
+
+def _ordered(grid: Grid) -> _Numbers:
+    """Best mean loss first; behind them those that diverged; last those without a result."""
+    loss = grid.final(lambda epoch: epoch.test_loss)
+    diverged = grid.ended("diverged")
+    means = np.array([_mean(row) for row in loss])
+    order = np.lexsort((means, diverged.any(axis=1), np.isnan(means)))
+    return _Numbers(
+        names=tuple(grid.variants[row] for row in order),
+        loss=loss[order],
+        accuracy=grid.final(lambda epoch: epoch.test_accuracy)[order],
+        train=grid.final(lambda epoch: epoch.train_loss)[order],
+        train_eval=grid.final(lambda epoch: epoch.train_eval_loss)[order],
+        diverged=diverged[order],
+        failed=grid.ended("failed")[order],
+    )
+
+
+def _mean(values: NDArray[np.float64]) -> float:
+    present = values[np.isfinite(values)]
+    return float(present.mean()) if len(present) else np.nan
+
+
+def _p_values(baseline: str | None, numbers: _Numbers, pairs: AllPairs) -> list[float | None]:
+    if baseline is None:
+        steady = np.array([not row.any() for row in numbers.diverged])
+        p = pairs.against_best(leaders=steady)
+        return [float(value) if kept else None for value, kept in zip(p, steady, strict=True)]
+    p = against_baseline(numbers.loss, numbers.names.index(baseline))
+    return [None if np.isnan(value) else float(value) for value in p]
+
+
+def _groups(
+    pairs: AllPairs, finished: NDArray[np.bool_], level: float
+) -> tuple[tuple[int, ...], ...]:
+    """The largest sets that cannot be told apart, of the variants of which anything is known."""
+    if pairs.most_seeds < seeds_needed(1, level):
+        return ()
+    known = finished[:, None] & finished[None, :]
+    groups = indistinguishable(pairs.different(level) | (~known & ~np.eye(len(known), dtype=bool)))
+    return tuple(group for group in groups if finished[group[0]])
+
+
+def _summary(
+    row: int,
+    grid: Grid,
+    numbers: _Numbers,
+    description: Description,
+    *,
+    p: float | None,
+    letters: str,
+    ranks: NDArray[np.float64],
+) -> VariantSummary:
+    name = numbers.names[row]
+    loss = numbers.loss[row]
+    finished = np.isfinite(loss)
+    difference = _difference(row, numbers, description.baseline)
+    return VariantSummary(
+        name=name,
+        place=row + 1,
+        test_loss=_mean(loss),
+        losses=tuple(loss[finished].tolist()),
+        interval=student_interval(loss),
+        test_accuracy=_mean(numbers.accuracy[row]),
+        train_loss=_mean(numbers.train[row]),
+        train_eval_loss=_mean(numbers.train_eval[row]),
+        gap=_mean(numbers.train_eval[row] - numbers.train[row]),
+        seconds=_mean(np.array([o.seconds for o in grid.of(name) if o.status == "finished"])),
+        ranks=tuple(ranks.tolist()),
+        p=p,
+        difference=None if difference is None else _mean(difference),
+        difference_interval=None if difference is None else sign_flip_interval(difference),
+        letters=letters,
+        seeds=_seeds(grid, finished),
+        diverged=_seeds(grid, numbers.diverged[row]),
+        failed=_seeds(grid, numbers.failed[row]),
+        published=description.published.get(name),
+    )
+
+
+def _difference(row: int, numbers: _Numbers, baseline: str | None) -> NDArray[np.float64] | None:
+    if baseline is None or numbers.names[row] == baseline:
+        return None
+    return np.asarray(numbers.loss[row] - numbers.loss[numbers.names.index(baseline)])
+
+
+def _seeds(grid: Grid, chosen: NDArray[np.bool_]) -> tuple[int, ...]:
+    return tuple(seed for seed, keep in zip(grid.seeds, chosen, strict=True) if keep)

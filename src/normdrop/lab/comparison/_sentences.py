@@ -1,0 +1,161 @@
+"""What a comparison says and what it does not, in plain sentences."""
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from normdrop.lab.comparison._comparison import Comparison
+from normdrop.lab.comparison._summary import VariantSummary
+from normdrop.lab.statistics import FEWEST_SEEDS, group_letter, seeds_needed
+
+
+def sentences(comparison: Comparison) -> list[str]:
+    """Which differences are real, which are not, what is missing, and what the reader must know."""
+    return [
+        *_differences(comparison),
+        *_agreement(comparison),
+        *_missing(comparison),
+        *_reading(comparison),
+        *comparison.description.data_notes,
+    ]
+
+
+def _differences(comparison: Comparison) -> Iterator[str]:
+    groups = comparison.analysis.groups
+    if not groups:
+        yield from _too_few(comparison)
+        return
+    names = [summary.name for summary in comparison]
+    pairs = comparison.analysis.pairs
+    known = pairs.seeds[np.triu_indices(len(names), 1)] > 0
+    apart = pairs.different(comparison.level)[np.triu_indices(len(names), 1)]
+    yield (
+        f"{int(apart.sum())} of {int(known.sum())} pairs can be told apart: those that share no "
+        f"letter. The chance of any false claim among them is at most {100 * comparison.level:g} %."
+    )
+    for number, group in enumerate(groups):
+        if len(group) > 1:
+            members = _listed(names[row] for row in group)
+            yield f"Cannot be told apart ({group_letter(number)}): {members}."
+    yield from _baseline(comparison)
+
+
+def _too_few(comparison: Comparison) -> Iterator[str]:
+    rivals = len(comparison) - 1
+    if not rivals:
+        return
+    needed = f"at least {seeds_needed(1, comparison.level)}"
+    if comparison.description.baseline is not None and rivals > 1:
+        against = seeds_needed(rivals, comparison.level)
+        needed += f" ({against} against the baseline in {rivals} comparisons)"
+    seeds = _count(comparison.analysis.pairs.most_seeds, "seed")
+    yield (
+        f"No pair can be told apart with {seeds}, however far apart the losses: that takes "
+        f"{needed}."
+    )
+    if any(0 < len(summary.seeds) < FEWEST_SEEDS for summary in comparison):
+        yield f"Fewer than {FEWEST_SEEDS} seeds bear no interval; each seed's loss is shown."
+
+
+def _baseline(comparison: Comparison) -> Iterator[str]:
+    baseline = comparison.description.baseline
+    if baseline is None:
+        return
+    others = [summary for summary in comparison if summary.p is not None]
+    real = [summary for summary in others if (summary.p or 0) <= comparison.level]
+    for word, sign in (("lower", -1), ("higher", 1)):
+        found = [s.name for s in real if s.difference is not None and s.difference * sign > 0]
+        if found:
+            yield f"Test loss {word} than the baseline's ({baseline}): {_listed(found)}."
+    rest = [summary.name for summary in others if summary not in real]
+    if rest:
+        yield f"Not told apart from the baseline ({baseline}): {_listed(rest)}."
+    needed = seeds_needed(max(1, len(others)), comparison.level)
+    if max(len(summary.seeds) for summary in comparison) < needed:
+        yield (
+            f"Against the baseline nothing can be shown with fewer than {needed} seeds in "
+            f"{_count(len(others), 'comparison')} (Holm's method)."
+        )
+
+
+def _agreement(comparison: Comparison) -> Iterator[str]:
+    """How the published figures order the pairs that are told apart here."""
+    published = [summary.published for summary in comparison]
+    label = comparison.description.published_label or comparison.description.source
+    if all(value is None for value in published):
+        return
+    yield f"Published: {label}." if label else "Published: the source's figures."
+    apart = comparison.analysis.pairs.different(comparison.level)
+    agree = [
+        better < worse
+        for row, better in enumerate(published)
+        for column, worse in enumerate(published)
+        if comparison.analysis.pairs.difference[row, column] < 0 and apart[row, column]
+        if better is not None and worse is not None
+    ]
+    if agree:
+        yield (
+            f"The published figures order {sum(agree)} of the {len(agree)} pairs told apart here "
+            "the same way."
+        )
+
+
+def _missing(comparison: Comparison) -> Iterator[str]:
+    for summary in comparison:
+        if summary.diverged:
+            yield _diverged(summary)
+        if summary.failed:
+            failed = f"{summary.name} failed with {_seed_list(summary.failed)}"
+            yield f"{failed}: {_why(comparison, summary)}"
+    finished = [len(summary.seeds) for summary in comparison]
+    if len(comparison) > 1 and min(finished) < len(comparison.grid.seeds):
+        pairs = comparison.analysis.pairs.seeds[np.triu_indices(len(finished), 1)].tolist()
+        yield (
+            "A seed enters a pair only where both variants finished: "
+            f"{min(pairs)} to {max(pairs)} of {len(comparison.grid.seeds)}."
+        )
+
+
+def _diverged(summary: VariantSummary) -> str:
+    text = f"{summary.name} diverged with {_seed_list(summary.diverged)} and is ranked behind "
+    if not summary.seeds:
+        return f"{text}the variants that did not."
+    return (
+        f"{text}those that did not; the mean of its other {len(summary.seeds)} seeds flatters it."
+    )
+
+
+def _why(comparison: Comparison, summary: VariantSummary) -> str:
+    outcomes = comparison.grid.of(summary.name)
+    messages = dict.fromkeys(o.message for o in outcomes if o.status == "failed" and o.message)
+    return "; ".join(messages) or "no message."
+
+
+def _reading(comparison: Comparison) -> Iterator[str]:
+    epochs = sorted({len(o.epochs) for o in comparison.outcomes if o.status == "finished"})
+    last = f" ({epochs[0]})" if len(epochs) == 1 else ""
+    yield f"Test loss is the final epoch's{last}, never the best epoch's."
+    yield (
+        "gap: training loss in eval mode − in train mode, same weights, same examples. Above zero, "
+        "evaluation is worse than training."
+    )
+    if any(len(summary.seeds) >= FEWEST_SEEDS for summary in comparison):
+        yield (
+            "Intervals (95 %, Student's t) cover the spread over seeds on this training and test "
+            "set, not what another test set would give."
+        )
+    devices = sorted({outcome.trial.device for outcome in comparison.outcomes})
+    if len(devices) > 1:
+        yield f"Trials ran on different devices: {_listed(devices)}."
+
+
+def _seed_list(seeds: tuple[int, ...]) -> str:
+    return f"{'seed' if len(seeds) == 1 else 'seeds'} {_listed(map(str, seeds))}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(names)

@@ -1,0 +1,177 @@
+"""The ranking as a table, for 80 columns or for a page."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from normdrop.display import (
+    Column,
+    Row,
+    Table,
+    Tone,
+    duration,
+    percentage,
+    rounded,
+    with_uncertainty,
+)
+from normdrop.lab.comparison._comparison import Comparison
+from normdrop.lab.comparison._summary import VariantSummary
+from normdrop.lab.statistics import FEWEST_SEEDS
+
+_NONE = "–"
+
+
+@dataclass(frozen=True)
+class _Field:
+    """A column, its cell for a summary, and whether it is kept in 80 columns."""
+
+    column: Column
+    cell: Callable[[VariantSummary], str]
+    narrow: bool = True
+
+
+def ranking_table(comparison: Comparison, *, full: bool) -> Table:
+    """Best first: losses with intervals or points, accuracy, gap, p-values, letters, published."""
+    fields = [field for field in _fields(comparison) if full or field.narrow]
+    rows = tuple(
+        Row(tuple(field.cell(summary) for field in fields), _tone(comparison, summary))
+        for summary in comparison
+    )
+    columns = tuple(field.column for field in fields)
+    return Table(_title(comparison), columns, rows, tuple(_notes(comparison)))
+
+
+def _title(comparison: Comparison) -> str:
+    epochs = max((len(outcome.epochs) for outcome in comparison.outcomes), default=0)
+    seeds = len(comparison.grid.seeds)
+    return (
+        f"{comparison.description.title} on {comparison.outcomes[0].trial.data}, "
+        f"{seeds} {'seed' if seeds == 1 else 'seeds'}, {epochs} "
+        f"{'epoch' if epochs == 1 else 'epochs'}"
+    )
+
+
+def _notes(comparison: Comparison) -> list[str]:
+    tones = {_tone(comparison, summary) for summary in comparison}
+    legend = {
+        "good": "Marked *: not told apart from the best.",
+        "bad": "Marked !: diverged with some seed, or has no result.",
+    }
+    marks = " ".join(text for tone, text in legend.items() if tone in tones)
+    return [marks, *comparison.sentences()] if marks else comparison.sentences()
+
+
+def _tone(comparison: Comparison, summary: VariantSummary) -> Tone:
+    if summary.diverged or not summary.seeds:
+        return "bad"
+    best = comparison.analysis.ranking[0]
+    return "good" if set(summary.letters) & set(best.letters) else "plain"
+
+
+def _fields(comparison: Comparison) -> list[_Field]:
+    fields = [
+        _Field(Column("#", "right", "place"), lambda s: str(s.place)),
+        _Field(Column("variant"), lambda s: s.name),
+        *_loss_fields(comparison),
+        _Field(Column("acc %", "right", "test accuracy"), lambda s: _percent(s.test_accuracy)),
+        _Field(
+            Column("gap", "right", "training loss in eval mode − in train mode"),
+            lambda s: _signed(s.gap),
+        ),
+    ]
+    if comparison.analysis.groups:
+        against = "baseline" if comparison.description.baseline else "best"
+        heading = Column("p", "right", f"adjusted p-value against the {against}")
+        fields += [
+            _Field(heading, lambda s: _p(s.p)),
+            _Field(Column("group", meaning="no common letter: told apart"), lambda s: s.letters),
+        ]
+    return fields + _full_fields(comparison)
+
+
+def _loss_fields(comparison: Comparison) -> list[_Field]:
+    fields = [_Field(Column("test loss", "right", "mean over seeds, final epoch"), _loss)]
+    if any(0 < len(summary.seeds) < FEWEST_SEEDS for summary in comparison):
+        fields.append(_Field(Column("each seed", meaning="test loss of each seed"), _points))
+    if comparison.description.published:
+        label = comparison.description.published_label
+        fields.append(
+            _Field(Column("publ.", "right", f"published: {label}"), lambda s: _number(s.published))
+        )
+    return fields
+
+
+def _full_fields(comparison: Comparison) -> list[_Field]:
+    fields = [
+        _Field(Column("mean rank", "right", "over complete seeds"), _ranks, narrow=False),
+        _Field(
+            Column("train", "right", "training loss in train mode"),
+            lambda s: _number(s.train_loss),
+            narrow=False,
+        ),
+        _Field(
+            Column("train, eval mode", "right", "training loss in eval mode"),
+            lambda s: _number(s.train_eval_loss),
+            narrow=False,
+        ),
+        _Field(Column("seeds", "right", "finished"), lambda s: str(len(s.seeds)), narrow=False),
+        _Field(
+            Column("time", "right", "mean of a finished trial"),
+            lambda s: duration(s.seconds) if s.seeds else _NONE,
+            narrow=False,
+        ),
+    ]
+    if comparison.description.baseline:
+        meaning = "paired difference from the baseline, interval by inverting the sign-flip test"
+        fields.insert(0, _Field(Column("− baseline", "right", meaning), _difference, narrow=False))
+    return fields
+
+
+def _loss(summary: VariantSummary) -> str:
+    if not summary.seeds:
+        return _NONE
+    if summary.interval is None:
+        return _number(summary.test_loss)
+    return with_uncertainty(summary.test_loss, summary.interval.half_width)
+
+
+def _points(summary: VariantSummary) -> str:
+    if len(summary.seeds) >= FEWEST_SEEDS:
+        return ""
+    return " ".join(_number(loss) for loss in summary.losses) or _NONE
+
+
+def _difference(summary: VariantSummary) -> str:
+    interval = summary.difference_interval
+    if summary.difference is None or math.isnan(summary.difference):
+        return _NONE
+    if interval is None:
+        return _signed(summary.difference)
+    ends = (rounded(end, interval.half_width) for end in interval)
+    return f"{rounded(summary.difference, interval.half_width)} [{', '.join(ends)}]"
+
+
+def _ranks(summary: VariantSummary) -> str:
+    if summary.mean_rank is None:
+        return _NONE
+    return f"{summary.mean_rank:.1f} ({min(summary.ranks):g}–{max(summary.ranks):g})"
+
+
+def _percent(fraction: float) -> str:
+    return percentage(fraction).removesuffix(" %") if math.isfinite(fraction) else _NONE
+
+
+def _number(value: float | None) -> str:
+    return _NONE if value is None or math.isnan(value) else rounded(value, digits=3)
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.4f}" if math.isfinite(value) else _NONE
+
+
+def _p(value: float | None) -> str:
+    """Three decimals, as narrow columns have them."""
+    smallest = 0.001
+    if value is None:
+        return _NONE
+    return f"<{smallest}" if value < smallest else f"{value:.3f}"

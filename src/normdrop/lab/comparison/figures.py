@@ -1,0 +1,46 @@
+"""A comparison's figures: ranking, learning curves, train against eval mode. Needs plotly."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+
+from normdrop.display import printable
+from normdrop.display.figures import Curve, DotPair, Estimate, curves, dot_pairs, ranking
+from normdrop.lab.comparison._comparison import Comparison
+from normdrop.lab.trial import Epoch, Outcome
+
+
+def ranking_figure(comparison: Comparison) -> go.Figure:
+    """Mean test losses with their intervals, every seed's loss, and the published figures."""
+    estimates = [
+        Estimate(_text(s.name), s.test_loss, s.interval, s.losses, s.published)
+        for s in comparison
+        if s.seeds
+    ]
+    return ranking(estimates, "test loss of the final epoch (nats)")
+
+
+def learning_figure(comparison: Comparison, value: Callable[[Epoch], float]) -> go.Figure:
+    """Mean over the finished trials of a value of each epoch, and its range over seeds."""
+    series = [_curve(s.name, comparison.grid.of(s.name), value) for s in comparison if s.seeds]
+    return curves(series, "epoch", "loss (nats)")
+
+
+def _curve(name: str, outcomes: Sequence[Outcome], value: Callable[[Epoch], float]) -> Curve:
+    finished = [outcome.epochs for outcome in outcomes if outcome.final is not None]
+    steps = min(len(epochs) for epochs in finished)
+    values = np.array([[value(epoch) for epoch in epochs[:steps]] for epochs in finished])
+    low, high = (values.min(axis=0), values.max(axis=0)) if len(values) > 1 else ([], [])
+    return Curve(_text(name), tuple(values.mean(axis=0)), tuple(low), tuple(high))
+
+
+def gap_figure(comparison: Comparison) -> go.Figure:
+    """Final training loss in train mode and in eval mode, same weights, same examples."""
+    pairs = [DotPair(_text(s.name), s.train_loss, s.train_eval_loss) for s in comparison if s.seeds]
+    return dot_pairs(pairs, "training loss (nats)", "train mode", "eval mode")
+
+
+def _text(name: str) -> str:
+    """A name as plotly shows it literally: plotly reads a few HTML tags in text."""
+    return printable(name).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,0 +1,70 @@
+"""The report's figures as data, and the library that draws them, packed."""
+
+import base64
+import gzip
+from dataclasses import dataclass
+from functools import cache
+
+import plotly.graph_objects as go
+from markupsafe import Markup
+from plotly.offline import get_plotlyjs
+
+from normdrop.lab.comparison import Comparison
+from normdrop.lab.comparison.figures import gap_figure, learning_figure, ranking_figure
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure of the page: its heading, what it shows, its height in pixels and its data."""
+
+    name: str
+    heading: str
+    caption: str
+    height: int
+    data: Markup
+
+
+def figures(comparison: Comparison) -> list[Figure]:
+    """The ranking, learning curves, and train against eval mode; none if no trial finished."""
+    if not any(summary.seeds for summary in comparison):
+        return []
+    return [
+        _packed(
+            "ranking",
+            "Ranking",
+            "Mean test loss of the final epoch with its interval, and every seed's. Low is good.",
+            ranking_figure(comparison),
+        ),
+        _packed(
+            "test-curves",
+            "Learning curves: test loss",
+            "Mean over the finished trials. Click a name to hide it, double-click to see it alone.",
+            learning_figure(comparison, lambda epoch: epoch.test_loss),
+        ),
+        _packed(
+            "train-curves",
+            "Learning curves: training loss in eval mode",
+            "The same for the training examples, dropout off and running statistics in use.",
+            learning_figure(comparison, lambda epoch: epoch.train_eval_loss),
+        ),
+        _packed(
+            "gap",
+            "Training loss: train mode and eval mode",
+            "The same weights on the same examples. With dropout off, eval mode is expected on the "
+            "left; how far left, and whether it is, is the price of the order.",
+            gap_figure(comparison),
+        ),
+    ]
+
+
+def _packed(name: str, heading: str, caption: str, figure: go.Figure) -> Figure:
+    # JSON without "<" cannot end the script element it stands in.
+    data = Markup(str(figure.to_json()).replace("<", "\\u003c"))  # noqa: S704 - escaped above
+    return Figure(name, heading, caption, int(figure.layout.height or 0), data)
+
+
+@cache
+def plotly_source() -> str:
+    """Plotly's library, compressed, in base64: 1.9 MB where the source takes 4.8 MB."""
+    packed = gzip.compress(get_plotlyjs().encode(), compresslevel=9, mtime=0)
+    return base64.b64encode(packed).decode()
