@@ -11,11 +11,15 @@ if TYPE_CHECKING:
     from normdrop.errors import NormdropError as NormdropError
     from normdrop.example import Input as Input
     from normdrop.order import Order as Order
+    from normdrop.shift import LayerShift as LayerShift
+    from normdrop.shift import ShiftReport as ShiftReport
 
 _HOME = {
     "Input": "normdrop.example",
+    "LayerShift": "normdrop.shift",
     "NormdropError": "normdrop.errors",
     "Order": "normdrop.order",
+    "ShiftReport": "normdrop.shift",
 }
 
 __all__ = list(_HOME)

@@ -1,0 +1,3 @@
+"""Means and variances carried through a graph: the expected shift without data."""
+
+from ._report import expected_shifts as expected_shifts

@@ -1,0 +1,136 @@
+"""The walk through a graph."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from normdrop.graph import Graph, Kind, Node
+
+from ._activation import activate
+from ._flow import Edge, Fixed, Flow, Unknown
+from ._merge import add, concatenate, multiply
+from ._noise import add_noise
+from ._norm import Sighting, normalise
+from ._pooling import pool
+from ._resample import resample
+from ._reshape import reshape
+from ._weights import weigh
+from ._window import Window
+
+
+@dataclass
+class Walk:
+    """One walk: which noise layers are left out in which pair of scenarios, and what was seen.
+
+    Attributes:
+        graph: The train-mode graph.
+        without: Pair p ≥ 1 of scenarios runs without the noise layer `without[p - 1]`.
+        awake: Noise layers that draw in eval mode too.
+        mean: Mean of the model's inputs.
+        variance: Variance of the model's inputs.
+    """
+
+    graph: Graph
+    without: Sequence[str] = ()
+    awake: frozenset[str] = frozenset()
+    mean: float = 0.0
+    variance: float = 1.0
+    sightings: dict[int, Sighting] = field(default_factory=dict)
+
+    def run(self) -> dict[int, Sighting]:
+        """What every norm layer with running statistics sees, by node."""
+        edges: dict[int, Edge] = {}
+        waiting = {node.id: len(self.graph.consumers(node)) for node in self.graph}
+        for node in self.graph:
+            edges[node.id] = self._step(node, [edges[source] for source in node.inputs])
+            for source in dict.fromkeys(node.inputs):
+                waiting[source] -= 1
+                if not waiting[source]:
+                    del edges[source]
+        return self.sightings
+
+    @property
+    def scenarios(self) -> int:
+        """Rows of every flow: train and eval mode, for every pair."""
+        return 2 * (1 + len(self.without))
+
+    def drawing(self, layer: str) -> npt.NDArray[np.bool_]:
+        """The scenarios in which a noise layer draws."""
+        on = np.zeros((1 + len(self.without), 2), dtype=bool)
+        on[:, 0] = True
+        on[:, 1] = layer in self.awake
+        for pair, left_out in enumerate(self.without, start=1):
+            if left_out == layer:
+                on[pair] = False
+        return on.reshape(-1)
+
+    def _step(self, node: Node, edges: list[Edge]) -> Edge:
+        if node.kind in _SOURCES:
+            return _SOURCES[node.kind](self, node)
+        if node.kind is Kind.NORM:
+            edge, seen = normalise(node, edges[0], self.scenarios)
+            if seen is not None:
+                self.sightings[node.id] = seen
+            return edge
+        if node.kind in _SEVERAL:
+            return _SEVERAL[node.kind](node, edges)
+        if node.kind not in _SINGLE or not edges:
+            return Unknown(f"{node.operation} in {node.module or 'the model'} is not followed")
+        if not isinstance(edges[0], Flow):
+            return edges[0]
+        return _SINGLE[node.kind](self, node, edges[0])
+
+    def shape_of(self, node: Node) -> tuple[int, ...]:
+        """Shape of a node's first input."""
+        return self.graph[node.inputs[0]].shape
+
+
+def _noise(walk: Walk, node: Node, flow: Flow) -> Edge:
+    noise = node.noise
+    if noise is not None and not noise.active:
+        return flow
+    return add_noise(node, flow, walk.drawing(node.layer))
+
+
+_SOURCES: dict[Kind, Callable[[Walk, Node], Edge]] = {
+    Kind.INPUT: lambda walk, node: _input(node, walk),
+    Kind.PARAMETER: lambda _, node: _fixed(node),
+    Kind.CONSTANT: lambda _, node: _fixed(node),
+}
+_SINGLE: dict[Kind, Callable[[Walk, Node, Flow], Edge]] = {
+    Kind.NOISE: _noise,
+    Kind.WEIGHT: lambda _, node, flow: weigh(node, flow),
+    Kind.ACTIVATION: lambda _, node, flow: activate(node, flow),
+    Kind.POOL: lambda walk, node, flow: pool(node, flow, walk.shape_of(node)),
+    Kind.RESAMPLE: lambda _, node, flow: resample(node, flow),
+    Kind.RESHAPE: lambda walk, node, flow: reshape(node, flow, walk.shape_of(node)),
+}
+_SEVERAL: dict[Kind, Callable[[Node, Sequence[Edge]], Edge]] = {
+    Kind.ADD: add,
+    Kind.MULTIPLY: multiply,
+    Kind.CONCATENATE: concatenate,
+}
+FOLLOWED = frozenset(_SOURCES) | frozenset(_SINGLE) | frozenset(_SEVERAL) | {Kind.NORM}
+"""The kinds of node that the walk can follow."""
+
+
+def _input(node: Node, walk: Walk) -> Edge:
+    """Independent values of the stated mean and variance, channels first."""
+    if len(node.shape) < 2 or not node.dtype.startswith(("float", "bfloat")):  # noqa: PLR2004
+        return Unknown(f"the input {node.operation} is not a tensor of real features")
+    shape = (walk.scenarios, node.shape[1])
+    return Flow(
+        np.full(shape, walk.mean),
+        np.full(shape, walk.variance),
+        Window.constant(walk.scenarios, node.shape[2:]),
+        np.zeros((walk.scenarios, 0, node.shape[1])),
+        tuple(node.shape[2:]),
+    )
+
+
+def _fixed(node: Node) -> Edge:
+    if "value" in node.parameters:
+        return Fixed(np.asarray(node.parameters["value"].read(), dtype=np.float64))
+    return Unknown(f"the values of {node.layer or node.operation} cannot be read")

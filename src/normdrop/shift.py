@@ -1,0 +1,237 @@
+"""How far a norm layer's input moves between train and eval mode: one layer, and a whole model."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Method = Literal["measured", "moments", "simulate", "invert"]
+Severity = Literal["error", "warning", "note"]
+
+_ERROR_BELOW = 0.8
+_WARNING_BELOW = 0.95
+
+
+def severity(shift: float) -> Severity:
+    """How much a shift matters, whichever way it goes.
+
+    Args:
+        shift: eval variance / train variance; 1 is no shift.
+
+    Returns:
+        `"error"` below 0.8 or above 1/0.8, `"warning"` below 0.95 or above 1/0.95, else `"note"`.
+        A shift that is not a number is a note.
+
+    >>> severity(0.5), severity(1.3), severity(0.9), severity(1.0)
+    ('error', 'error', 'warning', 'note')
+    """
+    distance = min(shift, 1 / shift) if shift > 0 else shift
+    if distance < _ERROR_BELOW:
+        return "error"
+    return "warning" if distance < _WARNING_BELOW else "note"
+
+
+@dataclass(frozen=True, eq=False)
+class LayerShift:
+    """The shift at one norm layer's input, per channel, and what causes it.
+
+    All variances are biased (divided by n, not n - 1). For a stored model the train statistics
+    are the running ones.
+
+    Attributes:
+        path: Module path of the norm layer, as in `model.named_modules()`.
+        method: How the numbers were obtained.
+        eval_mean: Mean of the input in eval mode, one number per channel.
+        eval_variance: Variance of the input in eval mode, one number per channel.
+        train_mean: Mean that the layer subtracts in eval mode, one number per channel.
+        train_variance: Variance that the layer divides by in eval mode, one number per channel.
+        causes: Noise layer path to its share of log Δ; the shares add up to 1. Empty when there is
+            no shift to explain or nobody asked.
+        error: Standard error of log Δ, `None` where the method gives none.
+        unknown: Why no shift can be stated, or an empty string. The arrays are then NaN.
+
+    >>> layer = LayerShift("bn", "measured", eval_mean=[0.0, 0.1], eval_variance=[1.0, 2.0],
+    ...                    train_mean=[0.0, 0.0], train_variance=[2.0, 4.0])
+    >>> layer.shift, layer.severity
+    (0.5, 'error')
+    >>> layer.shift_per_channel
+    array([0.5, 0.5])
+    """
+
+    path: str
+    method: Method
+    _: KW_ONLY
+    eval_mean: ArrayLike
+    eval_variance: ArrayLike
+    train_mean: ArrayLike
+    train_variance: ArrayLike
+    causes: Mapping[str, float] = field(default_factory=dict)
+    error: float | None = None
+    unknown: str = ""
+
+    def __post_init__(self) -> None:
+        """Hold the four arrays as read-only float64 copies of one length."""
+        names = ("eval_mean", "eval_variance", "train_mean", "train_variance")
+        arrays = [np.array(getattr(self, name), dtype=np.float64).reshape(-1) for name in names]
+        if len({array.size for array in arrays}) > 1:
+            sizes = ", ".join(f"{n} {a.size}" for n, a in zip(names, arrays, strict=True))
+            raise ValueError(f"{self.path}: one number per channel each, but got {sizes}")
+        for name, array in zip(names, arrays, strict=True):
+            array.setflags(write=False)
+            object.__setattr__(self, name, array)
+
+    @classmethod
+    def without_value(cls, path: str, method: Method, channels: int, reason: str) -> "LayerShift":
+        """A layer whose shift cannot be stated, and why."""
+        nothing = np.full(channels, np.nan)
+        return cls(
+            path,
+            method,
+            eval_mean=nothing,
+            eval_variance=nothing,
+            train_mean=nothing,
+            train_variance=nothing,
+            unknown=reason,
+        )
+
+    @property
+    def shift(self) -> float:
+        """Δ: the mean of the eval variances over the mean of the train variances (Li et al.)."""
+        return _ratio(np.mean(_array(self.eval_variance)), np.mean(_array(self.train_variance)))
+
+    @property
+    def shift_per_channel(self) -> NDArray[np.float64]:
+        """Eval variance over train variance, channel by channel; NaN for a channel without any."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.divide(_array(self.eval_variance), _array(self.train_variance))
+
+    @property
+    def mean_shift_per_channel(self) -> NDArray[np.float64]:
+        """(Eval mean - train mean) / train deviation, channel by channel."""
+        difference = _array(self.eval_mean) - _array(self.train_mean)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.divide(difference, np.sqrt(_array(self.train_variance)))
+
+    @property
+    def mean_shift(self) -> float:
+        """Root mean square over channels of the mean shift; channels without variance left out."""
+        shifts = self.mean_shift_per_channel
+        shifts = shifts[np.isfinite(shifts)]
+        return float(np.sqrt(np.mean(shifts**2))) if shifts.size else math.nan
+
+    @property
+    def severity(self) -> Severity:
+        """`"error"`, `"warning"` or `"note"`, by the size of the shift."""
+        return severity(self.shift)
+
+    def to_dict(self) -> dict[str, object]:
+        """Everything about the layer in types that JSON knows."""
+        return {
+            "path": self.path,
+            "method": self.method,
+            "shift": _json(self.shift),
+            "mean_shift": _json(self.mean_shift),
+            "severity": self.severity,
+            "error": self.error,
+            "unknown": self.unknown,
+            "causes": dict(self.causes),
+            "eval_mean": [_json(x) for x in _array(self.eval_mean)],
+            "eval_variance": [_json(x) for x in _array(self.eval_variance)],
+            "train_mean": [_json(x) for x in _array(self.train_mean)],
+            "train_variance": [_json(x) for x in _array(self.train_variance)],
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class ShiftReport:
+    """The shift at every norm layer of a model, worst first.
+
+    Attributes:
+        layers: One value per norm layer, sorted: the largest |log Δ| first, unknown ones last.
+        method: How the numbers were obtained.
+        notes: What holds for the whole model and must be known to read the numbers, in sentences.
+
+    >>> report = ShiftReport([LayerShift("bn", "measured", eval_mean=[0], eval_variance=[1],
+    ...                                  train_mean=[0], train_variance=[2])], "measured")
+    >>> [layer.path for layer in report], len(report), report["bn"].shift
+    (['bn'], 1, 0.5)
+    """
+
+    layers: Sequence[LayerShift]
+    method: Method
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Sort the layers, worst first; equal ones keep the model's order."""
+        object.__setattr__(self, "layers", tuple(sorted(self.layers, key=_rank)))
+
+    def __iter__(self) -> Iterator[LayerShift]:
+        """The layers, worst first."""
+        return iter(self.layers)
+
+    def __len__(self) -> int:
+        """How many norm layers."""
+        return len(self.layers)
+
+    def __getitem__(self, path: str) -> LayerShift:
+        """The layer at a module path.
+
+        Raises:
+            KeyError: No norm layer has that path.
+        """
+        for layer in self:
+            if layer.path == path:
+                return layer
+        raise KeyError(path)
+
+    @property
+    def findings(self) -> tuple[LayerShift, ...]:
+        """The layers whose shift is a warning or an error, worst first."""
+        return tuple(layer for layer in self if layer.severity != "note")
+
+    def to_dict(self) -> dict[str, object]:
+        """The whole report in types that JSON knows."""
+        return {
+            "method": self.method,
+            "notes": list(self.notes),
+            "layers": [layer.to_dict() for layer in self],
+        }
+
+    def to_dataframe(self) -> "pd.DataFrame":
+        """One row per layer, worst first.
+
+        Raises:
+            ImportError: pandas is not installed.
+        """
+        import pandas as pd
+
+        scalars = ("path", "shift", "mean_shift", "severity", "error", "method", "unknown")
+        rows = [{name: getattr(layer, name) for name in scalars} for layer in self]
+        return pd.DataFrame(rows, columns=list(scalars))
+
+
+def _rank(layer: LayerShift) -> float:
+    """Smaller for worse: minus |log Δ|, and infinite where nothing is known."""
+    shift = layer.shift
+    if math.isnan(shift):
+        return math.inf
+    return -abs(math.log(shift)) if shift > 0 else -math.inf
+
+
+def _array(values: ArrayLike) -> NDArray[np.float64]:
+    return np.asarray(values, dtype=np.float64)
+
+
+def _ratio(numerator: np.floating, denominator: np.floating) -> float:
+    return float(numerator / denominator) if denominator > 0 else math.nan
+
+
+def _json(value: float) -> float | None:
+    """The number, or `None` for what JSON cannot say."""
+    return float(value) if math.isfinite(value) else None
