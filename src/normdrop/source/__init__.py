@@ -1,0 +1,7 @@
+"""Python source as the rules see it: parsed, followed as far as it can be proven, never executed."""
+
+from ._sketch import Sketch as Sketch
+from ._source import Call as Call
+from ._source import Source as Source
+from ._source import read as read
+from ._values import Part as Part
