@@ -86,6 +86,17 @@ def test_letters_and_sentences_agree(eleven: Comparison) -> None:
     assert "The published figures order 21 of the 34 pairs" in text(eleven)
 
 
+def test_may_be_best_is_the_test_against_the_best(eleven: Comparison) -> None:
+    """The star stands exactly where no variant is shown to be better, with a baseline or not."""
+    starred = {summary.name for summary in eleven if summary.p is not None and summary.p > 0.05}
+    assert {summary.name for summary in eleven if summary.may_be_best} == starred
+    lines = eleven.table().to_text().splitlines()
+    assert sum(line.startswith("*") for line in lines) == len(starred)
+    baseline = Comparison(replace(DESCRIPTION, baseline=ORDERS[0]), tuple(race(11)))
+    assert {summary.name for summary in baseline if summary.may_be_best} == starred
+    assert not any(line.startswith("*") for line in comparison(3).table().to_text().splitlines())
+
+
 def test_baseline() -> None:
     """With a baseline, p-values are Holm's, and paired differences have intervals."""
     baseline = "conv-drop-bn-act-pool"
@@ -129,6 +140,7 @@ def test_divergence_ranks_last_and_is_named() -> None:
     last = list(result)[-1]
     assert (last.name, last.diverged, len(last.seeds)) == (BEST, (2,), 10)
     assert last.p is None
+    assert not last.may_be_best
     assert last.test_loss < min(summary.test_loss for summary in list(result)[:-1])
     assert next(iter(result)).p == 1
     assert f"{BEST} diverged with seed 2 and is ranked behind those that did not" in text(result)

@@ -1,6 +1,6 @@
 """From outcomes to summaries: the statistics of a comparison, computed once."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,13 +54,19 @@ def analysed(description: Description, grid: Grid, level: float) -> Analysis:
     """Rank the variants, compare all pairs, and each with the baseline or the best."""
     numbers = _ordered(grid)
     pairs = all_pairs(numbers.loss)
-    p = _p_values(description.baseline, numbers, pairs)
+    behind = _behind_best(numbers, pairs)
+    p = _p_values(description.baseline, numbers, behind)
     finished = np.array([bool(np.isfinite(row).any()) for row in numbers.loss])
     groups = _groups(pairs, finished, level)
     shown = letters(groups, len(numbers.names))
     ranks = seed_ranks(numbers.loss, numbers.diverged)
     ranking = tuple(
-        _summary(row, grid, numbers, description, p=p[row], letters=shown[row], ranks=ranks[row])
+        replace(
+            _summary(row, grid, numbers, description, ranks[row]),
+            p=p[row],
+            letters=shown[row],
+            may_be_best=(behind[row] or 0) > level,
+        )
         for row in range(len(numbers.names))
     )
     return Analysis(ranking, pairs, groups)
@@ -88,11 +94,24 @@ def _mean(values: NDArray[np.float64]) -> float:
     return float(present.mean()) if len(present) else np.nan
 
 
-def _p_values(baseline: str | None, numbers: _Numbers, pairs: AllPairs) -> list[float | None]:
+def _behind_best(numbers: _Numbers, pairs: AllPairs) -> list[float | None]:
+    """P-values against the best; a variant that diverged or has no result cannot be the best."""
+    steady = np.array(
+        [
+            bool(np.isfinite(loss).any()) and not diverged.any()
+            for loss, diverged in zip(numbers.loss, numbers.diverged, strict=True)
+        ]
+    )
+    p = pairs.against_best(leaders=steady)
+    return [float(value) if kept else None for value, kept in zip(p, steady, strict=True)]
+
+
+def _p_values(
+    baseline: str | None, numbers: _Numbers, behind: list[float | None]
+) -> list[float | None]:
+    """P-values against the baseline if there is one, else against the best."""
     if baseline is None:
-        steady = np.array([not row.any() for row in numbers.diverged])
-        p = pairs.against_best(leaders=steady)
-        return [float(value) if kept else None for value, kept in zip(p, steady, strict=True)]
+        return behind
     p = against_baseline(numbers.loss, numbers.names.index(baseline))
     return [None if np.isnan(value) else float(value) for value in p]
 
@@ -113,11 +132,9 @@ def _summary(
     grid: Grid,
     numbers: _Numbers,
     description: Description,
-    *,
-    p: float | None,
-    letters: str,
     ranks: NDArray[np.float64],
 ) -> VariantSummary:
+    """What a variant's own trials say; the tests' verdicts are filled in by the caller."""
     name = numbers.names[row]
     loss = numbers.loss[row]
     finished = np.isfinite(loss)
@@ -134,10 +151,8 @@ def _summary(
         gap=_mean(numbers.train_eval[row] - numbers.train[row]),
         seconds=_mean(np.array([o.seconds for o in grid.of(name) if o.status == "finished"])),
         ranks=tuple(ranks.tolist()),
-        p=p,
         difference=None if difference is None else _mean(difference),
         difference_interval=None if difference is None else sign_flip_interval(difference),
-        letters=letters,
         seeds=_seeds(grid, finished),
         diverged=_seeds(grid, numbers.diverged[row]),
         failed=_seeds(grid, numbers.failed[row]),

@@ -21,14 +21,15 @@ class VariantSummary:
         gap: `train_eval_loss − train_loss`: above 0, evaluating is worse than training.
         seconds: Mean duration of a finished trial.
         ranks: Its rank within each seed in which every variant finished or diverged.
+        difference: Mean difference from the baseline, paired by seed; None without a baseline.
+        difference_interval: Its interval by inverting the sign-flip test.
+        seeds: The finished seeds, and those that diverged and failed.
+        published: The loss the source prints.
         p: Adjusted p-value: of a difference from the baseline if there is one (None for the
             baseline itself), else of "no variant that never diverged has a lower mean loss" (None
             for one that diverged).
-        difference: Mean difference from the baseline, paired by seed; None without a baseline.
-        difference_interval: Its interval by inverting the sign-flip test.
         letters: Variants that share no letter can be told apart; empty where seeds are too few.
-        seeds: The finished seeds, and those that diverged and failed.
-        published: The loss the source prints.
+        may_be_best: It never diverged, and no variant that never diverged is shown to be better.
     """
 
     name: str
@@ -42,14 +43,15 @@ class VariantSummary:
     gap: float
     seconds: float
     ranks: tuple[float, ...]
-    p: float | None
     difference: float | None
     difference_interval: Interval | None
-    letters: str
     seeds: tuple[int, ...]
     diverged: tuple[int, ...]
     failed: tuple[int, ...]
     published: float | None
+    p: float | None = None
+    letters: str = ""
+    may_be_best: bool = False
 
     @property
     def mean_rank(self) -> float | None:

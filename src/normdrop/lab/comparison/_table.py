@@ -54,7 +54,7 @@ def _title(comparison: Comparison) -> str:
 def _notes(comparison: Comparison) -> list[str]:
     tones = {_tone(comparison, summary) for summary in comparison}
     legend = {
-        "good": "Marked *: not told apart from the best.",
+        "good": "Marked *: may be the best, none is shown to be better.",
         "bad": "Marked !: diverged with some seed, or has no result.",
     }
     marks = " ".join(text for tone, text in legend.items() if tone in tones)
@@ -64,8 +64,7 @@ def _notes(comparison: Comparison) -> list[str]:
 def _tone(comparison: Comparison, summary: VariantSummary) -> Tone:
     if summary.diverged or not summary.seeds:
         return "bad"
-    best = comparison.analysis.ranking[0]
-    return "good" if set(summary.letters) & set(best.letters) else "plain"
+    return "good" if summary.may_be_best and comparison.analysis.groups else "plain"
 
 
 def _fields(comparison: Comparison) -> list[_Field]:

@@ -70,7 +70,10 @@ def _entries() -> dict[str, Entry]:
     plain = dict.fromkeys(_PLAIN.split(), ())
     known: dict[str, Settings] = {**plain, **_WITH_SETTINGS}
     made = {
-        name: Entry(("input", *(key for key, _ in settings)), partial(_activation, name, settings))
+        name: Entry(
+            ("input", *(key for key, _ in settings), "inplace"),
+            partial(_activation, name, settings),
+        )
         for name, settings in known.items()
     }
     made |= {other: made[name] for other, name in _OTHER_NAMES.items()}

@@ -41,7 +41,8 @@ def _layer(
     if node.kind in _SOURCES:
         return ""
     path, module = origin.frame.path, origin.frame.module
-    if path and path not in several and not any(True for _ in module.children()):
+    whole = isinstance(module, nn.MultiheadAttention) or not any(True for _ in module.children())
+    if path and path not in several and whole:
         return path
     if origin.owner and origin.owner != path:
         return origin.owner

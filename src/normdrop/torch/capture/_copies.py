@@ -11,7 +11,7 @@ import functools
 import random
 import types
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -20,9 +20,38 @@ from torch import Tensor, nn
 
 from normdrop.errors import CaptureError
 
+from ._trees import map_leaves, tensors_in
+
 _SMALL = 4096
 _SHALLOW = (set, np.ndarray, types.SimpleNamespace, collections.deque)
 _DEEP = (random.Random, np.random.Generator, np.random.RandomState)
+
+
+class ScriptModule(nn.Module):
+    """A copy of a TorchScript module, which no stand-in can enter: it runs on zeros instead."""
+
+    script: Callable[..., Any]
+
+    def __init__(self, script: nn.Module) -> None:
+        super().__init__()
+        self.__dict__["script"] = script
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - whatever the script takes
+        """Stand-ins in, stand-ins out; real tensors as they are."""
+        on_meta = any(each.is_meta for each in tensors_in((args, kwargs)))
+        with torch._C.DisableTorchFunction():  # noqa: SLF001 - what is done here is no call of the model
+            result = self.script(*map_leaves(_zeros, args), **map_leaves(_zeros, kwargs))
+            return map_leaves(_emptied, result) if on_meta else result
+
+
+def _zeros(leaf: object) -> object:
+    if isinstance(leaf, Tensor) and leaf.is_meta:
+        return torch.zeros(leaf.shape, dtype=leaf.dtype)
+    return leaf
+
+
+def _emptied(leaf: object) -> object:
+    return leaf.to("meta") if isinstance(leaf, Tensor) else leaf
 
 
 class ModelCopy:
@@ -85,8 +114,7 @@ class ModelCopy:
     def _module(self, module: nn.Module, where: str) -> nn.Module:
         path = self._names.get(id(module), where)
         if isinstance(module, torch.jit.ScriptModule):
-            script: nn.Module = copy.deepcopy(module)
-            script = script if self._real else script.to("meta")
+            script: nn.Module = ScriptModule(copy.deepcopy(module))
             self.module_paths[id(script)] = path
             return self._remember(module, script)  # type: ignore[no-any-return]
         eager = getattr(module, "_orig_mod", None)
@@ -125,6 +153,8 @@ class ModelCopy:
 
     def _container(self, value: Any, where: str) -> Any:  # noqa: ANN401 - any object is copied
         if isinstance(value, dict):
+            if not value:
+                return copy.copy(value)
             made = self._remember(value, copy.copy(value))
             dict.update(made, {key: self._item(each, where, key) for key, each in value.items()})
             return made

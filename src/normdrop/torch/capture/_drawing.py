@@ -87,10 +87,25 @@ def _dropped(call: Call) -> Draw | None:
     return Draw(Distribution.BERNOULLI, _shape(call), 1 - rate, scale=base / (1 - rate))
 
 
+def _keyed(call: Call) -> Draw | None:
+    """This library's own noise on a tensor of one known number."""
+    base, amount = call.number(call.get("input")), float(call.get("amount"))
+    if base is None:
+        return _first(call)
+    if call.get("kind") == "bernoulli":
+        return Draw(Distribution.BERNOULLI, _shape(call), 1 - amount, scale=base / (1 - amount))
+    if call.get("kind") == "gaussian":
+        return Draw(Distribution.GAUSSIAN, _shape(call), scale=base * amount, offset=base)
+    half = base * amount
+    return Draw(Distribution.UNIFORM, _shape(call), scale=2 * half, offset=base - half)
+
+
 def _same(call: Call) -> Draw | None:
     """Views, copies and casts keep values; only the shape is new."""
     draw = _first(call)
-    return draw.shaped(_shape(call)) if draw else None
+    if draw is None or tuple(call.tensors[0].shape) == _shape(call):
+        return draw
+    return draw.shaped(_shape(call))
 
 
 def _operands(call: Call) -> tuple[Draw | None, Draw | None]:
@@ -109,8 +124,7 @@ def _combined(call: Call, combine: Callable[[Draw, Draw], Draw | None]) -> Draw 
     left, right = _operands(call)
     if left is None or right is None or (left.known is None and right.known is None):
         return None
-    made = combine(left, right)
-    return made.shaped(_shape(call)) if made else None
+    return combine(left, right)
 
 
 def _plus(sign: float, call: Call) -> Draw | None:
@@ -205,10 +219,10 @@ def _total(call: Call) -> Draw | None:
 
 
 _VIEWS = (
-    "view reshape flatten squeeze unsqueeze expand expand_as view_as reshape_as broadcast_to "
-    "getitem permute transpose to float half bfloat16 double type type_as bool clone contiguous "
-    "detach data repeat cpu cuda requires_grad broadcast_tensors"
+    "view reshape flatten squeeze unsqueeze view_as reshape_as getitem permute transpose to float "
+    "half bfloat16 double type type_as bool clone contiguous detach data cpu cuda requires_grad"
 )
+_EXPANSIONS = "expand expand_as broadcast_to broadcast_tensors repeat"
 
 
 def _followers() -> dict[str, tuple[tuple[str, ...], Follower]]:
@@ -229,6 +243,7 @@ def _followers() -> dict[str, tuple[tuple[str, ...], Follower]]:
         "uniform": ("input from to", _uniform),
         "normal": ("input mean std", _normal),
         "dropout": ("input p training", _dropped),
+        "multiply_noise": ("input keys kind amount", _keyed),
         "add radd iadd": (terms, partial(_plus, 1.0)),
         "sub subtract isub": (terms, partial(_plus, -1.0)),
         "rsub": (terms, _reversed_minus),
@@ -243,6 +258,7 @@ def _followers() -> dict[str, tuple[tuple[str, ...], Follower]]:
         "max_pool1d max_pool2d max_pool3d": ("input kernel_size", _pooled),
         "sum mean": ("", _total),
         _VIEWS: ("", _same),
+        _EXPANSIONS: ("", _first),
     }
     return {
         name: (tuple(arguments.split()), follower)

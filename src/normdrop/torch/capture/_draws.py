@@ -22,7 +22,7 @@ class Draw:
         amount: Probability of a Bernoulli m.
         scale: See above.
         offset: See above.
-        shape: The shape that m was drawn in, once broadcast.
+        shape: The shape that m was drawn in, before any expansion.
         block: Whether neighbouring values were made equal by pooling.
     """
 
@@ -52,8 +52,12 @@ class Draw:
         return self.scale * centre.get(self.distribution, 0.5) + self.offset
 
     def affine(self, scale: float, offset: float = 0.0) -> "Draw":
-        """The draw of `scale * value + offset`."""
-        return replace(self, scale=scale * self.scale, offset=scale * self.offset + offset)
+        """The draw of `scale * value + offset`; a mask is turned so that its scale is positive."""
+        scale, offset = scale * self.scale, scale * self.offset + offset
+        if self.distribution is Distribution.BERNOULLI and scale < 0:
+            chance = 1 - self.amount
+            return replace(self, amount=chance, scale=-scale, offset=offset + scale)
+        return replace(self, scale=scale, offset=offset)
 
     def shaped(self, shape: tuple[int, ...]) -> "Draw":
         """The same values in another shape."""
@@ -88,15 +92,13 @@ class Draw:
 
     def _two_valued_above(self, threshold: float) -> "Draw | None":
         """A mask compared with a number between its two values is the mask again, as 0 and 1."""
-        low, high = self.offset, self.offset + self.scale
-        if (low > threshold) == (high > threshold):
+        if not self.offset <= threshold < self.offset + self.scale:
             return None
-        plain = replace(self, scale=1.0, offset=0.0)
-        return plain if high > threshold else plain.affine(-1.0, 1.0)
+        return replace(self, scale=1.0, offset=0.0)
 
     def pooled(self, window: int, shape: tuple[int, ...]) -> "Draw | None":
         """The draw after max pooling over windows of so many elements, overlaps and all."""
-        if self.distribution is not Distribution.BERNOULLI or self.scale <= 0:
+        if self.distribution is not Distribution.BERNOULLI:
             return None
         chance = 1 - (1 - self.amount) ** window
         return replace(self, amount=chance, shape=shape, block=window > 1 or self.block)

@@ -46,17 +46,19 @@ class Ledger:
         self._time = 0
         self._entries: dict[int, Entry] = {}
         self._writes: defaultdict[int, list[Entry]] = defaultdict(list)
-        self._kept: list[Tensor] = []
 
     def assign(self, entry: Entry, *, written: bool = False) -> None:
         """Set what is known of `entry.tensor` from now on; `written` if its memory changed."""
         self._time += 1
         entry = replace(entry, time=self._time)
-        if id(entry.tensor) not in self._entries:
-            self._kept.append(entry.tensor)
         self._entries[id(entry.tensor)] = entry
         if written:
             self._writes[_storage(entry.tensor)].append(entry)
+
+    def release(self) -> None:
+        """Forget the tensors that depend on the input, which hold the memory of a real run."""
+        self._entries = {key: each for key, each in self._entries.items() if not each.flows}
+        self._writes.clear()
 
     def find(self, tensor: Tensor) -> Entry | None:
         """What is known of a tensor, were its memory untouched by other tensors."""

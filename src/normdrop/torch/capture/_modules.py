@@ -4,9 +4,12 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
-from normdrop.graph import Kind, Norm
+from normdrop.graph import Along, Kind, Noise, Norm
+from normdrop.noise import Bernoulli, Gaussian
+from normdrop.torch.layers import NoiseLayer
 
 from ._call import Description
+from ._noises import bernoulli, multiplier
 
 Describe = Callable[[nn.Module, Tensor], Description]
 
@@ -42,4 +45,21 @@ def _synchronized(module: nn.Module, x: Tensor) -> Description:
     return Description(Kind.NORM, norm, 1, roles)
 
 
-WHOLE: dict[type[nn.Module], Describe] = {nn.SyncBatchNorm: _synchronized}
+def _noise(module: nn.Module, x: Tensor) -> Description:
+    """A noise layer of this library, which says itself what it draws."""
+    assert isinstance(module, NoiseLayer)  # noqa: S101 - the table's key
+    along, on, law, shape = Along(module.along), module.training, module.noise, tuple(x.shape)
+    if isinstance(law, Bernoulli):
+        noise: Noise = bernoulli(law.rate, shape, along, on=on)
+    elif isinstance(law, Gaussian):
+        noise = multiplier("gaussian", law.deviation, shape, along, on=on)
+    else:
+        noise = multiplier("uniform", law.beta, shape, along, on=on)
+    return Description(Kind.NOISE, noise, 1 if along is Along.CHANNEL else None)
+
+
+WHOLE: dict[type[nn.Module], Describe] = {
+    nn.SyncBatchNorm: _synchronized,
+    NoiseLayer: _noise,
+}
+"""What describes a module, by its class or a base of it."""

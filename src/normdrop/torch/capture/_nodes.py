@@ -51,7 +51,7 @@ class Nodes:
         owner: str | None = None,
         **particulars: Any,  # noqa: ANN401 - the remaining fields of a node
     ) -> int:
-        """Make the node that yields `tensor`; from now on the tensor comes from it."""
+        """Make the node that yields `tensor`, in the forward that runs now."""
         frame = self._scope.frames[-1]
         node = Node(
             len(self.made),
@@ -61,7 +61,7 @@ class Nodes:
             tuple(tensor.shape),
             dtype_name(tensor),
             module=frame.path,
-            modules=tuple(each.path for each in self._scope.frames),
+            modules=tuple(each.path for each in self._scope.frames[1:]),
             module_type=type(frame.module).__name__,
             location=call_site() if frame.invocation >= 0 else None,
             **particulars,
@@ -87,6 +87,10 @@ class Nodes:
         entry = self.entry(original)
         origin = entry.origin if entry.origin is not None else original
         self._ledger.assign(replace(entry, tensor=twin, origin=origin))
+
+    def release(self) -> None:
+        """Keep only what parameters are read from, once the run is over."""
+        self._ledger.release()
 
     def is_known(self, tensor: Tensor) -> bool:
         """Whether a recorded call yielded it, or it is the model's own."""

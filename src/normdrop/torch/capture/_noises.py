@@ -15,10 +15,7 @@ def bernoulli(
     rate: float, shape: tuple[int, ...], along: Along, *, on: bool, inside: str = ""
 ) -> Noise:
     """Inverted dropout of a tensor of this shape."""
-    mask = shape
-    if along is Along.CHANNEL:
-        mask = shape[:2] + (1,) * (len(shape) - 2)
-        along = Along.CHANNEL if mask != shape else Along.ELEMENT
+    mask, along = _mask(shape, along)
     return Noise(
         Distribution.BERNOULLI,
         along,
@@ -28,6 +25,22 @@ def bernoulli(
         mask_shape=mask,
         inside=inside,
     )
+
+
+def multiplier(
+    distribution: str, spread: float, shape: tuple[int, ...], along: Along, *, on: bool
+) -> Noise:
+    """Gaussian or uniform noise around 1."""
+    mask, along = _mask(shape, along)
+    active = on and spread > 0
+    return Noise(Distribution(distribution), along, active, spread=spread, mask_shape=mask)
+
+
+def _mask(shape: tuple[int, ...], along: Along) -> tuple[tuple[int, ...], Along]:
+    """The shape of a mask; a channel of one element is an element."""
+    axes = {Along.CHANNEL: 2, Along.SAMPLE: 1}.get(along, len(shape))
+    mask = shape[:axes] + (1,) * (len(shape) - axes)
+    return mask, Along.ELEMENT if mask == shape else along
 
 
 def alpha(rate: float, shape: tuple[int, ...], along: Along, *, on: bool) -> Noise:
@@ -58,10 +71,21 @@ def _alpha_dropout(along: Along, call: Call) -> Description:
     return Description(Kind.NOISE, noise, 1 if along is Along.CHANNEL else None, sources=[call.x])
 
 
+def _keyed(call: Call) -> Description:
+    """This library's own operator, which is called only to draw."""
+    amount, law = float(call.get("amount")), str(call.get("kind"))
+    if law == "bernoulli":
+        noise = bernoulli(amount, call.shape, Along.ELEMENT, on=True)
+    else:
+        noise = multiplier(law, amount, call.shape, Along.ELEMENT, on=True)
+    return Description(Kind.NOISE, noise, sources=[call.x])
+
+
 _ARGUMENTS = "input p training inplace"
 _ELEMENTS = entry(_ARGUMENTS, partial(_dropout, Along.ELEMENT))
 _CHANNELS = entry(_ARGUMENTS, partial(_dropout, Along.CHANNEL))
 ENTRIES = {
+    "normdrop::multiply_noise": entry("input keys kind amount", _keyed),
     "dropout": _ELEMENTS,
     "native_dropout": _ELEMENTS,
     "dropout1d": _CHANNELS,

@@ -76,3 +76,21 @@ class Twins:
             self._kept.append(leaf)
             self._introduce(twin, leaf)
         return self._twins[id(leaf)]
+
+
+def raise_as_if_real(
+    function: Function, args: tuple[Any, ...], kwargs: dict[str, Any], error: RuntimeError
+) -> None:
+    """Raise what a failed call says to real tensors of the same shapes, if it fails there too.
+
+    Stand-ins cause terser messages. The real tensors are one number, expanded: they take no memory.
+    """
+    if isinstance(error, NotImplementedError) or "meta" in str(error).lower():
+        return
+    function(*map_leaves(_expanded, args), **map_leaves(_expanded, kwargs))
+
+
+def _expanded(leaf: object) -> object:
+    if isinstance(leaf, Tensor) and leaf.is_meta:
+        return torch.zeros((), dtype=leaf.dtype).expand(leaf.shape)
+    return leaf

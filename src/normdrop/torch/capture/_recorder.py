@@ -17,7 +17,7 @@ from normdrop.graph import Kind
 from ._call import Call, Description
 from ._drawing import FOLLOWERS, draw_of
 from ._nodes import Nodes, known_number
-from ._placing import Twins, unmoved
+from ._placing import Twins, raise_as_if_real, unmoved
 from ._quick import quick_result
 from ._scope import Frame, Scope
 from ._shapes import MANY
@@ -29,6 +29,8 @@ _BY_SHAPE = {
     *("full_like", "new", "new_empty", "new_zeros", "new_ones", "new_full", "new_tensor"),
 }
 """Operations that read the shape of their first argument and no values."""
+_BY_FIRST = {"expand_as", "view_as", "reshape_as", "type_as", "to"}
+"""Operations that read the values of their first argument and no others."""
 _OVERWRITING = {"bernoulli", "uniform", "normal", "fill", "zero", "random", "exponential"}
 """Operations whose in-place form forgets the values that were there."""
 
@@ -100,8 +102,15 @@ class Recorder(TorchFunctionMode):
     def _result(
         self, func: Callable[..., Any], name: str, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:  # noqa: ANN401 - whatever the function returns
-        quick = None if self._twins is None else quick_result(func, name, args, kwargs)
-        return func(*args, **kwargs) if quick is None else quick
+        """The result of a call, or the error that real tensors would cause."""
+        if self._twins is None:
+            return func(*args, **kwargs)
+        quick = quick_result(func, name, args, kwargs)
+        try:
+            return func(*args, **kwargs) if quick is None else quick
+        except RuntimeError as error:
+            raise_as_if_real(func, args, kwargs, error)
+            raise
 
     def give(self, tensor: Tensor, name: str) -> int:
         """Introduce an input of the model, as a node."""
@@ -262,6 +271,8 @@ def _read_by(
     """The tensors whose values a call reads, each once per argument."""
     if name in _BY_SHAPE:
         return list(tensors_in((args[1:], kwargs)))
+    if name in _BY_FIRST:
+        return list(tensors_in(args[:1]))
     read = list(tensors_in((args, {key: each for key, each in kwargs.items() if key != "out"})))
     if name in _OVERWRITING and written:
         return [each for each in read if each is not written[0]]

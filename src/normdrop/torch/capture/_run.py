@@ -43,8 +43,7 @@ class Run:
         for tensor, path, origin in self._copy.tensors():
             recorder.nodes.hold(tensor, path, origin)
         for path, module in self._copy.modules():
-            if not isinstance(module, torch.jit.ScriptModule):
-                self.scope.watch(module, path, _around(recorder))
+            self.scope.watch(module, path, _around(recorder))
         args, kwargs = example.arguments(real=self._real)
         model = self._copy.model
         self.scope.frames.append(Frame("", model, -1, ()))
@@ -55,6 +54,7 @@ class Run:
         with preserved_random_state(), torch.no_grad(), recorder:
             result = run_forward(model, args, kwargs)
         outputs = [recorder.nodes.node_of(each) for each in tensors_in(result)]
+        recorder.nodes.release()
         return Graph(
             with_layers(recorder.nodes.made, recorder.nodes.origins),
             tuple(inputs),

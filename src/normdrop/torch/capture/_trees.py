@@ -25,11 +25,15 @@ def tensors_in(tree: object) -> Iterator[Tensor]:
 
 
 def map_leaves(function: Callable[[Any], Any], tree: Any) -> Any:  # noqa: ANN401 - any tree
-    """The same nesting of tuples, lists and dicts with every leaf replaced by `function(leaf)`."""
+    """The same nesting of tuples, lists and dicts with every leaf replaced by `function(leaf)`.
+
+    Tuples of other classes keep their class, and those in which nothing changes are the same.
+    """
     if isinstance(tree, tuple):
         parts = [map_leaves(function, each) for each in tree]
-        plain = type(tree) is tuple or not hasattr(tree, "_fields")
-        return tuple(parts) if plain else type(tree)(*parts)
+        if all(new is old for new, old in zip(parts, tree, strict=True)):
+            return tree
+        return type(tree)(*parts) if hasattr(tree, "_fields") else type(tree)(parts)
     if isinstance(tree, list):
         return [map_leaves(function, each) for each in tree]
     if isinstance(tree, dict):
