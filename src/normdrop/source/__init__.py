@@ -1,5 +1,8 @@
 """Python source as the rules see it: parsed, followed as far as it can be proven, never executed."""
 
+from ._files import Text as Text
+from ._files import files as files
+from ._files import read_text as read_text
 from ._sketch import Sketch as Sketch
 from ._source import Call as Call
 from ._source import Source as Source

@@ -44,6 +44,7 @@ class Draft:
     made: dict[int, Location] = field(default_factory=dict)
     parts: dict[int, Part] = field(default_factory=dict)
     outputs: list[int] = field(default_factory=list)
+    layers: dict[str, Layer] = field(default_factory=dict)
 
     def add(
         self,
@@ -57,8 +58,7 @@ class Draft:
         number = len(self.nodes)
         if number >= MOST_NODES:
             raise TooLarge
-        path = layer.path if layer else ""
-        name = path or (f"{part.operation} (line {layer.place.line})" if layer else part.operation)
+        name = self._name(part, layer) if layer else part.operation
         parameters = {"bias": Parameter(f"{name}.bias", (), "", _no_values)} if part.bias else {}
         self.nodes.append(
             Node(
@@ -79,6 +79,16 @@ class Draft:
         if layer:
             self.made[number] = layer.place
         return number
+
+    def _name(self, part: Part, layer: Layer) -> str:
+        """A name that no other layer has: where the model keeps it, or where it is made."""
+        place = layer.place
+        name = layer.path or f"{part.operation} (line {place.line}, column {place.column})"
+        stem, count = name, 1
+        while self.layers.setdefault(name, layer) is not layer:
+            count += 1
+            name = f"{stem} #{count}"
+        return name
 
     def input(self, place: Location) -> int:
         """Draw a tensor of which nothing is known."""

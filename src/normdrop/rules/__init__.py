@@ -1,0 +1,12 @@
+"""One rule, one file; and the engine that runs them."""
+
+from ._engine import check_captured as check_captured
+from ._engine import check_files as check_files
+from ._engine import check_text as check_text
+from ._registry import all_rules as all_rules
+from ._registry import rule as rule
+from ._registry import selected as selected
+from ._rule import Invalid as Invalid
+from ._rule import Rule as Rule
+from ._subject import Subject as Subject
+from ._suppressions import Suppression as Suppression
