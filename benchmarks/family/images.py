@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional
 
 from family.members import IMAGE, SEQUENCE, Member
 
@@ -23,7 +23,7 @@ def examples(member: Member) -> tuple[Tensor, Tensor]:
     images, labels = _fashion()
     if member.shape == SEQUENCE:
         return images.squeeze(1), labels
-    return _standardise(F.avg_pool2d(images, 2)), labels
+    return _standardise(functional.avg_pool2d(images, 2)), labels
 
 
 @cache
@@ -34,7 +34,9 @@ def _cifar() -> tuple[Tensor, Tensor]:
         records.append(np.frombuffer(lzma.decompress(packed), np.uint8).reshape(-1, 3073))
     table = np.concatenate(records)[:_COUNT]
     pixels = torch.from_numpy(table[:, 1:].reshape(-1, 3, 32, 32).astype(np.float32))
-    return _standardise(F.avg_pool2d(pixels, 2)), torch.from_numpy(table[:, 0].astype(np.int64))
+    return _standardise(functional.avg_pool2d(pixels, 2)), torch.from_numpy(
+        table[:, 0].astype(np.int64)
+    )
 
 
 @cache

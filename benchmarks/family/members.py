@@ -104,9 +104,7 @@ _MOBILE = _images(
         "excite-relu-element": lambda: residual(
             inverted("relu", 0.5, depthwise=False, excite=True), widths=(8, 16)
         ),
-        "excite-silu-element": lambda: residual(
-            inverted("silu", 0.3, excite=True), widths=(8, 16)
-        ),
+        "excite-silu-element": lambda: residual(inverted("silu", 0.3, excite=True), widths=(8, 16)),
     }
 )
 _CONCATENATING = _images(

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 from family.images import examples
-from family.members import FAMILY, Member
+from family.members import Member
 from family.truth import Moments, Truth, brute_force, norms, statistics, watching
 
 STEPS = 400
@@ -82,7 +82,7 @@ def train(member: Member) -> Trained:
     for step, rows in enumerate(_rows(len(inputs), STEPS), 1):
         model.train()
         with watching(model, shadow.see):
-            loss = F.cross_entropy(model(inputs[rows]), labels[rows])
+            loss = functional.cross_entropy(model(inputs[rows]), labels[rows])
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

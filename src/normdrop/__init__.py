@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from normdrop.order import Order as Order
     from normdrop.shift import LayerShift as LayerShift
     from normdrop.shift import ShiftReport as ShiftReport
+    from normdrop.verbs import predict as predict
 
 _HOME = {
     "Input": "normdrop.example",
@@ -20,6 +21,7 @@ _HOME = {
     "NormdropError": "normdrop.errors",
     "Order": "normdrop.order",
     "ShiftReport": "normdrop.shift",
+    "predict": "normdrop.verbs",
 }
 
 __all__ = list(_HOME)

@@ -1,9 +1,9 @@
-"""How far a norm layer's input moves between train and eval mode: one layer, and a whole model."""
+"""How far one norm layer's input moves between train and eval mode."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,10 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from normdrop.severity import Severity as Severity
 from normdrop.severity import severity as severity
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 Method = Literal["measured", "moments", "simulate", "invert"]
+
 
 @dataclass(frozen=True, eq=False)
 class LayerShift:
@@ -125,82 +123,6 @@ class LayerShift:
             "train_mean": [_json(x) for x in _array(self.train_mean)],
             "train_variance": [_json(x) for x in _array(self.train_variance)],
         }
-
-
-@dataclass(frozen=True, eq=False)
-class ShiftReport:
-    """The shift at every norm layer of a model, worst first.
-
-    Attributes:
-        layers: One value per norm layer, sorted: the largest |log Δ| first, unknown ones last.
-        method: How the numbers were obtained.
-        notes: What holds for the whole model and must be known to read the numbers, in sentences.
-
-    >>> report = ShiftReport([LayerShift("bn", "measured", eval_mean=[0], eval_variance=[1],
-    ...                                  train_mean=[0], train_variance=[2])], "measured")
-    >>> [layer.path for layer in report], len(report), report["bn"].shift
-    (['bn'], 1, 0.5)
-    """
-
-    layers: Sequence[LayerShift]
-    method: Method
-    notes: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        """Sort the layers, worst first; equal ones keep the model's order."""
-        object.__setattr__(self, "layers", tuple(sorted(self.layers, key=_rank)))
-
-    def __iter__(self) -> Iterator[LayerShift]:
-        """The layers, worst first."""
-        return iter(self.layers)
-
-    def __len__(self) -> int:
-        """How many norm layers."""
-        return len(self.layers)
-
-    def __getitem__(self, path: str) -> LayerShift:
-        """The layer at a module path.
-
-        Raises:
-            KeyError: No norm layer has that path.
-        """
-        for layer in self:
-            if layer.path == path:
-                return layer
-        raise KeyError(path)
-
-    @property
-    def findings(self) -> tuple[LayerShift, ...]:
-        """The layers whose shift is a warning or an error, worst first."""
-        return tuple(layer for layer in self if layer.severity != "note")
-
-    def to_dict(self) -> dict[str, object]:
-        """The whole report in types that JSON knows."""
-        return {
-            "method": self.method,
-            "notes": list(self.notes),
-            "layers": [layer.to_dict() for layer in self],
-        }
-
-    def to_dataframe(self) -> "pd.DataFrame":
-        """One row per layer, worst first.
-
-        Raises:
-            ImportError: pandas is not installed.
-        """
-        import pandas as pd
-
-        scalars = ("path", "shift", "mean_shift", "severity", "error", "method", "unknown")
-        rows = [{name: getattr(layer, name) for name in scalars} for layer in self]
-        return pd.DataFrame(rows, columns=list(scalars))
-
-
-def _rank(layer: LayerShift) -> float:
-    """Smaller for worse: minus |log Δ|, and infinite where nothing is known."""
-    shift = layer.shift
-    if math.isnan(shift):
-        return math.inf
-    return -abs(math.log(shift)) if shift > 0 else -math.inf
 
 
 def _array(values: ArrayLike) -> NDArray[np.float64]:

@@ -1,0 +1,100 @@
+"""FACTORY on the command line: a callable in a package or a file, called for a model."""
+
+import ast
+import importlib
+import importlib.util
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import ModuleType
+
+from normdrop.errors import UsageError
+
+
+def make(factory: str, settings: Sequence[str] = ()) -> object:
+    """Call `package.module:callable` or `path/to/file.py:callable`.
+
+    The current folder is importable, as it is for `python -m`.
+
+    Args:
+        factory: Where the callable is.
+        settings: Its arguments by name, as `name=value`; a value is a Python literal, else text.
+
+    Raises:
+        UsageError: It cannot be found, imported or called; the message says which and why.
+    """
+    place, colon, name = factory.rpartition(":")
+    if not colon or not place or not name:
+        raise UsageError(
+            f"{factory!r} names no callable: write package.module:callable or path/to/file.py:"
+            "callable"
+        )
+    arguments = parse_settings(settings)
+    module = _from_file(Path(place)) if place.endswith(".py") else _from_package(place)
+    found: object = module
+    for part in name.split("."):
+        if not hasattr(found, part):
+            raise UsageError(f"{place} has no {name!r}")
+        found = getattr(found, part)
+    if not callable(found):
+        raise UsageError(f"{factory} is no callable but a {type(found).__name__}")
+    try:
+        made: object = found(**arguments)
+    except Exception as error:
+        raise UsageError(f"{factory} raised {_named(error)}") from error
+    return made
+
+
+def parse_settings(settings: Sequence[str]) -> Mapping[str, object]:
+    """`name=value` pairs as keyword arguments.
+
+    Raises:
+        UsageError: A pair has no `=`, or no name before it.
+
+    >>> parse_settings(["width=64", "rates=(0.1, 0.5)", "act=relu"])
+    {'width': 64, 'rates': (0.1, 0.5), 'act': 'relu'}
+    """
+    arguments: dict[str, object] = {}
+    for setting in settings:
+        name, equals, value = setting.partition("=")
+        if not equals or not name.isidentifier():
+            raise UsageError(f"--with {setting}: write name=value, such as --with width=64")
+        arguments[name] = _literal(value)
+    return arguments
+
+
+def _literal(value: str) -> object:
+    try:
+        return ast.literal_eval(value)
+    except (ValueError, SyntaxError):
+        return value
+
+
+def _from_package(name: str) -> ModuleType:
+    folder = str(Path.cwd())
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    try:
+        return importlib.import_module(name)
+    except Exception as error:
+        raise UsageError(f"{name} cannot be imported: {_named(error)}") from error
+
+
+def _from_file(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise UsageError(f"{path}: no such file")
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise UsageError(f"{path}: not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    # Dataclasses and pickles look their module up by its name.
+    sys.modules.setdefault(path.stem, module)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise UsageError(f"{path} cannot be imported: {_named(error)}") from error
+    return module
+
+
+def _named(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"

@@ -1,0 +1,79 @@
+"""`normdrop predict`: the expected shift at every norm layer of a model, without data."""
+
+import json
+from pathlib import Path
+
+import rich_click as click
+from rich.console import Console
+
+from normdrop.cli._factory import make
+from normdrop.errors import UsageError
+from normdrop.shift import ShiftReport
+from normdrop.verbs import load_weights, predict
+
+
+def _shape(_context: click.Context, _option: click.Parameter, text: str) -> tuple[int, ...]:
+    """Read `3,32,32`.
+
+    Raises:
+        UsageError: A part is no positive whole number.
+    """
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() and int(part) > 0 for part in parts):
+        raise UsageError(
+            f"--input-shape {text}: write positive numbers without the batch axis, such as 3,32,32"
+        )
+    return tuple(int(part) for part in parts)
+
+
+@click.command("predict")
+@click.argument("factory")
+@click.option(
+    "--input-shape",
+    callback=_shape,
+    required=True,
+    help="Shape of one input without the batch axis, such as 3,32,32.",
+)
+@click.option(
+    "--method",
+    type=click.Choice(["simulate", "invert"]),
+    help="By default, what the state of the weights calls for.",
+)
+@click.option(
+    "--weights",
+    type=click.Path(path_type=Path),
+    help="State dict: a .safetensors file, or one that torch.save wrote.",
+)
+@click.option(
+    "--with", "settings", multiple=True, metavar="NAME=VALUE", help="An argument of the callable."
+)
+@click.option(
+    "--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True
+)
+def command(  # noqa: PLR0917 - click passes them by name
+    factory: str,
+    input_shape: tuple[int, ...],
+    method: str | None,
+    weights: Path | None,
+    settings: tuple[str, ...],
+    style: str,
+) -> int:
+    """Predict the shift at every norm layer, without data.
+
+    FACTORY is package.module:callable or path/to/file.py:callable and returns the model. One row
+    per norm layer, worst first, with the noise layers that cause its shift. Exits with status 1
+    if any shift is a warning or an error.
+    """
+    model = make(factory, settings)
+    if weights is not None:
+        load_weights(model, weights)
+    report = predict(model, input_shape, method)
+    _print(report, style)
+    return 1 if report.findings else 0
+
+
+def _print(report: ShiftReport, style: str) -> None:
+    if style == "json":
+        click.echo(json.dumps(report.to_dict(), indent=2))
+    else:
+        Console().print(report.to_table())

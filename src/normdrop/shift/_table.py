@@ -1,0 +1,53 @@
+"""A shift report as a table."""
+
+import math
+from collections.abc import Sequence
+from types import MappingProxyType
+
+from normdrop.display import Column, Row, Table, percentage
+from normdrop.shift._layer import LayerShift, Method
+
+_COLUMNS = (
+    Column("norm layer", meaning="module path"),
+    Column("shift", "right", "eval variance / train variance; 1 is none"),
+    Column("mean shift", "right", "(eval mean - train mean) / train deviation, root mean square"),
+    Column("severity"),
+    Column("causes", meaning="noise layers and their shares of the logarithm of the shift"),
+)
+_TITLES = MappingProxyType(
+    {
+        "measured": "Shift between train and eval mode, measured",
+        "moments": "Expected shift between train and eval mode, from moments",
+        "simulate": "Expected shift between train and eval mode, simulated",
+        "invert": "Expected shift between train and eval mode, from the stored statistics",
+    }
+)
+_MOST_CAUSES = 3
+
+
+def table(layers: Sequence[LayerShift], method: Method, notes: Sequence[str]) -> Table:
+    """One row per layer in the order given; errors and warnings are marked."""
+    if not layers:
+        notes = (*notes, "No norm layer with running statistics was called.")
+    return Table(_TITLES[method], _COLUMNS, tuple(map(_row, layers)), tuple(notes))
+
+
+def _row(layer: LayerShift) -> Row:
+    if math.isnan(layer.shift):
+        reason = layer.unknown or "no variance in train mode"
+        return Row((layer.path, "unknown", "", layer.severity, reason))
+    cells = (
+        layer.path,
+        f"{layer.shift:.3f}",
+        f"{layer.mean_shift:.3f}",
+        layer.severity,
+        _causes(layer),
+    )
+    return Row(cells, "plain" if layer.severity == "note" else "bad")
+
+
+def _causes(layer: LayerShift) -> str:
+    ordered = sorted(layer.causes.items(), key=lambda item: -item[1])
+    shown = [f"{path} {percentage(share, 0)}" for path, share in ordered[:_MOST_CAUSES]]
+    rest = len(ordered) - _MOST_CAUSES
+    return ", ".join(shown) + (f", {rest} more" if rest > 0 else "")

@@ -1,0 +1,148 @@
+"""Forward passes that see every norm layer's input and decide what it is normalised by."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from normdrop.errors import CaptureError
+from normdrop.torch._noise_calls import NoiseCalls, makes_noise
+from normdrop.torch._norm_call import Moments, NormCall, norm_call
+from normdrop.torch._owners import caller, paths_of, where
+
+Arguments = tuple[tuple[Any, ...], dict[str, Any]]
+"""Positional and keyword arguments of one call of the model."""
+Statistics = dict[str, Moments]
+"""Norm layer path to statistics."""
+
+
+class Passes:
+    """Runs a model in train or eval mode; its running statistics are read, never updated.
+
+    Use it inside `untouched(model)`: it sets modes.
+
+    Attributes:
+        stored: Norm layer path to the running statistics the model holds; filled as norms are met.
+        eps: Norm layer path to what it adds to the variance.
+        frozen: Norm layers that keep to running statistics in train mode.
+        noise: The noise layers met so far.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self.model = model
+        self.stored: Statistics = {}
+        self.eps: dict[str, float] = {}
+        self.frozen: set[str] = set()
+        self.noise = NoiseCalls(model, paths_of(model))
+        self._owners = _buffer_owners(model)
+        self._probed = False
+
+    def train(self, inputs: Arguments, seed: int, silent: str | None = None) -> Statistics:
+        """Input statistics in train mode, one noise layer switched off if asked."""
+        self.model.train()
+        if silent is not None and silent in self.noise.drawing:
+            self.noise.layers[silent].training = False
+        self.noise.start(seed, silent)
+        seen = self._run(inputs, self._in_train)
+        self._probed = True
+        return seen
+
+    def evaluate(self, inputs: Arguments, statistics: Mapping[str, Moments]) -> Statistics:
+        """Input statistics in eval mode, every norm layer normalising by `statistics`."""
+        self.model.eval()
+        self.noise.start(0)
+
+        def by(path: str, call: NormCall) -> Tensor:
+            return call.by_batch() if call.from_batch else call.by(statistics[path])
+
+        return self._run(inputs, by)
+
+    def _in_train(self, path: str, call: NormCall) -> Tensor:
+        if not self._probed and not call.from_batch:
+            self.frozen.add(path)
+        return call.by(self.stored[path]) if path in self.frozen else call.by_batch()
+
+    def _run(self, inputs: Arguments, normalise: Callable[[str, NormCall], Tensor]) -> Statistics:
+        seen: dict[str, list[Moments]] = {}
+
+        def norm(call: NormCall) -> Tensor:
+            path = self._path(call)
+            self.eps[path] = call.eps
+            self.stored.setdefault(path, call.stored())
+            seen.setdefault(path, []).append(call.moments())
+            return normalise(path, call)
+
+        args, kwargs = inputs
+        try:
+            with _Watch(norm, self.noise):
+                self.model(*args, **kwargs)
+        except Exception as error:
+            raise _explained(error, self.model) from error
+        return {path: average(values) for path, values in seen.items()}
+
+    def _path(self, call: NormCall) -> str:
+        """A norm is known by its buffer; statistics kept elsewhere by the module that calls."""
+        path = self._owners.get(id(call.running_mean))
+        return caller(self.noise.paths)[0] if path is None else path
+
+
+class _Watch(TorchFunctionMode):
+    """Hands norm calls and noise calls over, and lets all others pass."""
+
+    def __init__(self, norm: Callable[[NormCall], Tensor], noise: NoiseCalls) -> None:
+        super().__init__()
+        self._norm = norm
+        self._noise = noise
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Iterable[type],
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:  # noqa: ANN401 - whatever the call returns
+        kwargs = kwargs or {}
+        call = norm_call(func, args, kwargs)
+        if call is not None:
+            return self._norm(call)
+        if makes_noise(func, args, kwargs):
+            return self._noise(func, args, kwargs)
+        return func(*args, **kwargs)
+
+
+def average(values: Iterable[Moments]) -> Moments:
+    """Plain averages of means and of variances, as running statistics average batches."""
+    values = tuple(values)
+    return Moments(
+        torch.stack([value.mean for value in values]).mean(0),
+        torch.stack([value.variance for value in values]).mean(0),
+    )
+
+
+def averages(passes: Iterable[Statistics]) -> Statistics:
+    """Every layer's average over passes that all met the same layers."""
+    passes = tuple(passes)
+    return {path: average(one[path] for one in passes if path in one) for path in passes[0]}
+
+
+def is_initial(stored: Moments) -> bool:
+    """Whether running statistics are as a fresh layer has them: mean 0, variance 1."""
+    return not stored.mean.any().item() and bool((stored.variance == 1).all())
+
+
+def _buffer_owners(model: nn.Module) -> dict[int, str]:
+    """Buffer id to the norm layer's path: its module, or the buffer's own path if not a norm's."""
+    return {
+        id(buffer): path.removesuffix("running_mean").removesuffix(".")
+        for path, buffer in model.named_buffers()
+    }
+
+
+def _explained(error: Exception, model: nn.Module) -> CaptureError:
+    path = where(error, paths_of(model)) or type(model).__name__
+    return CaptureError(
+        f"{path}: {error} (give an example of the shape and type the model takes, without the "
+        "batch axis for a shape)"
+    )

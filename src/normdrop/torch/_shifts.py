@@ -1,0 +1,121 @@
+"""From passes to shifts: train mode, then eval mode with those statistics, on given inputs."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from normdrop.shift import LayerShift, Method, ShiftReport
+from normdrop.torch._passes import Arguments, Passes, Statistics, averages
+
+_EXPLAINED = 0.005
+_SMALLEST_SHARE = 0.01
+
+
+@dataclass(frozen=True)
+class Shifts:
+    """What train and eval mode are at every norm layer.
+
+    Attributes:
+        train: Statistics that eval mode normalises by.
+        eval: Statistics in eval mode.
+        error: Standard error of log Δ over passes; NaN from a single one.
+    """
+
+    train: Statistics
+    eval: Statistics
+    error: Mapping[str, float]
+
+    def log(self, path: str) -> float:
+        """Log Δ of one layer; NaN without variance."""
+        return _log_ratio(self.eval, self.train, path)
+
+
+def shifts(
+    passes: Passes, batches: Sequence[Arguments], repeats: int, *, silent: str | None = None
+) -> Shifts:
+    """Train mode `repeats` times over every batch, then eval mode once with those statistics.
+
+    Later norm layers see what earlier ones make of the substituted statistics, as they do in a
+    trained model; both sides see the same inputs.
+    """
+    with torch.no_grad():
+        trains = [
+            passes.train(batch, index * repeats + repeat, silent)
+            for index, batch in enumerate(batches)
+            for repeat in range(repeats)
+        ]
+        train = averages(trains)
+        evals = [passes.evaluate(batch, train) for batch in batches]
+    evaluated = averages(evals)
+    pairs = [(evals[index // repeats], one) for index, one in enumerate(trains)]
+    error = {
+        path: _standard_error([_log_ratio(e, t, path) for e, t in pairs]) for path in evaluated
+    }
+    return Shifts(train, evaluated, error)
+
+
+def causes(passes: Passes, batches: Sequence[Arguments]) -> dict[str, dict[str, float]]:
+    """Every noise layer's share of every norm layer's log Δ, by switching them off one at a time.
+
+    A share is how much log Δ shrinks without the layer, normalised over the layers that make it
+    larger. The other layers make the same noise each time.
+    """
+    whole = shifts(passes, batches, 1)
+    layers = list(passes.noise.layers)
+    without = {layer: shifts(passes, batches, 1, silent=layer) for layer in layers}
+    return {
+        path: _shares(whole.log(path), {layer: without[layer].log(path) for layer in layers})
+        for path in whole.eval
+    }
+
+
+def report(
+    found: Shifts,
+    blame: Mapping[str, Mapping[str, float]],
+    method: Method,
+    notes: Sequence[str] = (),
+) -> ShiftReport:
+    """The shifts as a report."""
+    layers = [
+        LayerShift(
+            path,
+            method,
+            eval_mean=_numpy(found.eval[path].mean),
+            eval_variance=_numpy(found.eval[path].variance),
+            train_mean=_numpy(found.train[path].mean),
+            train_variance=_numpy(found.train[path].variance),
+            causes=blame.get(path, {}),
+            error=found.error[path] if math.isfinite(found.error[path]) else None,
+        )
+        for path in found.eval
+    ]
+    return ShiftReport(layers, method, tuple(notes))
+
+
+def _shares(log_shift: float, without: Mapping[str, float]) -> dict[str, float]:
+    if not abs(log_shift) > _EXPLAINED:
+        return {}
+    sign = math.copysign(1.0, log_shift)
+    part = {layer: max(0.0, sign * (log_shift - value)) for layer, value in without.items()}
+    total = sum(part.values())
+    kept = {k: v for k, v in part.items() if total > 0 and v > _SMALLEST_SHARE * total}
+    ordered = sorted(kept.items(), key=lambda item: -item[1])
+    return {layer: value / sum(kept.values()) for layer, value in ordered}
+
+
+def _log_ratio(evaluated: Statistics, train: Statistics, path: str) -> float:
+    top, bottom = evaluated[path].variance.mean().item(), train[path].variance.mean().item()
+    return math.log(top / bottom) if top > 0 and bottom > 0 else math.nan
+
+
+def _standard_error(values: Sequence[float]) -> float:
+    if len(values) < 2:  # noqa: PLR2004 - one value has no spread
+        return math.nan
+    return float(torch.tensor(values, dtype=torch.float64).std() / math.sqrt(len(values)))
+
+
+def _numpy(tensor: torch.Tensor) -> Any:  # noqa: ANN401 - a float64 array
+    return tensor.cpu().numpy()

@@ -1,0 +1,102 @@
+"""Inputs made up from an example: pink noise of its shape, standard normal per channel."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, TypeGuard
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from normdrop.errors import UsageError
+from normdrop.example import Input
+
+_VECTOR_AXES = 2
+Arguments = tuple[tuple[Any, ...], dict[str, Any]]
+
+
+def synthetic(
+    example: object, count: int, generator: torch.Generator, device: torch.device
+) -> Arguments:
+    """A batch of made-up inputs, as the arguments of one call of the model.
+
+    Args:
+        example: A tensor or array with a batch axis; an `Input` or a tuple of ints without one; or
+            a tuple or list (positional) or dict (keyword) of these.
+        count: Batch size.
+        generator: Source of randomness, on the CPU.
+        device: Where the model is.
+
+    Raises:
+        UsageError: The example is nothing of the kind.
+    """
+
+    def make(leaf: object) -> Any:  # noqa: ANN401 - settings such as None pass through
+        return _leaf(leaf, count, generator, device)
+
+    if isinstance(example, Mapping):
+        return (), {str(name): make(leaf) for name, leaf in example.items()}
+    if isinstance(example, tuple | list) and not _is_shape(example):
+        return tuple(make(leaf) for leaf in example), {}
+    if isinstance(example, Input | Tensor | np.ndarray) or _is_shape(example):
+        return (make(example),), {}
+    raise UsageError(
+        f"an example is a tensor, an array, a shape without the batch axis, normdrop.Input, or a "
+        f"tuple or dict of these, not {type(example).__name__}"
+    )
+
+
+def positions(example: object) -> int:
+    """How many positions (pixels, steps) the largest input of an example has per channel."""
+    if isinstance(example, Mapping):
+        return max(map(positions, example.values()), default=1)
+    if isinstance(example, tuple | list) and not _is_shape(example):
+        return max(map(positions, example), default=1)
+    if isinstance(example, Tensor | np.ndarray):
+        return math.prod(example.shape[2:])
+    if isinstance(example, Input):
+        return math.prod(example.shape[1:])
+    return math.prod(example[1:]) if isinstance(example, tuple) else 1
+
+
+def pink_noise(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    """Noise of mean 0 and variance 1 whose amplitude falls as 1/f over the axes after the second.
+
+    Natural images have this spectrum (Field 1987); without such axes it is white.
+
+    Args:
+        shape: (count, channels, ...).
+        generator: Source of randomness, on the CPU.
+    """
+    white = torch.randn(shape, generator=generator)
+    axes = tuple(range(_VECTOR_AXES, len(shape)))
+    if not axes or all(shape[axis] == 1 for axis in axes):
+        return white
+    frequencies = torch.meshgrid(*(torch.fft.fftfreq(shape[a]) for a in axes), indexing="ij")
+    radius = torch.stack(frequencies).square().sum(0).sqrt()
+    radius[radius == 0] = radius[radius > 0].min()
+    noise = torch.fft.ifftn(torch.fft.fftn(white, dim=axes) / radius, dim=axes).real
+    centred: Tensor = noise - noise.mean()
+    return centred / centred.std(correction=0)
+
+
+def _leaf(leaf: object, count: int, generator: torch.Generator, device: torch.device) -> Any:  # noqa: ANN401
+    if isinstance(leaf, np.ndarray):
+        leaf = torch.from_numpy(leaf)
+    if isinstance(leaf, Tensor):
+        shape, dtype, values = tuple(leaf.shape[1:]), leaf.dtype, leaf.detach().cpu().flatten()
+    elif isinstance(leaf, Input):
+        shape, dtype, values = leaf.shape, getattr(torch, leaf.dtype), torch.tensor([0, 1])
+    elif _is_shape(leaf):
+        shape, dtype, values = tuple(leaf), torch.get_default_dtype(), torch.tensor([])
+    else:
+        return leaf
+    if dtype.is_floating_point:
+        return pink_noise((count, *shape), generator).to(device, dtype)
+    # Whole numbers are names (tokens, classes): drawn from the names the example uses.
+    rows = torch.randint(len(values), (count, *shape), generator=generator)
+    return values[rows].to(device, dtype)
+
+
+def _is_shape(value: object) -> TypeGuard[tuple[int, ...]]:
+    return isinstance(value, tuple) and bool(value) and all(type(n) is int for n in value)

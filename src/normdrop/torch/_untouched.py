@@ -1,0 +1,46 @@
+"""A model left exactly as it was, whatever happens to it in between."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+
+@contextmanager
+def untouched(model: nn.Module) -> Iterator[None]:
+    """Put back modes, buffers, gradients, `requires_grad` and the random state on leaving.
+
+    Costs a copy of the buffers, not of the weights.
+    """
+    modes = [(module, module.training) for module in model.modules()]
+    buffers = [(module, dict(module._buffers)) for module in model.modules()]  # noqa: SLF001
+    values = [(buffer, buffer.detach().clone()) for buffer in model.buffers()]
+    parameters = [(p, p.requires_grad, p.grad, _clone(p.grad)) for p in model.parameters()]
+    with torch.random.fork_rng(_cuda_devices(model)):
+        try:
+            yield
+        finally:
+            for module, training in modes:
+                module.training = training
+            for module, named in buffers:
+                module._buffers.clear()  # noqa: SLF001
+                module._buffers.update(named)  # noqa: SLF001
+            with torch.no_grad():
+                for buffer, value in values:
+                    buffer.copy_(value)
+                for parameter, requires_grad, gradient, was in parameters:
+                    parameter.requires_grad_(requires_grad)
+                    parameter.grad = gradient
+                    if gradient is not None and was is not None:
+                        gradient.copy_(was)
+
+
+def _clone(tensor: Tensor | None) -> Tensor | None:
+    return None if tensor is None else tensor.detach().clone()
+
+
+def _cuda_devices(model: nn.Module) -> list[torch.device]:
+    """The GPUs whose random state a forward pass of the model may move."""
+    devices = {p.device for p in model.parameters()} | {b.device for b in model.buffers()}
+    return sorted((d for d in devices if d.type == "cuda"), key=str)

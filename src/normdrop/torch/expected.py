@@ -1,0 +1,46 @@
+"""The expected shift of a torch model, by the method its weights call for."""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from torch import nn
+
+from normdrop.errors import UsageError
+from normdrop.shift import ShiftReport
+from normdrop.torch.invert import invert
+from normdrop.torch.simulate import simulate
+
+_METHODS: Mapping[str, Callable[[nn.Module, object], ShiftReport]] = MappingProxyType(
+    {"simulate": simulate, "invert": invert}
+)
+
+
+def expected_shift(model: nn.Module, example: object, method: str | None = None) -> ShiftReport:
+    """The shift at every norm layer without data.
+
+    Args:
+        model: Any module.
+        example: What the model takes: a tensor, a shape without the batch axis, `normdrop.Input`,
+            or a tuple or dict of these.
+        method: `"simulate"` or `"invert"`; by default the first for fresh weights (running
+            statistics as a new layer has them) and the second for trained ones.
+
+    Raises:
+        CaptureError: The model raised; the message names the module.
+        UsageError: An unknown method, or an example no model could take.
+    """
+    chosen = method or ("invert" if has_statistics(model) else "simulate")
+    if chosen not in _METHODS:
+        raise UsageError(f"unknown method {chosen!r}: one of {', '.join(_METHODS)}")
+    return _METHODS[chosen](model, example)
+
+
+def has_statistics(model: nn.Module) -> bool:
+    """Whether any running statistics differ from those of a new layer."""
+    for name, buffer in model.named_buffers():
+        kind = name.rpartition(".")[2]
+        if kind == "running_mean" and buffer.any():
+            return True
+        if kind == "running_var" and (buffer != 1).any():
+            return True
+    return False

@@ -1,0 +1,151 @@
+"""Expected shift of trained weights without data: find inputs that the stored statistics allow."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from normdrop.errors import UsageError
+from normdrop.shift import LayerShift, ShiftReport
+from normdrop.torch._fit import Fit, divergence, fit, trained
+from normdrop.torch._passes import Arguments, Passes
+from normdrop.torch._shifts import Shifts, causes, report, shifts
+from normdrop.torch._synthetic import positions, synthetic
+from normdrop.torch._untouched import untouched
+from normdrop.torch.simulate import device_of
+
+_POSITIONS = 2**14
+_FEWEST, _MOST = 32, 256
+_RATE = 0.1
+_REPEATS = 8
+_BLAMED = 32
+_OTHER_NOISE = 1_000_000
+
+
+def invert(
+    model: nn.Module, example: object, *, steps: int = 40, seed: int = 0, blame: bool = True
+) -> ShiftReport:
+    """Expected shift at every norm layer of a trained model, from its stored statistics alone.
+
+    A small batch of pink noise is optimised until its statistics in train mode, dropout on, match
+    the stored ones (as DeepInversion, Yin et al. 2020, and ZeroQ, Cai et al. 2020, do for other
+    ends); the shift is then what train mode and eval mode make of that batch. The model is left as
+    it was found. Memory: a copy of the buffers and the activations of one training step of the
+    batch (32 to 256 inputs, the fewer the larger they are).
+
+    Statistics that lag behind the weights have no such batch: the mismatch that remains tells, or
+    the weight that their initial values still have. Then every layer is `unknown`, and the
+    report's notes say why.
+
+    Args:
+        model: Any module whose running statistics have been trained.
+        example: What the model takes: a tensor, a shape without the batch axis, `normdrop.Input`,
+            or a tuple or dict of these. Only shapes and dtypes matter.
+        steps: Of the optimiser (Adam).
+        seed: Of inputs and noise; the same seed gives the same report.
+        blame: Whether to find each noise layer's share.
+
+    Raises:
+        CaptureError: The model raised; the message names the module.
+        UsageError: No input is a floating-point one, so that none can be optimised.
+    """
+    with untouched(model):
+        passes, inputs, found = _inverted(model, example, steps, seed)
+        stored = fit(passes, found.train)
+        if stored.lags:
+            return _untrusted(passes, stored)
+        shares = causes(passes, [_first(inputs, _BLAMED)]) if blame else {}
+    return report(found, shares, "invert")
+
+
+def stored_fit(model: nn.Module, example: object, *, steps: int = 40, seed: int = 0) -> Fit:
+    """How well the stored statistics fit the weights; `Fit.lags` is the verdict.
+
+    Args:
+        model: Any module.
+        example: What the model takes, as for `invert`.
+        steps: Of the optimiser.
+        seed: Of inputs and noise.
+    """
+    with untouched(model):
+        passes, _, found = _inverted(model, example, steps, seed)
+        return fit(passes, found.train)
+
+
+def _inverted(
+    model: nn.Module, example: object, steps: int, seed: int
+) -> tuple[Passes, Arguments, Shifts]:
+    """The passes, the inputs found, and what both modes make of them."""
+    torch.manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed)
+    model.requires_grad_(requires_grad=False)
+    passes = Passes(model)
+    count = int(min(_MOST, max(_FEWEST, _POSITIONS // positions(example))))
+    start = synthetic(example, count, generator, device_of(model))
+    inputs = _matched(passes, start, steps)
+    return passes, inputs, shifts(passes, [inputs], _REPEATS)
+
+
+def _matched(passes: Passes, start: Arguments, steps: int) -> Arguments:
+    """The starting inputs moved until train mode shows the stored statistics."""
+    free = {id(x): x.float().requires_grad_() for x in _floats(start)}
+    if not free:
+        raise UsageError(
+            "inversion moves floating-point inputs, and this model takes none: "
+            'pass method="simulate", or measure on real data'
+        )
+    optimizer = torch.optim.Adam(free.values(), _RATE)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(1, steps))
+    with torch.enable_grad():
+        for step in range(steps):
+            # Noise the shift is not measured with: the inputs come to fit the noise they have met.
+            seen = passes.train(_replaced(start, free), seed=_OTHER_NOISE + step)
+            layers = trained(passes, seen)
+            if not layers:
+                break
+            loss = torch.stack([divergence(passes, path, seen[path]) for path in layers]).sum()
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call] # torch types it so
+            optimizer.step()
+            schedule.step()
+    return _replaced(start, {key: x.detach() for key, x in free.items()})
+
+
+def _floats(arguments: Arguments) -> list[Tensor]:
+    args, kwargs = arguments
+    leaves = [*args, *kwargs.values()]
+    return [x for x in leaves if isinstance(x, Tensor) and x.is_floating_point()]
+
+
+def _replaced(arguments: Arguments, free: Mapping[int, Tensor]) -> Arguments:
+    """The arguments with the optimised tensors in place of those they started from."""
+
+    def leaf(x: Any) -> Any:  # noqa: ANN401 - settings such as None pass through
+        return free[id(x)].to(x.dtype) if id(x) in free else x
+
+    args, kwargs = arguments
+    return tuple(map(leaf, args)), {name: leaf(x) for name, x in kwargs.items()}
+
+
+def _first(arguments: Arguments, count: int) -> Arguments:
+    args, kwargs = arguments
+
+    def rows(x: Any) -> Any:  # noqa: ANN401 - settings such as None pass through
+        return x[:count] if isinstance(x, Tensor) else x
+
+    return tuple(map(rows, args)), {name: rows(x) for name, x in kwargs.items()}
+
+
+def _untrusted(passes: Passes, stored: Fit) -> ShiftReport:
+    note = (
+        f"The stored statistics do not fit the weights ({stored}): they lag behind them or belong "
+        "to others. No data-free method can be trusted here: measure on real data, or let the "
+        "statistics settle first (train-mode passes without updates of the weights)."
+    )
+    reason = "the stored statistics do not fit the weights"
+    layers = [
+        LayerShift.without_value(path, "invert", len(moments.mean), reason)
+        for path, moments in passes.stored.items()
+    ]
+    return ShiftReport(layers, "invert", (note,))
