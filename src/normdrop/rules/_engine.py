@@ -28,7 +28,6 @@ _WORDS = re.compile(
 
 def check_captured(
     captured: Captured,
-    framework: str,
     shifts: "Iterable[LayerShift]",
     rules: Sequence[Rule],
     *,
@@ -38,13 +37,12 @@ def check_captured(
 
     Args:
         captured: The model in both modes.
-        framework: `"torch"` or `"keras"`.
         shifts: The expected shift at its norm layers.
         rules: The rules to run.
         training: Whether the model itself is in train mode.
     """
     by_path = {layer.path: layer for layer in shifts}
-    subject = Subject(captured.train, framework, captured, by_path, training)
+    subject = Subject(captured.train, captured, by_path, training)
     found = [finding for rule in rules for finding in rule.in_model(subject)]
     return Findings(tuple(found)).worst_first()
 

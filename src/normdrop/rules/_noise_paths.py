@@ -1,11 +1,11 @@
 """Noise on its way to norm layers, as far as it is certain."""
 
 import math
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from normdrop.graph import Kind, Node
-from normdrop.graph.paths import NoisePath, noise_before
 
 from ._subject import Subject
 
@@ -15,28 +15,51 @@ _RECTIFIED = {"relu", "relu_", "relu6", "ReLU"}
 
 
 @dataclass(frozen=True, slots=True)
-class Cause:
-    """One noise layer and the norm layers it reaches, the nearest first."""
+class Way:
+    """A shortest certain way from noise to a norm, and the nodes between them."""
 
     noise: Node
-    paths: tuple[NoisePath, ...]
+    norm: Node
+    steps: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """One noise layer and the ways to the norm layers it reaches, the shortest first."""
+
+    noise: Node
+    ways: tuple[Way, ...]
 
 
 def causes(subject: Subject) -> Iterator[Cause]:
     """The noise layers from which a certain way leads to a norm with running statistics."""
-    found: dict[str, list[NoisePath]] = {}
-    for norm in subject.graph.of_kind(Kind.NORM):
-        if norm.carries_statistics:
-            for path in noise_before(subject.graph, norm):
-                if not any(step.kind in _UNCERTAIN for step in path.steps):
-                    found.setdefault(path.noise.layer, []).append(path)
-    for paths in found.values():
-        once = {path.norm.layer: path for path in reversed(paths)}
-        near = sorted(once.values(), key=lambda path: (len(path.steps), path.norm.id))
-        yield Cause(near[0].noise, tuple(near))
+    found: dict[str, dict[str, Way]] = {}
+    for noise in subject.graph.of_kind(Kind.NOISE):
+        if noise.noise is not None and noise.noise.active:
+            for way in _ways(subject, noise):
+                found.setdefault(noise.layer, {}).setdefault(way.norm.layer, way)
+    for ways in found.values():
+        ranked = sorted(ways.values(), key=lambda way: (len(way.steps), way.norm.id))
+        yield Cause(ranked[0].noise, tuple(ranked))
 
 
-def expected_shift(subject: Subject, path: NoisePath) -> float | None:
+def _ways(subject: Subject, noise: Node) -> Iterator[Way]:
+    """Search forward, no further than the next norms with statistics."""
+    waiting: deque[tuple[Node, tuple[Node, ...]]] = deque([(noise, ())])
+    seen = {noise.id}
+    while waiting:
+        node, steps = waiting.popleft()
+        for following in subject.graph.consumers(node):
+            if following.id in seen or following.kind in _UNCERTAIN:
+                continue
+            seen.add(following.id)
+            if following.carries_statistics:
+                yield Way(noise, following, steps)
+            else:
+                waiting.append((following, (*steps, following)))
+
+
+def expected_shift(subject: Subject, way: Way) -> float | None:
     """Expected eval variance / train variance behind noise, from what the source shows.
 
     Behind a ReLU of a standard normal variable that is (π − 1) / (π f − 1) for noise with second
@@ -44,15 +67,15 @@ def expected_shift(subject: Subject, path: NoisePath) -> float | None:
     as for inputs of mean zero (Li et al. 2019, case (a)). None where the rate cannot be read, or
     where another tensor joins on the way and dilutes the noise.
     """
-    noise = path.noise.noise
+    noise = way.noise.noise
     if noise is None or math.isnan(noise.rate):
         return None
-    if any(step.kind in {Kind.ADD, Kind.CONCATENATE} for step in path.steps):
+    if any(step.kind in {Kind.ADD, Kind.CONCATENATE} for step in way.steps):
         return None
     factor = noise.second_moment_factor
     if factor == 0:
         return None
-    if _is_rectified(subject, path.noise, path.steps):
+    if _is_rectified(subject, way.noise, way.steps):
         return (math.pi - 1) / (math.pi * factor - 1)
     return 1 / factor
 

@@ -94,7 +94,7 @@ class BiasBeforeNorm(Rule):
                     yield self._found(subject, nodes[0], norms[0])
 
     def _found(self, subject: Subject, weight: Node, norm: Node | None) -> Finding:
-        keyword = "use_bias=False" if subject.framework == "keras" else "bias=False"
+        keyword = "use_bias=False" if subject.is_keras(weight) else "bias=False"
         return self.finding(
             f"{subject.describe(norm) if norm else 'The norm'} cancels the bias of "
             f"{subject.describe(weight)}",
@@ -142,7 +142,7 @@ def _cancels(subject: Subject, weight: Node, norm: Node) -> bool:
         made, follows = subject.part(weight), subject.part(norm)
         widths = {part.width for part in (made, follows) if part and part.width is not None}
         # Keras: an axis that is stated may not be that of the weight's channels.
-        stated_axis = subject.framework == "keras" and details.axes not in {(), (-1,)}
+        stated_axis = subject.is_keras(norm) and details.axes not in {(), (-1,)}
         return len(widths) < 2 and not stated_axis  # noqa: PLR2004 - both widths are known and differ
     if weight.channel_axis is None or norm.channel_axis is None:
         return False

@@ -77,7 +77,7 @@ class MomentumConvention(Rule):
             if details is None or details.momentum is None or not details.carries_statistics:
                 continue
             if _HASTY <= details.momentum < 1:
-                keras = subject.framework == "keras"
+                keras = subject.is_keras(norm)
                 written = 1 - details.momentum if keras else details.momentum
                 other = "PyTorch's" if keras else "Keras'"
                 yield self.finding(

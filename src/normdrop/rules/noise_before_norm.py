@@ -187,20 +187,20 @@ class NoiseBeforeNorm(Rule):
 
     def _certain(self, subject: Subject, cause: Cause) -> Finding:
         """What source shows: the way is certain, the size of the shift where the rate is known."""
-        shifts = [expected_shift(subject, path) for path in cause.paths]
+        shifts = [expected_shift(subject, way) for way in cause.ways]
         known = [shift for shift in shifts if shift is not None]
         shift = min(known) if known else None
-        norms = [subject.describe(path.norm) for path in cause.paths]
-        steps = [] if known and cause.paths[0].direct else cause.paths[0].steps
+        norms = [subject.describe(way.norm) for way in cause.ways]
+        steps = cause.ways[0].steps
         way = f" through {steps[0].operation}" if steps else ""
         return self.finding(
             f"{subject.describe(cause.noise)} feeds {_joined(norms)}{way}{_cost(shift)}",
             cause.noise.location,
-            layers=[cause.noise.layer, *(path.norm.layer for path in cause.paths)],
+            layers=[cause.noise.layer, *(way.norm.layer for way in cause.ways)],
             severity="warning" if shift is None else severity(shift),
             shift=shift,
             fix="move the dropout behind the last norm layer",
-            related=[path.norm.location for path in cause.paths],
+            related=[way.norm.location for way in cause.ways],
         )
 
     def _expected(self, subject: Subject) -> Iterator[Finding]:

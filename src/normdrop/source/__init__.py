@@ -4,7 +4,7 @@ from ._files import Text as Text
 from ._files import files as files
 from ._files import read_text as read_text
 from ._sketch import Sketch as Sketch
-from ._source import Call as Call
+from ._index import Call as Call
 from ._source import Source as Source
 from ._source import read as read
 from ._values import Part as Part

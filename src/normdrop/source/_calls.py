@@ -136,7 +136,7 @@ class Calls(ABC):
             listed = items.items if isinstance(items, Listing) else []
             if items is not None and not isinstance(items, Listing):
                 listed = [OPAQUE]
-            return self._chain(listed, place, keras=True)
+            return self._chain(listed, place)
         if name in {"keras.Model", "keras.models.Model"}:
             self._outputs(given.get("outputs" if "output" not in given.named else "output", 1))
             return OPAQUE
@@ -150,14 +150,14 @@ class Calls(ABC):
             items: list[Value] = list(listed)
             if not given.whole:
                 items.append(OPAQUE)
-            return self._chain(items, place, keras=False)
+            return self._chain(items, place)
         if name == "ModuleList":
             first = given.get("modules", 0)
             return Listing(first.items if isinstance(first, Listing) else [] if first is None else [OPAQUE])
         parts = torch_layer(name, given)
         if parts is None:
             parts = (Part(Kind.UNKNOWN, name),)
-        return Layer(parts, place)
+        return Layer(parts, place, library="torch")
 
     def _torch_function(self, name: str, given: Arguments, place: Location) -> Value:
         first = given.get("input", 0)
@@ -167,7 +167,7 @@ class Calls(ABC):
         parts = torch_function(name, given) if isinstance(first, Flow) else None
         if parts is None or first is None:
             return self.unknown(given, place, name)
-        return self.apply(Layer(parts, place, function=True), Arguments([first]), place)
+        return self.apply(Layer(parts, place, library="torch"), Arguments([first]), place)
 
     def _keras(self, name: str, given: Arguments, place: Location) -> Value:
         if name == "Input":
@@ -178,14 +178,14 @@ class Calls(ABC):
             if isinstance(first, Listing):
                 return self._merge(merge, first, None, place)
         if merge is not None:
-            return Layer((merge,), place)
+            return Layer((merge,), place, library="keras")
         parts = keras_layer(name, given)
         if parts is None:
             parts = (Part(Kind.UNKNOWN, name),)
-        return Layer(parts, place)
+        return Layer(parts, place, library="keras")
 
-    def _chain(self, items: list[Value], place: Location, *, keras: bool) -> Chain:
-        chain = Chain(items, place, keras=keras)
+    def _chain(self, items: list[Value], place: Location) -> Chain:
+        chain = Chain(items, place)
         for item in items:
             if isinstance(item, Chain | Instance):
                 item.used = True
@@ -272,7 +272,7 @@ class Calls(ABC):
                     return OPAQUE
                 parts = torch_function(name, Arguments([value]))
                 if parts is not None:
-                    return self.apply(Layer(parts, place, function=True), Arguments([value]), place)
+                    return self.apply(Layer(parts, place, library="torch"), Arguments([value]), place)
             case Chain() | Listing():
                 return self._grow(value, name, given)
             case _:
@@ -310,7 +310,12 @@ def _flows(value: Value) -> list[int]:
 
 
 def _is_generator(node: ast.FunctionDef) -> bool:
-    return any(isinstance(each, ast.Yield | ast.YieldFrom) for each in ast.walk(node))
+    """Whether it yields; found once for every function."""
+    known: bool | None = getattr(node, "is_generator", None)
+    if known is None:
+        known = any(isinstance(each, ast.Yield | ast.YieldFrom) for each in ast.walk(node))
+        node.is_generator = known  # type: ignore[attr-defined] # a note of this module's own
+    return known
 
 
 def method(made_of: Class, name: str) -> Function | None:

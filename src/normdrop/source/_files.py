@@ -80,7 +80,10 @@ def _above(folder: str) -> "dict[str, GitIgnoreSpec | None]":
         if top is None or not each.is_relative_to(top):
             break
         if (each / ".gitignore").is_file():
-            found[str(each)] = _read_ignore(str(each))
+            spec = _read_ignore(str(each))
+            # A folder that is ignored and yet given is meant.
+            if spec is not None and not spec.match_file(f"{start.relative_to(each)}/"):
+                found[str(each)] = spec
     return found
 
 

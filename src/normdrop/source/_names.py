@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 # Where a library's names are known to be the same object under several addresses.
 _SAME = (
@@ -53,3 +53,14 @@ def imports(nodes: Iterable[ast.Import | ast.ImportFrom]) -> tuple[dict[str, str
             found.setdefault(bound, set()).add(canonical(target))
     sure = {name: next(iter(targets)) for name, targets in found.items() if len(targets) == 1}
     return sure, stars
+
+
+def dotted(node: ast.expr, imported: Mapping[str, str]) -> str:
+    """What a dotted name stands for, by its library's documentation; empty if not imported."""
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    if not isinstance(node, ast.Name) or node.id not in imported:
+        return ""
+    return canonical(".".join([imported[node.id], *reversed(parts)]))

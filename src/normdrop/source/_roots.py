@@ -1,7 +1,9 @@
 """Where models are described in a file: its body, its functions and its classes of modules."""
 
 import ast
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from normdrop.graph import Kind
 
@@ -12,52 +14,64 @@ from ._sketch import Sketch, TooLarge
 from ._values import Chain, Class, Flow, Function, Imported, Instance
 from ._worlds import World, worlds
 
-_LIBRARIES = ("torch", "keras")
+_LIBRARIES = {"torch", "keras", "tensorflow"}
+_WORD = re.compile(rb"[A-Za-z_]\w*")
+_MATTERS = re.compile(rb"[Dd]ropout|BatchNorm")
 
 
-def sketches(file: str, tree: ast.Module, imported: Names) -> Iterator[Sketch]:
+@dataclass(frozen=True, slots=True)
+class _Root:
+    """A function, the class it is a method of, and whether that is a class of modules."""
+
+    function: ast.FunctionDef
+    owner: ast.ClassDef | None
+    is_module: bool
+
+
+def sketches(
+    file: str, tree: ast.Module, imported: Names, lines: Sequence[bytes]
+) -> Iterator[Sketch]:
     """Every model, and part of a model, that the file describes."""
-    framework = _framework(imported)
-    if framework is None:
+    named = (value.name for value in imported.values() if isinstance(value, Imported))
+    if not any(name.partition(".")[0] in _LIBRARIES for name in named):
         return
     shared = dict(imported)
     whole = Run(file, shared, World(()))
     try:
         whole.body(tree.body, shared)
-        yield from _drawn(whole, framework)
+        yield from _drawn(whole)
     except (TooLarge, RecursionError):
         pass
-    relevant = _relevant(tree, imported)
-    for owner, function in _functions(tree):
-        if function.name in relevant or (owner and owner.name in relevant):
-            yield from _explored(file, shared, owner, function, framework)
+    relevant = _relevant(tree, lines)
+    for root in _roots(tree, shared):
+        segment = root.owner if root.owner and root.is_module else root.function
+        if _words(segment, lines) & relevant:
+            yield from _explored(file, shared, root)
 
 
-def _framework(imported: Names) -> str | None:
-    roots = {value.name.partition(".")[0] for value in imported.values() if isinstance(value, Imported)}
-    return next((each for each in _LIBRARIES if each in roots), "keras" if "tensorflow" in roots else None)
-
-
-def _functions(tree: ast.Module) -> Iterator[tuple[ast.ClassDef | None, ast.FunctionDef]]:
-    """Functions of the module and methods of its classes."""
+def _roots(tree: ast.Module, shared: Names) -> Iterator[_Root]:
+    """Functions of the module, methods of its classes, and what its modules do when called."""
     for node in tree.body:
         if isinstance(node, ast.FunctionDef):
-            yield None, node
+            yield _Root(node, None, is_module=False)
         elif isinstance(node, ast.ClassDef):
+            is_module = module_kind(Class(node, shared)) is not None
             for inner in node.body:
-                if isinstance(inner, ast.FunctionDef):
-                    yield node, inner
+                if isinstance(inner, ast.FunctionDef) and (
+                    not is_module or inner.name in {"forward", "call"}
+                ):
+                    yield _Root(inner, node, is_module)
 
 
-def _relevant(tree: ast.Module, imported: Names) -> set[str]:
-    """Functions and classes that make a norm or noise, or call something of the file that does."""
-    mentions: dict[str, set[str]] = {}
-    for node in tree.body:
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            words = {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
-            words |= {each.attr for each in ast.walk(node) if isinstance(each, ast.Attribute)}
-            mentions[node.name] = words
-    found = {name for name, words in mentions.items() if any(map(_matters, words))}
+def _relevant(tree: ast.Module, lines: Sequence[bytes]) -> set[bytes]:
+    """Words that matter: those of noise and norms, and functions and classes that use them."""
+    mentions = {
+        node.name.encode(): _words(node, lines)
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef | ast.ClassDef)
+    }
+    everywhere = set().union(*mentions.values())
+    found = {word for word in everywhere if _MATTERS.search(word)}
     while True:
         more = {name for name, words in mentions.items() if words & found} - found
         if not more:
@@ -65,59 +79,41 @@ def _relevant(tree: ast.Module, imported: Names) -> set[str]:
         found |= more
 
 
-def _matters(word: str) -> bool:
-    lower = word.lower()
-    return "dropout" in lower or "batchnorm" in lower
+def _words(node: ast.FunctionDef | ast.ClassDef, lines: Sequence[bytes]) -> set[bytes]:
+    segment = b"\n".join(lines[node.lineno : node.end_lineno])
+    return set(_WORD.findall(segment))
 
 
-def _explored(
-    file: str,
-    shared: Names,
-    owner: ast.ClassDef | None,
-    function: ast.FunctionDef,
-    framework: str,
-) -> Iterator[Sketch]:
+def _explored(file: str, shared: Names, root: _Root) -> Iterator[Sketch]:
     """One function, or one class by its forward, in all its worlds."""
-    kind = module_kind(Class(owner, shared)) if owner else None
-    if kind and owner and function.name not in {"forward", "call"}:
-        return
     for world in worlds():
         run = Run(file, shared, world)
         try:
-            _start(run, shared, owner, function, is_module=kind is not None)
-            yield from _drawn(run, kind or framework)
+            _start(run, shared, root)
+            yield from _drawn(run)
         except (TooLarge, RecursionError):
             return
 
 
-def _start(
-    run: Run,
-    shared: Names,
-    owner: ast.ClassDef | None,
-    function: ast.FunctionDef,
-    *,
-    is_module: bool,
-) -> None:
+def _start(run: Run, shared: Names, root: _Root) -> None:
     """Call a function with nothing known of its arguments, or make a module and call it."""
-    if owner is None or not is_module:
-        this = Instance(Class(owner, shared), run.place(owner)) if owner else None
-        result = run.enter(Function(function, shared), Arguments(), this)
-    else:
-        made = Instance(Class(owner, shared), run.place(owner), used=True)
-        start = method(made.made_of, "__init__")
+    function, owner = Function(root.function, shared), None
+    if root.owner is not None:
+        owner = Instance(Class(root.owner, shared), run.place(root.owner), used=True)
+        start = method(owner.made_of, "__init__") if root.is_module else None
         if start is not None:
-            run.enter(start, Arguments(), made)
-        result = run.enter(Function(function, shared), Arguments(), made)
+            run.enter(start, Arguments(), owner)
+    result = run.enter(function, Arguments(), owner)
     if isinstance(result, Flow):
         run.draft.outputs.append(result.node)
     elif isinstance(result, Chain) and not result.used:
         run.lower(result)
 
 
-def _drawn(run: Run, framework: str) -> Iterator[Sketch]:
+def _drawn(run: Run) -> Iterator[Sketch]:
     """What flowed in a run, and every model it made and did not call."""
     for made in [*run.chains, *run.instances]:
         if not made.used:
             run.lower(made)
     if any(node.kind in {Kind.NORM, Kind.NOISE} for node in run.draft.nodes):
-        yield run.draft.sketch(framework)
+        yield run.draft.sketch()

@@ -27,13 +27,13 @@ class Sketch:
         graph: Its calls; shapes are empty, parameters have no values.
         made: For each node, where its layer is made.
         parts: For each node, what the source says of its layer.
-        framework: `"torch"` or `"keras"`.
+        libraries: For each node, `"torch"` or `"keras"`.
     """
 
     graph: Graph
     made: Mapping[int, Location]
     parts: Mapping[int, Part]
-    framework: str
+    libraries: Mapping[int, str]
 
 
 @dataclass(slots=True)
@@ -44,6 +44,7 @@ class Draft:
     made: dict[int, Location] = field(default_factory=dict)
     parts: dict[int, Part] = field(default_factory=dict)
     outputs: list[int] = field(default_factory=list)
+    libraries: dict[int, str] = field(default_factory=dict)
     layers: dict[str, Layer] = field(default_factory=dict)
 
     def add(
@@ -78,6 +79,7 @@ class Draft:
         self.parts[number] = part
         if layer:
             self.made[number] = layer.place
+            self.libraries[number] = layer.library
         return number
 
     def _name(self, part: Part, layer: Layer) -> str:
@@ -107,12 +109,12 @@ class Draft:
         pool = Pool("average", (), (), (), ((0, 0),), ())
         return self.add(Part(Kind.POOL, "mean", pool), (source,), place)
 
-    def sketch(self, framework: str) -> Sketch:
+    def sketch(self) -> Sketch:
         """What was drawn."""
         inputs = tuple(node.id for node in self.nodes if node.kind is Kind.INPUT)
         outputs = tuple(dict.fromkeys(self.outputs))
         graph = Graph(tuple(self.nodes), inputs, outputs, Mode.TRAIN)
-        return Sketch(graph, self.made, self.parts, framework)
+        return Sketch(graph, self.made, self.parts, self.libraries)
 
 
 def _no_values() -> "NDArray[Any]":

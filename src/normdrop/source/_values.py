@@ -73,26 +73,29 @@ class Layer:
         parts: Its operations in order.
         place: Where it is made.
         path: Where the model keeps it; empty while it has no name.
-        function: Whether it is a call of a function such as `F.dropout`, not an object.
+        library: `"torch"` or `"keras"`.
     """
 
     parts: tuple[Part, ...]
     place: Location
     path: str = ""
-    function: bool = False
+    library: str = ""
 
 
 @dataclass(slots=True)
 class Chain:
     """Layers that are called one after another: a `Sequential`.
 
-    `whole` is false when something unreadable was put into it.
+    Attributes:
+        items: The layers in order; opaque where one cannot be read.
+        place: Where it is made.
+        path: Where the model keeps it.
+        used: Whether something in the source calls it, or puts it into another model.
     """
 
     items: list["Value"]
     place: Location
     path: str = ""
-    keras: bool = False
     used: bool = False
 
 
