@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from normdrop.graph import Location
-from normdrop.severity import Severity as Severity
+from normdrop.severity import Severity
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,6 +28,7 @@ class Repair:
     changes_outputs: bool
 
     def __str__(self) -> str:
+        """What to do."""
         return self.what
 
 
@@ -60,6 +61,7 @@ class Finding:
     related: tuple[Location, ...] = ()
 
     def __str__(self) -> str:
+        """One line."""
         where = f"{self.location}: " if self.location else ""
         return f"{where}{self.code} {self.severity}: {self.message}"
 
@@ -73,8 +75,7 @@ class Finding:
             "layers": list(self.layers),
             "location": _place(self.location),
             "shift": self.shift,
-            "fix": repair
-            and {"message": repair.what, "changes_outputs": repair.changes_outputs},
+            "fix": repair and {"message": repair.what, "changes_outputs": repair.changes_outputs},
             "related": [_place(each) for each in self.related],
         }
 
@@ -171,6 +172,7 @@ class Findings(Sequence[Finding]):
         return Table(title, tuple(columns), tuple(rows), self.notes)
 
     def __str__(self) -> str:
+        """The table as text."""
         return self.table().to_text(width=120)
 
     def _repr_html_(self) -> str:

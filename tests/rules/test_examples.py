@@ -30,9 +30,7 @@ def test_a_rule_is_silent_on_valid_source(rule: type[Rule], source: str) -> None
 
 
 @pytest.mark.parametrize(("rule", "source", "mended"), _INVALID)
-def test_a_finding_vanishes_once_it_is_mended(
-    rule: type[Rule], source: str, mended: str
-) -> None:
+def test_a_finding_vanishes_once_it_is_mended(rule: type[Rule], source: str, mended: str) -> None:
     """A rule finds fault with its invalid examples, and no rule with the mended ones."""
     assert rule.code in _codes(source, rule.code)
     assert rule.code not in _codes(mended, rule.code)

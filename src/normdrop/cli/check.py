@@ -34,7 +34,7 @@ _FORMATS = ("text", "json", "sarif", "github")
     "--write-baseline", type=click.Path(path_type=Path), help="Write down all findings as known."
 )
 @click.pass_context
-def command(
+def command(  # noqa: PLR0917 - one argument an option
     context: click.Context,
     sources: tuple[str, ...],
     input_shape: str | None,

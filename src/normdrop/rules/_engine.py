@@ -19,11 +19,13 @@ if TYPE_CHECKING:
     from normdrop.shift import LayerShift
 
 _RANK = {"error": 0, "warning": 1, "note": 2}
-# Every rule speaks of one of these; a file without any is not parsed.
+# Every rule speaks of one of these words, and of one of these libraries; any other file is not
+# parsed.
 _WORDS = re.compile(
-    rb"[Dd]rop_?out|[Bb]atch_?[Nn]orm|BatchNormalization|nb_epoch|border_mode|update_bn"
-    rb"|normdrop:"
+    rb"Dropout|BatchNorm|\.(alpha_)?dropout[123]?d?\(|import[^\n]*\bdropout|nb_epoch|border_mode"
+    rb"|update_bn|normdrop:"
 )
+_LIBRARIES = re.compile(rb"^\s*(import|from)\s+(torch|keras|tensorflow|tf_keras)\b", re.MULTILINE)
 
 
 def check_captured(
@@ -125,7 +127,7 @@ def _check_file(
 ) -> tuple[list[Finding], set[Suppression]]:
     """The findings of one file, and the suppressions they needed."""
     text = read_text(path)
-    if not _WORDS.search(text.code):
+    if not _WORDS.search(text.code) or not _LIBRARIES.search(text.code):
         return [], set()
     found = check_text(path, text.code, rules)
     written = comments(path, text.lines()) if b"normdrop:" in text.code else []
@@ -166,5 +168,3 @@ def _reason(error: Exception) -> str:
     if isinstance(error, OSError):
         return error.strerror or str(error)
     return " ".join(str(error).split()) or type(error).__name__
-
-

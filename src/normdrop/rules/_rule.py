@@ -5,13 +5,21 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from normdrop.findings import Finding, Repair, Severity
+from normdrop.findings import Finding, Repair
 from normdrop.graph import Location
+from normdrop.severity import Severity
 from normdrop.source import Source
 
 from ._subject import Subject
 
-HEADINGS = ("What it does", "Why is this bad?", "Example", "Use instead", "Fix safety", "References")
+HEADINGS = (
+    "What it does",
+    "Why is this bad?",
+    "Example",
+    "Use instead",
+    "Fix safety",
+    "References",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,7 +81,11 @@ def _texts(file: Path, name: str, value: object) -> tuple[str, ...]:
 def _suppression(file: Path, text: str, entry: object) -> Suppression:
     """One `[[tool.normdrop.suppressions]]`."""
     wanted = {"code", "path", "reason"}
-    if not isinstance(entry, dict) or set(entry) != wanted or not all(map(_is_text, entry.values())):
+    if (
+        not isinstance(entry, dict)
+        or set(entry) != wanted
+        or not all(map(_is_text, entry.values()))
+    ):
         raise UsageError(
             f"{file}: an entry of [[tool.normdrop.suppressions]] has a code, the path of a layer "
             "or a file, and a reason"

@@ -94,7 +94,9 @@ class LayerThrownAway(Rule):
             if called and not layer.name.startswith("keras."):
                 continue
             name = layer.name.rpartition(".")[2]
-            what = "the output of this layer is thrown away" if called else "is made and thrown away"
+            what = (
+                "the output of this layer is thrown away" if called else "is made and thrown away"
+            )
             yield self.finding(
                 f"{name}: {what}" if called else f"{name} {what}",
                 source.place(call.node),

@@ -8,8 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from normdrop.severity import Severity as Severity
-from normdrop.severity import severity as severity
+from normdrop.severity import Severity, severity
 
 Method = Literal["measured", "moments", "simulate", "invert"]
 

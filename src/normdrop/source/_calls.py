@@ -30,8 +30,27 @@ from ._worlds import World
 
 _DEEPEST = 6
 _RESHAPES = frozenset(
-    "view reshape flatten permute transpose squeeze unsqueeze contiguous to float half double "
-    "detach clone expand repeat type cuda cpu".split()
+    [
+        "view",
+        "reshape",
+        "flatten",
+        "permute",
+        "transpose",
+        "squeeze",
+        "unsqueeze",
+        "contiguous",
+        "to",
+        "float",
+        "half",
+        "double",
+        "detach",
+        "clone",
+        "expand",
+        "repeat",
+        "type",
+        "cuda",
+        "cpu",
+    ]
 )
 Names = dict[str, Value]
 
@@ -70,7 +89,7 @@ class Calls(ABC):
         line, column = getattr(node, "lineno", 1), getattr(node, "col_offset", 0)
         return Location(self.file, line, column + 1)
 
-    def call(self, called: Value, given: Arguments, place: Location) -> Value:
+    def call(self, called: Value, given: Arguments, place: Location) -> Value:  # noqa: PLR0911 - one for every kind of value
         """What a call yields."""
         match called:
             case Imported(name):
@@ -95,7 +114,9 @@ class Calls(ABC):
 
     def apply(self, layer: Layer | Chain, given: Arguments, place: Location) -> Value:
         """Call a layer or a chain on its first argument."""
-        first = given.positional[0] if given.positional else next(iter(given.named.values()), OPAQUE)
+        first = (
+            given.positional[0] if given.positional else next(iter(given.named.values()), OPAQUE)
+        )
         if isinstance(layer, Chain):
             layer.used = True
             flow: Value = Flow(self.entering(first, place))
@@ -153,7 +174,9 @@ class Calls(ABC):
             return self._chain(items, place)
         if name == "ModuleList":
             first = given.get("modules", 0)
-            return Listing(first.items if isinstance(first, Listing) else [] if first is None else [OPAQUE])
+            return Listing(
+                first.items if isinstance(first, Listing) else [] if first is None else [OPAQUE]
+            )
         parts = torch_layer(name, given)
         if parts is None:
             parts = (Part(Kind.UNKNOWN, name),)
@@ -236,7 +259,9 @@ class Calls(ABC):
         positional = ([owner] if owner is not None else []) + list(given.positional)
         if len(positional) > len(parameters) and signature.vararg is None:
             return None
-        defaults = dict(zip([p.arg for p in parameters[::-1]], signature.defaults[::-1], strict=False))
+        defaults = dict(
+            zip([p.arg for p in parameters[::-1]], signature.defaults[::-1], strict=False)
+        )
         defaults |= {
             p.arg: default
             for p, default in zip(signature.kwonlyargs, signature.kw_defaults, strict=True)
@@ -272,7 +297,9 @@ class Calls(ABC):
                     return OPAQUE
                 parts = torch_function(name, Arguments([value]))
                 if parts is not None:
-                    return self.apply(Layer(parts, place, library="torch"), Arguments([value]), place)
+                    return self.apply(
+                        Layer(parts, place, library="torch"), Arguments([value]), place
+                    )
             case Chain() | Listing():
                 return self._grow(value, name, given)
             case _:
@@ -347,4 +374,3 @@ def module_kind(made_of: Class) -> str | None:
         if name in {"keras.Model", "keras.models.Model", "keras.layers.Layer", "keras.Layer"}:
             return "keras"
     return None
-

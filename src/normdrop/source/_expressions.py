@@ -4,6 +4,7 @@ import ast
 import operator
 from abc import abstractmethod
 from collections.abc import Callable, Hashable, Sequence
+from typing import Any
 
 from normdrop.graph import Kind, Product, Sum
 
@@ -11,6 +12,7 @@ from ._arguments import Arguments
 from ._calls import Calls, Names, method
 from ._values import (
     OPAQUE,
+    Chain,
     Constant,
     Flow,
     Imported,
@@ -28,7 +30,7 @@ _MOST_ITEMS = 12
 _UNKNOWN_ROUNDS = 2
 _COUNTED_ROUNDS = 3
 _SUMS = (ast.Add, ast.Sub)
-_COMPARE: dict[type[ast.cmpop], Callable[[object, object], object]] = {
+_COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], object]] = {
     ast.Eq: operator.eq,
     ast.NotEq: operator.ne,
     ast.Lt: operator.lt,
@@ -95,7 +97,7 @@ class Expressions(Calls):
         place = self.place(node)
         given = self._given(node, names)
         if isinstance(node.func, ast.Attribute):
-            if _is_super(node.func.value):
+            if _calls(node.func.value, "super"):
                 return OPAQUE
             owner = self.value(node.func.value, names)
             if not isinstance(owner, Imported | Instance | Symbol | Opaque):
@@ -161,18 +163,13 @@ class Expressions(Calls):
 
     def rounds(self, iterable: ast.expr, names: Names) -> Sequence[Value]:
         """What a loop goes through; for an unknown iterable, twice an unknown."""
-        if isinstance(iterable, ast.Call) and isinstance(iterable.func, ast.Name):
-            if iterable.func.id == "range":
-                count = self.value(iterable.args[-1], names) if len(iterable.args) == 1 else OPAQUE
-                known = isinstance(count, Constant) and isinstance(count.value, int)
-                limit = count.value if known and isinstance(count, Constant) else _UNKNOWN_ROUNDS
-                most = _COUNTED_ROUNDS if known else _UNKNOWN_ROUNDS
-                return [Constant(i) for i in range(min(int(str(limit)), most))]
+        if _calls(iterable, "range"):
+            given = self._given(iterable, names) if isinstance(iterable, ast.Call) else Arguments()
+            count = given.positional[0] if len(given.positional) == 1 else OPAQUE
+            return [Constant(index) for index in range(_rounds(count))]
         several = self.value(iterable, names)
-        if isinstance(several, Listing):
+        if isinstance(several, Listing | Chain):
             return several.items[:_MOST_ITEMS]
-        if hasattr(several, "items") and not isinstance(several, Opaque):
-            return list(several.items)[:_MOST_ITEMS]
         return [OPAQUE] * _UNKNOWN_ROUNDS
 
     def read_operation(self, node: ast.BinOp, names: Names) -> Value:
@@ -238,7 +235,11 @@ class Expressions(Calls):
         """A comparison with one sign, if both sides are known."""
         left, right = self.value(test.left, names), self.value(test.comparators[0], names)
         sign = type(test.ops[0])
-        if len(test.ops) != 1 or isinstance(left, Opaque | Symbol) or isinstance(right, Opaque | Symbol):
+        if (
+            len(test.ops) != 1
+            or isinstance(left, Opaque | Symbol)
+            or isinstance(right, Opaque | Symbol)
+        ):
             return None
         if isinstance(left, Constant) and isinstance(right, Constant) and sign in _COMPARE:
             try:
@@ -295,8 +296,16 @@ def _number(left: object, sign: ast.operator, right: object) -> Value:
         return OPAQUE
 
 
-def _is_super(node: ast.expr) -> bool:
-    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "super"
+def _calls(node: ast.expr, name: str) -> bool:
+    """Whether it is a call of a builtin function."""
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name
+
+
+def _rounds(count: Value) -> int:
+    """How often a counted loop is followed."""
+    if isinstance(count, Constant) and isinstance(count.value, int):
+        return min(count.value, _COUNTED_ROUNDS)
+    return _UNKNOWN_ROUNDS
 
 
 def _looped(name: str, given: Arguments) -> Value | None:
@@ -308,5 +317,7 @@ def _looped(name: str, given: Arguments) -> Value | None:
         pairs = [Listing([Constant(i), item]) for i, item in enumerate(several[0].items)]
         return Listing(list(pairs))
     if name == "zip":
-        return Listing([Listing(list(row)) for row in zip(*(s.items for s in several), strict=False)])
+        return Listing(
+            [Listing(list(row)) for row in zip(*(s.items for s in several), strict=False)]
+        )
     return Listing(list(several[0].items)) if name in {"list", "tuple"} else None

@@ -18,8 +18,21 @@ if TYPE_CHECKING:
 MOST_BYTES = 4_000_000
 _SUFFIXES = (".py", ".ipynb")
 _NEVER = frozenset(
-    ".git .hg .svn .venv venv .tox .nox __pycache__ node_modules .mypy_cache .ruff_cache "
-    ".pytest_cache .ipynb_checkpoints".split()
+    [
+        ".git",
+        ".hg",
+        ".svn",
+        ".venv",
+        "venv",
+        ".tox",
+        ".nox",
+        "__pycache__",
+        "node_modules",
+        ".mypy_cache",
+        ".ruff_cache",
+        ".pytest_cache",
+        ".ipynb_checkpoints",
+    ]
 )
 
 
@@ -39,7 +52,9 @@ def files(paths: Sequence[str], exclude: Sequence[str] = ()) -> Iterator[str]:
         elif os.path.lexists(path):
             yield path
         else:
-            raise UsageError(f"{path} does not exist: name a file, a folder or package.module:callable")
+            raise UsageError(
+                f"{path} does not exist: name a file, a folder or package.module:callable"
+            )
 
 
 def _below(folder: str, left_out: "GitIgnoreSpec | None") -> Iterator[str]:

@@ -1,6 +1,7 @@
 """The layers of Keras that a reader of source knows, by the names of all its versions."""
 
 import re
+from collections.abc import Callable
 
 from normdrop.graph import (
     Activation,
@@ -20,10 +21,6 @@ from ._arguments import Arguments
 from ._torch_layers import bernoulli
 from ._values import Constant, Imported, Part
 
-_WEIGHTS = re.compile(
-    r"Dense|((Separable|Depthwise)?Conv|Convolution)[123]D(Transpose)?|Deconvolution[23]D"
-)
-_POOLS = re.compile(r"(Global)?(Max|Average)Pool(ing)?[123]D")
 _ADVANCED = {
     "ReLU": "relu",
     "LeakyReLU": "leaky_relu",
@@ -33,7 +30,6 @@ _ADVANCED = {
     "ThresholdedReLU": "threshold",
 }
 _SAME = {"Flatten", "Reshape", "Permute", "RepeatVector"}
-_PADS = re.compile(r"ZeroPadding[123]D|Cropping[123]D")
 _DROPOUTS = {
     "Dropout": Along.ELEMENT,
     "SpatialDropout1D": Along.CHANNEL,
@@ -49,39 +45,20 @@ _WINDOWS = [
     for rank in (1, 2, 3)
 ]
 KERAS_NAMES = frozenset(
-    [*_CONVOLUTIONS, *_WINDOWS, *_ADVANCED, *_SAME, *_DROPOUTS, "Dense", "BatchNormalization"]
-    + ["Input", "Activation", "Convolution2D", "ZeroPadding2D", "GaussianDropout"]
-    + ["Add", "Concatenate", "add", "concatenate", "LayerNormalization", "InputLayer"]
+    (
+        *(*_CONVOLUTIONS, *_WINDOWS, *_ADVANCED, *_SAME, *_DROPOUTS, "Dense", "BatchNormalization"),
+        *("Input", "Activation", "Convolution2D", "ZeroPadding2D", "GaussianDropout"),
+        *("Add", "Concatenate", "add", "concatenate", "LayerNormalization", "InputLayer"),
+    )
 )
 """What `from keras.layers import *` is known to bring."""
 
 
 def keras_layer(name: str, given: Arguments) -> tuple[Part, ...] | None:
     """What a class of `keras.layers` does; None for one that is not known here."""
-    if name in _DROPOUTS:
-        rate = given.number("rate" if "p" not in given.named else "p", 0, 0.5)
-        return (Part(Kind.NOISE, name, bernoulli(rate, _DROPOUTS[name])),)
-    if name == "GaussianDropout":
-        return (_gaussian(name, given),)
-    if name == "BatchNormalization":
-        return (_batch_norm(name, given),)
-    if name in {"LayerNormalization", "GroupNormalization", "RMSNormalization"}:
-        norm = Norm(name.removesuffix("Normalization").lower(), False, True, False, (), 1e-3)  # noqa: FBT003
-        return (Part(Kind.NORM, name, norm),)
-    if _WEIGHTS.fullmatch(name):
-        return _weight(name, given)
-    if name == "Activation":
-        return _activation(given.get("activation", 0)) or (Part(Kind.UNKNOWN, name),)
-    if name in _ADVANCED:
-        return (Part(Kind.ACTIVATION, name, Activation(_ADVANCED[name])),)
-    if _POOLS.fullmatch(name):
-        return (_pool(name, given),)
-    if name in _SAME:
-        return (Part(Kind.RESHAPE, name, Reshape("view")),)
-    if _PADS.fullmatch(name):
-        return (Part(Kind.RESHAPE, name, Reshape("pad")),)
-    if name in {"InputLayer", "Identity"}:
-        return ()
+    for known, make in _CLASSES:
+        if known.fullmatch(name):
+            return make(name, given)
     return None
 
 
@@ -96,20 +73,29 @@ def keras_merge(name: str) -> Part | None:
     return None
 
 
-def _gaussian(name: str, given: Arguments) -> Part:
+def _gaussian(name: str, given: Arguments) -> tuple[Part, ...]:
     rate = given.number("rate", 0, 0.5)
     spread = (rate / (1 - rate)) ** 0.5 if rate < 1 else float("nan")
     noise = Noise(Distribution.GAUSSIAN, Along.ELEMENT, rate != 0, rate=rate, spread=spread)
-    return Part(Kind.NOISE, name, noise)
+    return (Part(Kind.NOISE, name, noise),)
 
 
-def _batch_norm(name: str, given: Arguments) -> Part:
+def _batch_norm(name: str, given: Arguments) -> tuple[Part, ...]:
     # Keras weighs the old statistic; a graph states the weight of the new one.
     momentum = 1 - given.number("momentum", 1, 0.99)
     eps = given.number("epsilon", 2, 1e-3)
     axis = given.get("axis", 0)
     axes = () if axis is None else given.sizes("axis", 0)
-    return Part(Kind.NORM, name, Norm("batch", True, True, True, axes, eps, momentum))  # noqa: FBT003
+    norm = Norm(
+        "batch",
+        carries_statistics=True,
+        uses_batch_statistics=True,
+        updates_statistics=True,
+        axes=axes,
+        eps=eps,
+        momentum=momentum,
+    )
+    return (Part(Kind.NORM, name, norm),)
 
 
 def _weight(name: str, given: Arguments) -> tuple[Part, ...]:
@@ -150,8 +136,60 @@ def _activation(value: object) -> tuple[Part, ...] | None:
     return None
 
 
-def _pool(name: str, given: Arguments) -> Part:
+def _pool(name: str, given: Arguments) -> tuple[Part, ...]:
     method = "max" if "Max" in name else "average"
     same = given.text("padding", 2, "valid") != "valid" and not name.startswith("Global")
     around = ((1, 1),) if same or "border_mode" in given.named else ((0, 0),)
-    return Part(Kind.POOL, name, Pool(method, (), (), (), around, ()))
+    return (Part(Kind.POOL, name, Pool(method, (), (), (), around, ())),)
+
+
+def _dropout(name: str, given: Arguments) -> tuple[Part, ...]:
+    rate = given.number("p" if "p" in given.named else "rate", 0, 0.5)
+    return (Part(Kind.NOISE, name, bernoulli(rate, _DROPOUTS[name])),)
+
+
+def _own_statistics(name: str, _given: Arguments) -> tuple[Part, ...]:
+    norm = Norm(
+        name.removesuffix("Normalization").lower(),
+        carries_statistics=False,
+        uses_batch_statistics=True,
+        updates_statistics=False,
+        axes=(),
+        eps=1e-3,
+    )
+    return (Part(Kind.NORM, name, norm),)
+
+
+def _activation_layer(name: str, given: Arguments) -> tuple[Part, ...]:
+    read = _activation(given.get("activation", 0))
+    return (Part(Kind.UNKNOWN, name),) if read is None else read
+
+
+def _advanced(name: str, _given: Arguments) -> tuple[Part, ...]:
+    return (Part(Kind.ACTIVATION, name, Activation(_ADVANCED[name])),)
+
+
+_CLASSES: tuple[tuple[re.Pattern[str], Callable[[str, Arguments], tuple[Part, ...]]], ...] = (
+    (re.compile("|".join(_DROPOUTS)), _dropout),
+    (re.compile("GaussianDropout"), _gaussian),
+    (re.compile("BatchNormalization"), _batch_norm),
+    (re.compile("(Layer|Group|RMS)Normalization"), _own_statistics),
+    (
+        re.compile(
+            r"Dense|((Separable|Depthwise)?Conv|Convolution)[123]D(Transpose)?|Deconvolution[23]D"
+        ),
+        _weight,
+    ),
+    (re.compile("Activation"), _activation_layer),
+    (re.compile("|".join(_ADVANCED)), _advanced),
+    (re.compile("(Global)?(Max|Average)Pool(ing)?[123]D"), _pool),
+    (
+        re.compile("|".join(_SAME)),
+        lambda name, _given: (Part(Kind.RESHAPE, name, Reshape("view")),),
+    ),
+    (
+        re.compile("ZeroPadding[123]D|Cropping[123]D"),
+        lambda name, _given: (Part(Kind.RESHAPE, name, Reshape("pad")),),
+    ),
+    (re.compile("InputLayer|Identity"), lambda _name, _given: ()),
+)

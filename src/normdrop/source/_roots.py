@@ -15,7 +15,11 @@ from ._values import Chain, Class, Flow, Function, Imported, Instance
 from ._worlds import World, worlds
 
 _LIBRARIES = {"torch", "keras", "tensorflow"}
+# A function this long is followed on no further way.
+_ENOUGH_STEPS = 3000
 _WORD = re.compile(rb"[A-Za-z_]\w*")
+# Whatever is said of a model's order is said of these norms: without one, nothing is followed.
+_NORM = re.compile(rb"BatchNorm|InstanceNorm")
 _MATTERS = re.compile(rb"[Dd]ropout|BatchNorm")
 
 
@@ -32,6 +36,8 @@ def sketches(
     file: str, tree: ast.Module, imported: Names, lines: Sequence[bytes]
 ) -> Iterator[Sketch]:
     """Every model, and part of a model, that the file describes."""
+    if not any(_NORM.search(line) for line in lines):
+        return
     named = (value.name for value in imported.values() if isinstance(value, Imported))
     if not any(name.partition(".")[0] in _LIBRARIES for name in named):
         return
@@ -86,11 +92,15 @@ def _words(node: ast.FunctionDef | ast.ClassDef, lines: Sequence[bytes]) -> set[
 
 def _explored(file: str, shared: Names, root: _Root) -> Iterator[Sketch]:
     """One function, or one class by its forward, in all its worlds."""
+    steps = 0
     for world in worlds():
+        if steps > _ENOUGH_STEPS:
+            return
         run = Run(file, shared, world)
         try:
             _start(run, shared, root)
             yield from _drawn(run)
+            steps += run.steps
         except (TooLarge, RecursionError):
             return
 
@@ -112,7 +122,8 @@ def _start(run: Run, shared: Names, root: _Root) -> None:
 
 def _drawn(run: Run) -> Iterator[Sketch]:
     """What flowed in a run, and every model it made and did not call."""
-    for made in [*run.chains, *run.instances]:
+    models: list[Chain | Instance] = [*run.chains, *run.instances]
+    for made in models:
         if not made.used:
             run.lower(made)
     if any(node.kind in {Kind.NORM, Kind.NOISE} for node in run.draft.nodes):

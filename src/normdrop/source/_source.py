@@ -8,8 +8,8 @@ from functools import cached_property
 
 from normdrop.graph import Location
 
-from ._keras_layers import KERAS_NAMES
 from ._index import Call, Definition, Index
+from ._keras_layers import KERAS_NAMES
 from ._names import dotted, imports
 from ._roots import sketches
 from ._sketch import Sketch
@@ -47,9 +47,7 @@ class Source:
 
     def place(self, node: ast.AST) -> Location:
         """Where something is written."""
-        return Location(
-            self.path, getattr(node, "lineno", 1), getattr(node, "col_offset", 0) + 1
-        )
+        return Location(self.path, getattr(node, "lineno", 1), getattr(node, "col_offset", 0) + 1)
 
     def name(self, node: ast.expr) -> str:
         """What a dotted name stands for; empty if it is not imported."""
@@ -57,7 +55,7 @@ class Source:
 
 
 def read(path: str, text: str | bytes) -> Source:
-    """Parse a file.
+    r"""Parse a file.
 
     Args:
         path: Its path, for locations.
@@ -68,7 +66,7 @@ def read(path: str, text: str | bytes) -> Source:
         ValueError: It holds a null byte.
         RecursionError, MemoryError: It is nested too deeply for Python's own parser.
 
-    >>> source = read("net.py", "import torch.nn as nn\\nlayer = nn.Dropout(0.5)")
+    >>> source = read("net.py", "import torch.nn as nn\nlayer = nn.Dropout(0.5)")
     >>> [call.name for call in source.calls]
     ['torch.nn.Dropout']
     """

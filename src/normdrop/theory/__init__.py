@@ -26,6 +26,9 @@ from ._factors import dropout_factor as dropout_factor
 from ._factors import gaussian_factor as gaussian_factor
 from ._factors import rate_of_factor as rate_of_factor
 from ._factors import uniform_factor as uniform_factor
+from ._gaussian import error_function as error_function
+from ._gaussian import gaussian_cumulative as gaussian_cumulative
+from ._gaussian import gaussian_density as gaussian_density
 from ._gaussian import gaussian_moments as gaussian_moments
 from ._head import cross_term_scale as cross_term_scale
 from ._head import head_shift as head_shift
@@ -44,6 +47,7 @@ from ._pooling import pooled_noise_shift as pooled_noise_shift
 from ._residual import relu_block_shift as relu_block_shift
 from ._residual import relu_dropout_variance as relu_dropout_variance
 from ._residual import residual_shift as residual_shift
+from ._values import Array as Array
 from ._values import Moments as Moments
 from ._values import TheoryError as TheoryError
 from ._weights import effective_width as effective_width
@@ -51,7 +55,3 @@ from ._weights import weighted_dropout_shift as weighted_dropout_shift
 from ._weights import weighted_gaussian_shift as weighted_gaussian_shift
 from ._weights import weighted_noise_shift as weighted_noise_shift
 from ._weights import weighted_uniform_shift as weighted_uniform_shift
-from ._gaussian import error_function as error_function
-from ._gaussian import gaussian_cumulative as gaussian_cumulative
-from ._gaussian import gaussian_density as gaussian_density
-from ._values import Array as Array

@@ -19,7 +19,7 @@ def line_of(location: Location) -> str:
     path, colon, cell = location.file.partition(":cell ")
     number = location.line
     if colon:
-        starts = dict((cell, first) for first, cell in read_text(path).cells)
+        starts = {number: first for first, number in read_text(path).cells}
         number += starts.get(int(cell), 1) - 1
     lines = _lines(path)
     return lines[number - 1] if 0 < number <= len(lines) else ""

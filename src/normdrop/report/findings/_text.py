@@ -2,11 +2,15 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from normdrop.display import printable
-from normdrop.findings import Finding, Findings, Severity
+from normdrop.findings import Finding, Findings
 
 from ._lines import line_of
+
+if TYPE_CHECKING:
+    from normdrop.severity import Severity
 
 # A longer line is cut: it is data or generated.
 _WIDEST = 160
@@ -45,7 +49,11 @@ def _total(findings: Findings) -> str:
     if not findings:
         return "Nothing found."
     counts = Counter(finding.severity for finding in findings)
-    named: tuple[tuple[Severity, str], ...] = (("error", "errors"), ("warning", "warnings"), ("note", "notes"))
+    named: tuple[tuple["Severity", str], ...] = (
+        ("error", "errors"),
+        ("warning", "warnings"),
+        ("note", "notes"),
+    )
     parts = [
         f"{counts[one]} {one if counts[one] == 1 else many}" for one, many in named if counts[one]
     ]
