@@ -30,6 +30,7 @@ format: $(VENV)/installed
 benchmarks: $(VENV)/installed
 	$(BIN)/python benchmarks/noise.py
 	$(BIN)/python benchmarks/throughput.py
+	$(BIN)/python benchmarks/capture.py
 
 clean:
 	rm -rf $(VENV) out .mypy_cache .ruff_cache .pytest_cache .hypothesis

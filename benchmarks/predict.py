@@ -55,7 +55,9 @@ def lag_table(found: list[Lag]) -> None:
         for kind in (None, *sorted({lag.kind.split()[0] for lag in some})):
             rows = [lag for lag in some if kind is None or lag.kind.startswith(kind)]
             flagged = sum(lag.fit.lags for lag in rows)
-            low, middle, high = np.quantile([lag.fit.mismatch for lag in rows], (0.05, 0.5, 0.95))
+            low, middle, high = np.nanquantile(
+                [lag.fit.mismatch for lag in rows], (0.05, 0.5, 0.95)
+            )
             print(
                 f"  {label:9} {kind or 'all':9} {flagged:4} of {len(rows):4} flagged; "
                 f"mismatch 5 % {low:.4f}, median {middle:.4f}, 95 % {high:.4f}"
@@ -88,10 +90,8 @@ def main() -> None:
     table("fresh weights, simulate (targets: 0.02, 0.05, rank 0.98)", fresh_points)
     trained_points = _collect((lambda m=m, s=s: trained(m, s)) for m, s in ready)
     table("trained weights, invert (targets: 0.03, 0.10)", trained_points)
-    known = {point.member for point in trained_points}
-    print(
-        f"trained: {len(ready)} networks; refused: {[m.name for m, _ in ready if m.name not in known]}"
-    )
+    refused = {member.name for member, _ in ready} - {point.member for point in trained_points}
+    print(f"{len(ready)} networks; taken for lagging: {', '.join(sorted(refused)) or 'none'}")
     scatter([*fresh_points, *trained_points], _FIGURE)
     lag_table([lag for member, state in ready for lag in lags(member, state)])
 

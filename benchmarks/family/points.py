@@ -12,7 +12,7 @@ from family.members import FAMILY, Member
 from family.training import Age, Trained, cached, file_of
 from family.truth import Moments, Truth, brute_force, install, norms
 from normdrop.shift import ShiftReport
-from normdrop.torch._fit import Fit
+from normdrop.torch._fit import INITIAL_ABOVE, Fit, initial_share
 from normdrop.torch._synthetic import pink_noise
 from normdrop.torch.invert import invert, stored_fit
 from normdrop.torch.simulate import simulate
@@ -87,15 +87,22 @@ def trained(member: Member, state: Trained) -> Iterator[Point]:
         yield from _points("trained", member, report, state.truths)
 
 
-def lags(member: Member, state: Trained) -> Iterator[Lag]:
+def lags(member: Member, state: Trained) -> list[Lag]:
     """Settled statistics, ones kept with several momenta, and ones left at an earlier step."""
+    path = file_of(member).with_suffix(".lags.pt")
+    if not path.exists():
+        torch.save(list(_lags(member, state)), path)
+    found: list[Lag] = torch.load(path, weights_only=False)  # our own file
+    return found
+
+
+def _lags(member: Member, state: Trained) -> Iterator[Lag]:
     earlier = None
     for step, age in state.ages.items():
         yield _lag(member, step, age, "settled", age.train)
         for momentum, running in age.running.items():
-            yield _lag(
-                member, step, age, f"momentum {momentum}", running, momentum=momentum, batches=step
-            )
+            kind = f"momentum {momentum}"
+            yield _lag(member, step, age, kind, running, momentum=momentum, batches=step)
         if earlier is not None:
             left = f"left at {earlier}"
             yield _lag(member, step, age, left, state.ages[earlier].train)
@@ -172,4 +179,7 @@ def _lag(
             norm.num_batches_tracked.fill_(batches)
         ratios.append(kept[path].variance.mean() / age.train[path].variance.mean())
     size = max(abs(math.log(ratio.item())) for ratio in ratios)
-    return Lag(member.name, kind, step, size, stored_fit(model, member.shape))
+    initial = initial_share(model)
+    # What the count of batches settles needs no inversion.
+    found = Fit(math.nan, initial) if initial > INITIAL_ABOVE else stored_fit(model, member.shape)
+    return Lag(member.name, kind, step, size, found)

@@ -26,7 +26,8 @@ class Residual(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """after(shortcut(x) + branch(x)), where x is before(input)."""
         x = self.before(x)
-        return self.after(self.shortcut(x) + self.branch(x))
+        y: Tensor = self.after(self.shortcut(x) + self.branch(x))
+        return y
 
 
 Build = Callable[[int, int, int], nn.Module]

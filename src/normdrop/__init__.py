@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from normdrop.example import Input as Input
     from normdrop.findings import Finding as Finding
     from normdrop.findings import Findings as Findings
+    from normdrop.lab.experiment import compare as compare
     from normdrop.order import Order as Order
     from normdrop.shift import LayerShift as LayerShift
     from normdrop.shift import ShiftReport as ShiftReport
@@ -25,6 +26,7 @@ _HOME = {
     "Input": "normdrop.example",
     "LayerShift": "normdrop.shift",
     "NormdropError": "normdrop.errors",
+    "compare": "normdrop.lab.experiment",
     "Order": "normdrop.order",
     "ShiftReport": "normdrop.shift",
     "assert_clean": "normdrop.verbs",

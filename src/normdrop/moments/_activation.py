@@ -72,6 +72,8 @@ def activate(node: Node, flow: Flow) -> Edge:
     if details.name == "prelu" and "weight" in node.parameters:
         slope = node.parameters["weight"].read().reshape(1, -1, 1)
         values = np.where(points.values > 0, points.values, slope * points.values)
+    elif details.name == "pow" and _number(details.settings, "exponent", 0.5).is_integer():
+        values = points.values ** _number(details.settings, "exponent", 1.0)
     elif details.name in FUNCTIONS:
         values = FUNCTIONS[details.name](points.values, details.settings)
     else:

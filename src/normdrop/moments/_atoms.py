@@ -1,16 +1,27 @@
 """The distribution of one unit as weighted points, each a function of one Gaussian score."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from normdrop.theory import Array, gaussian_cumulative, gaussian_density
+from normdrop.theory import Array, gaussian_density
 
 from ._window import Window
 
-_SCORES = np.linspace(-4.5, 4.5, 65)
-_MASS = gaussian_density(_SCORES) / gaussian_density(_SCORES).sum()
-_SCORES = _SCORES / np.sqrt((_MASS * _SCORES**2).sum())
+MANY_CHANNELS = 128
+"""Layers with more channels are followed with fewer points each: there errors average out."""
+
+
+def _grid(count: int) -> tuple[Array, Array]:
+    """Equally spaced scores of mean 0 and variance 1, and their probabilities."""
+    scores = np.linspace(-4.5, 4.5, count)
+    mass = gaussian_density(scores) / gaussian_density(scores).sum()
+    return scores / np.sqrt((mass * scores**2).sum()), mass
+
+
+_FEW, _MORE = _grid(29), _grid(65)
+_ENOUGH = 64  # channels whose correlations stand for all
 _ORDER = 8  # Hermite terms of a correlation; the rest counts as one more
 
 
@@ -36,22 +47,28 @@ class Atoms:
     window: Window
     shared: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
 
-    @property
+    @cached_property
     def mean(self) -> Array:
         """Mean, shape (scenarios, channels)."""
-        return np.asarray((self.values * self.weights).sum(axis=-1), dtype=np.float64)
+        return self._averaged(self.values)
 
-    @property
+    @cached_property
     def variance(self) -> Array:
         """Variance, shape (scenarios, channels)."""
         centred = self.values - self.mean[..., None]
-        return np.asarray((centred**2 * self.weights).sum(axis=-1))
+        return self._averaged(centred * centred)
+
+    def _averaged(self, values: Array) -> Array:
+        if self.weights.shape[:2] == (1, 1):
+            return np.asarray(values @ self.weights[0, 0])
+        return np.asarray((values * self.weights).sum(axis=-1))
 
     def cumulants(self) -> tuple[Array, Array]:
         """Third and fourth cumulant, shape (scenarios, channels)."""
         centred = self.values - self.mean[..., None]
-        fourth = (centred**4 * self.weights).sum(axis=-1) - 3 * self.variance**2
-        return np.asarray((centred**3 * self.weights).sum(axis=-1)), np.asarray(fourth)
+        square = centred * centred
+        third, fourth = self._averaged(square * centred), self._averaged(square * square)
+        return third, fourth - 3 * self.variance**2
 
     def moved(self, values: Array) -> "Atoms":
         """The same points elsewhere."""
@@ -93,6 +110,8 @@ class Atoms:
         Hermite coefficients a_n of the values as functions of the score give the covariance
         Σ a_n² ρⁿ; where a mask is shared by a whole map, its two states are averaged afterwards.
         """
+        if self.values.shape[1] > _ENOUGH:
+            return self._sampled().correlation()
         alive = ~np.isnan(self.scores)
         score = np.where(alive, self.scores, 0.0)
         weights = np.broadcast_to(self.weights, self.values.shape)
@@ -119,6 +138,15 @@ class Atoms:
 
         return self.window.covariance(covariance, self.variance.sum(axis=-1))
 
+    def _sampled(self) -> "Atoms":
+        """Every so many channels, for what is averaged over them."""
+        step = -(-self.values.shape[1] // _ENOUGH)
+        values, weights, scores = (
+            array[:, ::step] if array.shape[1] > 1 else array
+            for array in (self.values, self.weights, self.scores)
+        )
+        return Atoms(values, weights, scores, self.window, self.shared)
+
     def _smooth_tail(self, terms: Array, kept: Array) -> Array:
         """What the score explains beyond the last Hermite term, summed over channels."""
         alive = ~np.isnan(self.scores)
@@ -131,15 +159,11 @@ class Atoms:
 
 
 def gaussian_atoms(mean: Array, variance: Array, window: Window) -> Atoms:
-    """A Gaussian as 65 equally spaced points, its mean and variance kept exactly."""
-    spread = np.sqrt(variance)[..., None]
-    return Atoms(
-        mean[..., None] + spread * _SCORES,
-        _MASS[None, None],
-        _SCORES[None, None],
-        window,
-        np.zeros(_SCORES.size, dtype=bool),
-    )
+    """A Gaussian as equally spaced points, its mean and variance kept exactly."""
+    scores, mass = _FEW if mean.shape[1] > MANY_CHANNELS else _MORE
+    values = mean[..., None] + np.sqrt(variance)[..., None] * scores
+    lasting = np.zeros(scores.size, dtype=bool)
+    return Atoms(values, mass[None, None], scores[None, None], window, lasting)
 
 
 def skewed_atoms(
@@ -149,96 +173,10 @@ def skewed_atoms(
     spread = np.sqrt(np.maximum(variance, 1e-30))
     skew = np.clip(third / spread**3, -1.5, 1.5)[..., None]
     excess = np.clip(fourth / spread**4, 0.0, 3.0)[..., None]
-    z = _SCORES
+    straight = gaussian_atoms(mean, variance, window)
+    z, mass = straight.scores[0, 0], straight.weights[0, 0]
     bent = z + skew * (z**2 - 1) / 6 + excess * (z**3 - 3 * z) / 24
     bent = bent - skew**2 * (2 * z**3 - 5 * z) / 36
-    bent = bent - (bent * _MASS).sum(axis=-1, keepdims=True)
-    bent = bent / np.sqrt((bent**2 * _MASS).sum(axis=-1, keepdims=True))
-    return gaussian_atoms(mean, variance, window).moved(mean[..., None] + spread[..., None] * bent)
-
-
-def maximum(atoms: Atoms, size: int, correlation: Array, window: Window) -> Atoms:
-    """The largest of `size` units whose scores have one pairwise correlation.
-
-    Such scores are a shared Gaussian plus independent ones; given the shared one, the distribution
-    function of the maximum is that of one unit to the power of `size`.
-
-    Args:
-        atoms: One unit.
-        size: Units in a pooling window.
-        correlation: Their correlation, shape (scenarios,).
-        window: Correlation between the maxima of different windows.
-    """
-    order = np.argsort(atoms.values, axis=-1, kind="stable")
-    values = np.take_along_axis(atoms.values, order, axis=-1)
-    weights = np.broadcast_to(atoms.weights, atoms.values.shape)
-    below = np.cumsum(np.take_along_axis(weights, order, axis=-1), axis=-1)
-    table = _maximum_table(size, np.clip(correlation, 0.0, 0.98))
-    reached = np.empty_like(below)
-    for scenario, row in enumerate(table):
-        reached[scenario] = np.interp(below[scenario], _PROBABILITIES, row)
-    reached[..., -1] = 1.0
-    mass = np.diff(reached, axis=-1, prepend=0.0)
-    middle = np.clip(reached - mass / 2, 1e-6, 1 - 1e-6)
-    scores = np.interp(middle, _PROBABILITIES, _FINE)
-    return Atoms(values, mass, scores, window, np.zeros(values.shape[-1], dtype=bool))
-
-
-def independent_sum(left: Atoms, right: Atoms, window: Window) -> Atoms:
-    """The distribution of a sum: every point of one with every point of the other.
-
-    A trunk to which activations were added stays skewed, and the next activation feels it. Each
-    side is first thinned to a few points, fewer where there are many channels.
-
-    Args:
-        left: One unit of the first tensor.
-        right: One unit of the second, independent of it.
-        window: Correlation of the sum between positions.
-    """
-    units = int(np.prod(left.values.shape[:2]))
-    most = int(np.clip(np.sqrt(_SUM_BUDGET / units), 5, _THIN))
-    a, b = _thinned(left, most), _thinned(right, most)
-    size = (*left.values.shape[:2], most * most)
-    values = (a[0][..., :, None] + b[0][..., None, :]).reshape(size)
-    weights = (a[1][..., :, None] * b[1][..., None, :]).reshape(size)
-    order = np.argsort(values, axis=-1)
-    values = np.take_along_axis(values, order, axis=-1)
-    weights = np.take_along_axis(weights, order, axis=-1)
-    middle = np.cumsum(weights, axis=-1) - weights / 2
-    scores = np.interp(middle, _PROBABILITIES, _FINE)
-    return Atoms(values, weights, scores, window, np.zeros(most * most, dtype=bool))
-
-
-def _thinned(atoms: Atoms, most: int) -> tuple[Array, Array]:
-    """At most so many points per unit, with the mean and the variance kept."""
-    order = np.argsort(atoms.values, axis=-1, kind="stable")
-    values = np.take_along_axis(atoms.values, order, axis=-1)
-    shape = values.shape
-    weights = np.take_along_axis(np.broadcast_to(atoms.weights, shape), order, axis=-1)
-    middle = np.cumsum(weights, axis=-1) - weights / 2
-    edges = gaussian_cumulative(np.linspace(-2.7, 2.7, most - 1))
-    units = shape[0] * shape[1]
-    cell = np.searchsorted(edges, middle.reshape(units, -1)) + most * np.arange(units)[:, None]
-    mass = np.bincount(cell.reshape(-1), weights.reshape(-1), units * most)
-    sums = np.bincount(cell.reshape(-1), (weights * values).reshape(-1), units * most)
-    points = np.divide(sums, mass, out=np.zeros_like(sums), where=mass > 0)
-    mass, points = mass.reshape(*shape[:2], most), points.reshape(*shape[:2], most)
-    mean = atoms.mean[..., None]
-    left = (mass * (points - mean) ** 2).sum(axis=-1, keepdims=True)
-    stretch = np.sqrt(atoms.variance[..., None] / np.maximum(left, 1e-30))
-    return mean + np.where(left > 0, stretch, 1.0) * (points - mean), mass
-
-
-_THIN, _SUM_BUDGET = 17, 200_000
-_FINE = np.linspace(-6.0, 6.0, 481)
-_PROBABILITIES = gaussian_cumulative(_FINE)
-_SHARED = np.linspace(-4.5, 4.5, 37)
-_SHARED_MASS = gaussian_density(_SHARED) / gaussian_density(_SHARED).sum()
-
-
-def _maximum_table(size: int, correlation: Array) -> Array:
-    """Probability that no score of a window exceeds each point of the fine grid."""
-    own = np.sqrt(1 - correlation)[:, None, None]
-    shared = np.sqrt(correlation)[:, None, None] * _SHARED
-    given = gaussian_cumulative((_FINE[None, :, None] - shared) / own) ** size
-    return np.asarray((given * _SHARED_MASS).sum(axis=-1))
+    bent = bent - (bent @ mass)[..., None]
+    bent = bent / np.sqrt((bent * bent) @ mass)[..., None]
+    return straight.moved(mean[..., None] + spread[..., None] * bent)

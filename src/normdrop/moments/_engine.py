@@ -1,7 +1,8 @@
 """The walk through a graph."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -11,8 +12,9 @@ from normdrop.graph import Graph, Kind, Node
 from ._activation import activate
 from ._flow import Edge, Fixed, Flow, Unknown
 from ._merge import add, concatenate, multiply
+from ._modes import Modes
 from ._noise import add_noise
-from ._norm import Sighting, normalise
+from ._norm import Sighting, blind, normalise
 from ._pooling import pool
 from ._resample import resample
 from ._reshape import reshape
@@ -26,30 +28,38 @@ class Walk:
 
     Attributes:
         graph: The train-mode graph.
+        modes: Where eval mode differs from it.
         without: Pair p ≥ 1 of scenarios runs without the noise layer `without[p - 1]`.
-        awake: Noise layers that draw in eval mode too.
         mean: Mean of the model's inputs.
         variance: Variance of the model's inputs.
     """
 
     graph: Graph
+    modes: Modes
     without: Sequence[str] = ()
-    awake: frozenset[str] = frozenset()
     mean: float = 0.0
     variance: float = 1.0
-    sightings: dict[int, Sighting] = field(default_factory=dict)
 
     def run(self) -> dict[int, Sighting]:
         """What every norm layer with running statistics sees, by node."""
         edges: dict[int, Edge] = {}
+        sightings: dict[int, Sighting] = {}
         waiting = {node.id: len(self.graph.consumers(node)) for node in self.graph}
         for node in self.graph:
-            edges[node.id] = self._step(node, [edges[source] for source in node.inputs])
+            inputs = [edges[source] for source in node.inputs]
+            edge, seen = self._step(node, inputs)
+            if seen is not None:
+                sightings[node.id] = seen
+            if node.id in self.modes.train_only and node.kind is not Kind.NOISE:
+                edge = self._where_run(node, edge, inputs)
+            if node.id in self.modes.blocked:
+                edge = Unknown(self.modes.blocked[node.id])
+            edges[node.id] = edge
             for source in dict.fromkeys(node.inputs):
                 waiting[source] -= 1
                 if not waiting[source]:
                     del edges[source]
-        return self.sightings
+        return sightings
 
     @property
     def scenarios(self) -> int:
@@ -60,20 +70,31 @@ class Walk:
         """The scenarios in which a noise layer draws."""
         on = np.zeros((1 + len(self.without), 2), dtype=bool)
         on[:, 0] = True
-        on[:, 1] = layer in self.awake
+        on[:, 1] = layer in self.modes.awake
         for pair, left_out in enumerate(self.without, start=1):
             if left_out == layer:
                 on[pair] = False
         return on.reshape(-1)
 
-    def _step(self, node: Node, edges: list[Edge]) -> Edge:
+    def _where_run(self, node: Node, edge: Edge, inputs: Sequence[Edge]) -> Edge:
+        """A call of train mode alone, such as the rescaling of a hand-written dropout."""
+        flows = [each for each in inputs if isinstance(each, Flow)]
+        if not isinstance(edge, Flow) or not flows:
+            return edge
+        moved = edge.where(self.drawing(self.modes.train_only[node.id]), flows[0])
+        return moved or Unknown(f"train mode alone runs {node.operation} in {node.module}")
+
+    def _step(self, node: Node, edges: list[Edge]) -> tuple[Edge, Sighting | None]:
+        if node.kind is Kind.NORM:
+            if node.id in self.modes.train_only:
+                reason = "eval mode does not call it"
+                return Unknown(reason), blind(reason) if node.carries_statistics else None
+            return normalise(node, edges[0], self.scenarios)
+        return self._edge(node, edges), None
+
+    def _edge(self, node: Node, edges: list[Edge]) -> Edge:
         if node.kind in _SOURCES:
             return _SOURCES[node.kind](self, node)
-        if node.kind is Kind.NORM:
-            edge, seen = normalise(node, edges[0], self.scenarios)
-            if seen is not None:
-                self.sightings[node.id] = seen
-            return edge
         if node.kind in _SEVERAL:
             return _SEVERAL[node.kind](node, edges)
         if node.kind not in _SINGLE or not edges:
@@ -132,5 +153,7 @@ def _input(node: Node, walk: Walk) -> Edge:
 
 def _fixed(node: Node) -> Edge:
     if "value" in node.parameters:
-        return Fixed(np.asarray(node.parameters["value"].read(), dtype=np.float64))
+        # A tensor that was drawn or computed without numbers has none to give.
+        with suppress(NotImplementedError):
+            return Fixed(np.asarray(node.parameters["value"].read(), dtype=np.float64))
     return Unknown(f"the values of {node.layer or node.operation} cannot be read")

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 
 from normdrop.theory import Array
 
@@ -123,6 +124,29 @@ class Flow:
             variance=self.variance * factor**2,
             common=self.common * factor[:, None],
             atoms=moved,
+        )
+
+    def where(self, rows: npt.NDArray[np.bool_], other: "Flow") -> "Flow | None":
+        """These rows of this flow, the others of another; None if the two differ in layout."""
+        mine, theirs = self.atoms, other.atoms
+        shapes = [(f.extents, f.channel, f.folded, f.common.shape) for f in (self, other)]
+        points = [None if a is None else (a.values.shape, id(a.weights)) for a in (mine, theirs)]
+        if shapes[0] != shapes[1] or points[0] != points[1]:
+            return None
+
+        def pick(a: Array, b: Array) -> Array:
+            return np.where(rows.reshape(-1, *([1] * (a.ndim - 1))), a, b)
+
+        window = Window(
+            pick(self.window.near, other.window.near), pick(self.window.far, other.window.far)
+        )
+        return replace(
+            self,
+            mean=pick(self.mean, other.mean),
+            variance=pick(self.variance, other.variance),
+            window=window,
+            common=pick(self.common, other.common),
+            atoms=mine and theirs and mine.moved(pick(mine.values, theirs.values)),
         )
 
 

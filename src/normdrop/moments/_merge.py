@@ -8,7 +8,8 @@ import numpy as np
 from normdrop.graph import Concatenate, Node, Product, Sum
 from normdrop.theory import Array
 
-from ._atoms import Atoms, independent_sum
+from ._atoms import Atoms
+from ._combine import independent_sum
 from ._flow import Edge, Fixed, Flow, Unknown
 from ._window import Window, blend
 

@@ -8,7 +8,7 @@ import numpy as np
 from normdrop.graph import Node, Pool
 from normdrop.theory import Array
 
-from ._atoms import maximum
+from ._combine import maximum
 from ._flow import Edge, Flow, Unknown
 from ._window import Offsets, Window
 

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from normdrop.graph import Captured, Graph, Kind
+from normdrop.graph import Captured, Graph
 from normdrop.shift import LayerShift
 
 from ._engine import Walk
+from ._modes import compare, drawing
 from ._norm import Sighting
 
 # Noise layers left out per walk: bounds the memory, not the result.
@@ -37,22 +38,15 @@ def expected_shifts(
         that the method cannot follow, up to and including the next norm layer.
     """
     graph = captured.train
-    noises = _drawing(graph)
-    awake = frozenset(_drawing(captured.eval))
+    noises, modes = drawing(graph), compare(captured)
     left_out: list[Sequence[str]] = [()]
     if blame and noises:
         left_out = [noises[i : i + _AT_ONCE] for i in range(0, len(noises), _AT_ONCE)]
-    walks = [Walk(graph, part, awake, mean, variance).run() for part in left_out]
+    walks = [Walk(graph, modes, part, mean, variance).run() for part in left_out]
     calls: defaultdict[str, list[int]] = defaultdict(list)
     for node in walks[0]:
         calls[graph[node].layer].append(node)
     return [_layer(graph, path, nodes, walks, left_out) for path, nodes in calls.items()]
-
-
-def _drawing(graph: Graph) -> list[str]:
-    """Layers that draw noise in this mode, in the order of their calls."""
-    nodes = graph.of_kind(Kind.NOISE)
-    return list(dict.fromkeys(node.layer for node in nodes if node.noise and node.noise.active))
 
 
 def _layer(

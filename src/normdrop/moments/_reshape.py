@@ -1,5 +1,6 @@
 """The same values in another shape or order, or a part of them."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -71,18 +72,13 @@ def reshape(node: Node, flow: Flow, before: tuple[int, ...]) -> Edge:
         return Unknown(f"{node.operation} is not followed")
     if details.how == "copy" or (node.shape == before and details.how in {"view", "repeat"}):
         return flow
-    if details.how == "view":
-        return _view(node, flow, before)
-    if details.how == "permute" and not flow.folded:
-        return _permute(details, flow)
-    if details.how == "slice" and not flow.folded:
-        return _slice(node, details, flow)
-    if details.how == "pad" and details.value == 0 and not flow.folded:
-        return _pad(node, details, flow)
-    return Unknown(f"{node.operation} ({details.how}) is not followed")
+    follow = _HOW.get(details.how)
+    if follow is None or (flow.folded and details.how != "view"):
+        return Unknown(f"{node.operation} ({details.how}) is not followed")
+    return follow(node, details, flow, before)
 
 
-def _view(node: Node, flow: Flow, before: tuple[int, ...]) -> Edge:
+def _view(node: Node, _: Reshape, flow: Flow, before: tuple[int, ...]) -> Edge:
     if [n for n in node.shape if n != 1] == [n for n in before if n != 1]:
         return _resized(node, flow, before)
     if len(node.shape) == 2 and flow.channel == 1:  # noqa: PLR2004 - batch and features
@@ -129,7 +125,7 @@ def _resized(node: Node, flow: Flow, before: tuple[int, ...]) -> Edge:
     )
 
 
-def _permute(details: Reshape, flow: Flow) -> Edge:
+def _permute(_: Node, details: Reshape, flow: Flow, __: tuple[int, ...]) -> Edge:
     if details.permutation[0] != 0:
         return Unknown("the batch axis is moved")
     spatial = [axis for axis in range(1, len(details.permutation)) if axis != flow.channel]
@@ -144,9 +140,11 @@ def _permute(details: Reshape, flow: Flow) -> Edge:
     )
 
 
-def _slice(node: Node, details: Reshape, flow: Flow) -> Edge:
+def _slice(node: Node, details: Reshape, flow: Flow, before: tuple[int, ...]) -> Edge:
     axis = flow.channel
     if len(node.shape) != len(details.slices):
+        if np.prod(node.shape) == np.prod(before):
+            return _view(node, details, flow, before)
         return Unknown("an axis is indexed away")
     part = slice(*details.slices[axis])
     extents = tuple(n for i, n in enumerate(node.shape) if i not in {0, axis})
@@ -178,9 +176,11 @@ def _slice(node: Node, details: Reshape, flow: Flow) -> Edge:
     )
 
 
-def _pad(node: Node, details: Reshape, flow: Flow) -> Edge:
+def _pad(node: Node, details: Reshape, flow: Flow, _: tuple[int, ...]) -> Edge:
     """Zeros at the border: a share of all positions, the mean and square there 0."""
     axis = flow.channel
+    if details.value != 0:
+        return Unknown("the border is padded with something else than zeros")
     if details.padding[axis] != (0, 0) or details.padding[0] != (0, 0):
         return Unknown("channels are padded")
     extents = tuple(n for i, n in enumerate(node.shape) if i not in {0, axis})
@@ -188,3 +188,11 @@ def _pad(node: Node, details: Reshape, flow: Flow) -> Edge:
     variance = share * flow.variance + share * (1 - share) * flow.mean**2
     window = Window.tabulate(extents, flow.window.at, flow.window.far)
     return flow.gaussian(share * flow.mean, variance, window, extents, np.sqrt(share) * flow.common)
+
+
+_HOW: dict[str, Callable[[Node, Reshape, Flow, tuple[int, ...]], Edge]] = {
+    "view": _view,
+    "permute": _permute,
+    "slice": _slice,
+    "pad": _pad,
+}

@@ -2,111 +2,178 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from normdrop.graph import Weight
 from normdrop.theory import Array
 
-from ._window import Offsets, Window
+from ._window import Offsets, Window, lags
 
-_ROUNDING = 1e-6
+# Pairs of taps times lags up to which all pairs are looked at; beyond, products of different taps
+# are taken to cancel, as those of so many random weights do.
+_ALL_PAIRS = 3_000_000
+
+
+@dataclass(frozen=True)
+class Meeting:
+    """Pairs of taps at two output positions some lag apart.
+
+    Attributes:
+        share: Share of the positions at which both taps lie inside the input, shape (pairs,).
+        excess: The same less what their separate shares make expected: what a pair of means adds
+            to the covariance over positions.
+        distances: Per axis, how far apart the two inputs lie.
+    """
+
+    share: Array
+    excess: Array
+    distances: list[Offsets]
 
 
 @dataclass(frozen=True)
 class Taps:
-    """A kernel's geometry, flattened over its spatial axes.
+    """A kernel's geometry.
 
     Attributes:
-        together: Share of the output positions at which both taps of a pair lie inside the input,
-            shape (taps, taps); on the diagonal, at which one does. Padding and the gaps of a
-            transposed convolution lower it.
-        steps: Per spatial axis, how far apart the inputs of a pair lie, shape (taps, taps).
-        strides: Input steps per output step, per spatial axis; below 1 for a transposed one.
+        inside: Per spatial axis, whether a tap lies inside the input at an output position, shape
+            (taps of the axis, positions). Padding and the gaps of a transposed convolution are
+            outside.
+        sources: Per spatial axis, the input position a tap reads there, same shape.
+        extents: Output positions per axis that stay apart; none where a whole map becomes one unit.
+        first, second: The pairs of flattened taps that are looked at.
     """
 
-    together: Array
-    steps: tuple[Array, ...]
-    strides: tuple[float, ...]
+    inside: tuple[Array, ...]
+    sources: tuple[Offsets, ...]
+    extents: tuple[int, ...]
+    first: Offsets
+    second: Offsets
 
     @property
+    def count(self) -> int:
+        """Taps of the kernel."""
+        return int(np.prod([len(inside) for inside in self.inside]))
+
+    @cached_property
     def alone(self) -> Array:
-        """Share of the output positions at which each tap lies inside the input."""
-        return np.diagonal(self.together)
+        """Share of the output positions at which each flattened tap lies inside the input."""
+        share = np.ones(1)
+        for inside in self.inside:
+            share = np.kron(share, inside.mean(axis=1))
+        return share
 
-    def correlations(self, window: Window) -> Array:
-        """Correlation of the two inputs of every pair, shape (scenarios, taps, taps)."""
-        if not self.steps:
-            return np.ones((len(window.far), 1, 1))
-        return window.at(*(_whole(step) for step in self.steps))
+    @property
+    def pointwise(self) -> bool:
+        """Whether every output position sees its own input position and no other."""
+        return self.count == 1 and all(
+            inside.all() and np.array_equal(source[0], np.arange(source.shape[1]))
+            for inside, source in zip(self.inside, self.sources, strict=True)
+        )
 
-    def gathered(self, gram: Array) -> tuple[Array, Array]:
-        """The pairs' products summed by distance: (axes, distances), and one sum for each."""
-        pairs = np.stack([step.reshape(-1) for step in self.steps])
-        distances, index = np.unique(pairs, axis=1, return_inverse=True)
-        sums = np.bincount(index.reshape(-1), gram.reshape(-1), distances.shape[1])
-        return distances, np.asarray(sums, dtype=np.float64)
+    @property
+    def whole(self) -> bool:
+        """Whether all pairs are looked at."""
+        return len(self.first) == self.count**2
 
-    def spread(self, window: Window, gram: Array, extents: Sequence[int]) -> Window:
-        """The window behind the kernel, from the products of its taps summed over channels."""
-        if not extents:
+    def met(self, lag: Sequence[int]) -> "Meeting":
+        """How the pairs meet at output positions `lag` apart."""
+        both, here, there = (np.ones(len(self.first)) for _ in range(3))
+        distances: list[Offsets] = []
+        for axis, step in enumerate(lag):
+            p, q = self._parts[0][axis], self._parts[1][axis]
+            pair, left, right, apart = self._along(axis, step)
+            both, here, there = both * pair[p, q], here * left[p], there * right[q]
+            distances.append(apart[p, q])
+        first, second = self.alone[self.first], self.alone[self.second]
+        return Meeting(both, both - here * second - first * there + first * second, distances)
+
+    def _along(self, axis: int, step: int) -> tuple[Array, Array, Array, Offsets]:
+        """One axis of `met`: shares of both, the first and the second tap, and their distance."""
+        known = self._known.get((axis, step))
+        if known is None:
+            inside, source = self.inside[axis], self.sources[axis]
+            size = inside.shape[1]
+            here = slice(max(0, -step), size - max(0, step))
+            there = slice(max(0, step), size - max(0, -step))
+            both = inside[:, None, here] * inside[None, :, there]
+            count = both.sum(axis=-1)
+            # Where both are inside the distance is the same everywhere.
+            apart = (both * (source[None, :, there] - source[:, None, here])).sum(axis=-1)
+            apart = np.rint(apart / np.maximum(count, 1)).astype(np.intp)
+            left, right = (inside[:, part].mean(axis=1) for part in (here, there))
+            known = self._known[axis, step] = (count / both.shape[-1], left, right, apart)
+        return known
+
+    @cached_property
+    def _known(self) -> dict[tuple[int, int], tuple[Array, Array, Array, Offsets]]:
+        return {}
+
+    @cached_property
+    def _parts(self) -> tuple[tuple[Offsets, ...], tuple[Offsets, ...]]:
+        """Both taps of every pair, axis by axis."""
+        shape = tuple(len(inside) for inside in self.inside)
+        return np.unravel_index(self.first, shape), np.unravel_index(self.second, shape)
+
+    def spread(self, window: Window, signal: Array, means: Array) -> Window:
+        """The window behind the kernel.
+
+        Args:
+            window: The window before it.
+            signal: Per pair, the product of its weights times the input's variance, summed over
+                channels; shape (scenarios, pairs).
+            means: Per pair, the product of the outputs' parts of the mean that its taps carry.
+        """
+        if not self.extents:
             return Window.constant(len(window.far), ())
-        if len(gram) == 1 and set(self.strides) == {1.0}:
-            return window
-        distances, sums = self.gathered(gram)
-        # At a given lag only every stride-th pair of a transposed convolution meets two inputs.
-        met_share = float(np.prod(np.minimum(self.strides, 1.0)))
 
-        def covariance(*lag: Offsets) -> Array:
-            offsets = np.broadcast_arrays(
-                *(
-                    grid[..., None] * stride + distance
-                    for grid, stride, distance in zip(lag, self.strides, distances, strict=True)
-                )
-            )
-            met = np.all([np.abs(o - np.rint(o)) < _ROUNDING for o in offsets], axis=0)
-            values = window.at(*(_whole(offset) for offset in offsets))
-            return np.asarray((values * (sums * met)).sum(axis=-1))
+        def covariance(*grid: Offsets) -> Array:
+            shape = np.broadcast_shapes(*(each.shape for each in grid))
+            steps = np.stack([np.broadcast_to(each, shape).reshape(-1) for each in grid], axis=1)
+            near = np.empty((len(window.far), len(steps)))
+            # A lag and its opposite, which stands as far from the end, see the same.
+            for place in range(len(steps) // 2 + 1):
+                met = self.met([int(step) for step in steps[place]])
+                seen = (signal * met.share) * window.at(*met.distances) + means * met.excess
+                near[:, place] = near[:, -1 - place] = seen.sum(axis=1)
+            return near.reshape(-1, *shape)
 
-        return Window.tabulate(extents, covariance, window.far * sums.sum() * met_share)
+        apart = self.alone[self.first] * self.alone[self.second]
+        return Window.tabulate(self.extents, covariance, (signal @ apart) * window.far)
 
 
 def taps_of(weight: Weight, inputs: Sequence[int], outputs: Sequence[int]) -> Taps:
     """The geometry of a convolution, plain or transposed, from its sizes."""
-    transposed = weight.family == "transposed convolution"
-    together = np.ones((1, 1))
-    grids: list[Array] = []
-    strides: list[float] = []
+    insides, sources = [], []
     for axis, (extent, size) in enumerate(zip(inputs, outputs, strict=True)):
         stride, dilation = weight.stride[axis], weight.dilation[axis]
         before = weight.padding[axis][0] if weight.padding else 0
         taps, positions = np.arange(weight.kernel[axis]), np.arange(size)
-        if transposed:
+        if weight.family == "transposed convolution":
             reach = positions + before - dilation * taps[:, None]
-            inside = reach % stride == 0
-            source = reach // stride
-            grids.append(np.asarray((taps[:, None] - taps) * (dilation / stride)))
+            source, hit = reach // stride, reach % stride == 0
         else:
             source = positions * stride - before + dilation * taps[:, None]
-            inside = np.ones(source.shape, dtype=bool)
-            grids.append(np.asarray((taps - taps[:, None]) * float(dilation)))
-        strides.append(1 / stride if transposed else float(stride))
-        inside = (inside & (source >= 0) & (source < extent)).astype(np.float64)
-        together = np.kron(together, inside @ inside.T / size)
-    return Taps(together, _flattened(grids), tuple(strides))
+            hit = np.ones(source.shape, dtype=bool)
+        insides.append((hit & (source >= 0) & (source < extent)).astype(np.float64))
+        sources.append(source.astype(np.intp))
+    return _paired(insides, sources, tuple(outputs))
 
 
-def _flattened(grids: Sequence[Array]) -> tuple[Array, ...]:
-    """Pairwise distances per axis, over the flattened taps of all axes."""
-    steps = []
-    for axis in range(len(grids)):
-        full: Array = np.ones((1, 1))
-        for other, grid in enumerate(grids):
-            full = np.asarray(np.kron(full, grid if other == axis else np.ones_like(grid)))
-        steps.append(full)
-    return tuple(steps)
+def whole_map(extents: Sequence[int]) -> Taps:
+    """A kernel as large as the map it sees, as of a linear layer behind a flattening."""
+    insides = [np.ones((extent, 1)) for extent in extents]
+    sources = [np.arange(extent, dtype=np.intp)[:, None] for extent in extents]
+    return _paired(insides, sources, ())
 
 
-def _whole(offsets: Array) -> Offsets:
-    """The nearest whole offsets; where none is meant, nothing is summed."""
-    return np.rint(offsets).astype(np.intp)
+def _paired(insides: Sequence[Array], sources: Sequence[Offsets], extents: tuple[int, ...]) -> Taps:
+    count = int(np.prod([len(inside) for inside in insides]))
+    steps = int(np.prod([each.size for each in lags(extents)]))
+    every = np.arange(count, dtype=np.intp)
+    if count**2 * steps <= _ALL_PAIRS:
+        first, second = (grid.reshape(-1) for grid in np.meshgrid(every, every, indexing="ij"))
+    else:
+        first = second = every
+    return Taps(tuple(insides), tuple(sources), extents, first, second)

@@ -7,13 +7,14 @@ import numpy as np
 from normdrop.graph import Node, Weight
 from normdrop.theory import Array
 
-from ._atoms import skewed_atoms
+from ._atoms import MANY_CHANNELS, skewed_atoms
 from ._flow import Edge, Flow, Unknown
 from ._reshape import with_channels
-from ._taps import Taps, taps_of
+from ._taps import Taps, taps_of, whole_map
+from ._window import Window
 
 # Products of taps are summed over all outputs up to this many multiplications, else over a sample.
-_BUDGET = 20_000_000
+_BUDGET = 3_000_000
 # Sums of more inputs than this are Gaussian for every purpose.
 _MANY = 600
 
@@ -28,10 +29,19 @@ class _Kernel:
     def apply(self, matrix: Array, values: Array) -> Array:
         """One (groups, out, in) matrix to values of shape (..., inputs)."""
         groups, outputs, inputs = matrix.shape
-        split = values.reshape(-1, groups, inputs).transpose(1, 2, 0)
-        return np.asarray(np.matmul(matrix, split).transpose(2, 0, 1)).reshape(
-            *values.shape[:-1], groups * outputs
-        )
+        split = values.reshape(-1, groups, inputs).transpose(1, 2, 0).astype(matrix.dtype)
+        product = np.matmul(matrix, split).transpose(2, 0, 1).astype(np.float64)
+        return np.asarray(product).reshape(*values.shape[:-1], groups * outputs)
+
+    def summed(self, power: int) -> Array:
+        """Powers of the weights, summed over taps by how often each lies inside the input."""
+        values = self.weights
+        for _ in range(power - 1):
+            values = values * self.weights
+        alone = self.taps.alone.astype(values.dtype)
+        if alone.size == 1:
+            return np.asarray(values[..., 0] * alone)
+        return (values.reshape(-1, alone.size) @ alone).reshape(values.shape[:-1])
 
 
 def weigh(node: Node, flow: Flow) -> Edge:
@@ -46,9 +56,9 @@ def weigh(node: Node, flow: Flow) -> Edge:
     moved = with_channels(flow, 1)
     if isinstance(moved, Unknown):
         return moved
-    extents = node.shape[2:]
-    kernel = _Kernel(_grouped(node, details), taps_of(details, moved.extents, extents))
-    return _through(node, moved, kernel, extents)
+    taps = taps_of(details, moved.extents, node.shape[2:])
+    kernel = _Kernel(_grouped(node, details), taps)
+    return _through(node, moved, kernel)
 
 
 def _grouped(node: Node, details: Weight) -> Array:
@@ -65,90 +75,98 @@ def _grouped(node: Node, details: Weight) -> Array:
 def _linear(node: Node, flow: Flow) -> Edge:
     weight = node.parameters["weight"].read()
     if flow.folded:
-        taps = _all_positions(flow.extents)
-        kernel = _Kernel(weight.reshape(1, weight.shape[0], flow.channels, -1), taps)
-        return replace(_through(node, flow, kernel, ()), folded=False, channel=1)
+        kernel = _Kernel(
+            weight.reshape(1, weight.shape[0], flow.channels, -1), whole_map(flow.extents)
+        )
+        return replace(_through(node, flow, kernel), folded=False, channel=1)
     moved = with_channels(flow, len(node.shape) - 1)
     if isinstance(moved, Unknown):
         return moved
-    none = tuple(np.zeros((1, 1)) for _ in moved.extents)
-    taps = Taps(np.ones((1, 1)), none, (1.0,) * len(moved.extents))
-    return _through(node, moved, _Kernel(weight[None, :, :, None], taps), moved.extents)
+    return _through(node, moved, _Kernel(weight[None, :, :, None], whole_map(())))
 
 
-def _all_positions(extents: tuple[int, ...]) -> Taps:
-    """A kernel as large as the map it sees."""
-    whole = Weight(
-        "convolution",
-        kernel=extents,
-        stride=(1,) * len(extents),
-        dilation=(1,) * len(extents),
-    )
-    taps = taps_of(whole, extents, (1,) * len(extents))
-    return replace(taps, strides=())
-
-
-def _through(node: Node, flow: Flow, kernel: _Kernel, extents: tuple[int, ...]) -> Flow:
-    weights, taps = kernel.weights, kernel.taps
-    reach = np.asarray(weights @ taps.alone.astype(weights.dtype), dtype=np.float64)
-    squares = np.asarray((weights**2) @ taps.alone.astype(weights.dtype), dtype=np.float64)
+def _through(node: Node, flow: Flow, kernel: _Kernel) -> Flow:
+    taps, reach = kernel.taps, kernel.summed(1)
     mean = kernel.apply(reach, flow.mean)
-    own = kernel.apply(squares, flow.variance)
+    variance = kernel.apply(kernel.summed(2), flow.variance)
     common = kernel.apply(reach, flow.common)
-    factor, gram = _correlated(flow, kernel)
     if "bias" in node.parameters:
         mean = mean + node.parameters["bias"].read()
-    window = taps.spread(flow.window, gram, extents)
-    moved = flow.gaussian(mean, own * factor, window, extents, common)
-    return _bent(flow, kernel, moved)
+    window, extents = flow.window, flow.extents
+    if not taps.pointwise:
+        factor, window = _correlated(flow, kernel)
+        variance, extents = variance * factor, taps.extents
+    return _bent(flow, kernel, flow.gaussian(mean, variance, window, extents, common))
 
 
 def _bent(flow: Flow, kernel: _Kernel, moved: Flow) -> Flow:
     """What is left of the inputs' skew and tails where an output sums only a few of them."""
     inputs, taps = kernel.weights.shape[2:]
-    if flow.atoms is None or inputs * taps > _MANY:
+    if flow.atoms is None or inputs * taps > _MANY or moved.channels > MANY_CHANNELS:
         return moved
     third, fourth = flow.atoms.cumulants()
-    shares = kernel.taps.alone
-    third = kernel.apply(np.asarray(kernel.weights**3 @ shares, dtype=np.float64), third)
-    fourth = kernel.apply(np.asarray(kernel.weights**4 @ shares, dtype=np.float64), fourth)
+    third = kernel.apply(kernel.summed(3), third)
+    fourth = kernel.apply(kernel.summed(4), fourth)
     atoms = skewed_atoms(moved.mean, moved.total, third, fourth, moved.flat_window)
     return replace(moved, atoms=atoms)
 
 
-def _correlated(flow: Flow, kernel: _Kernel) -> tuple[Array, Array]:
-    """What pairs of taps add to the variance, as a factor on it; and their products, summed.
+def _correlated(flow: Flow, kernel: _Kernel) -> tuple[Array, Window]:
+    """What pairs of taps add to the variance, as a factor on it; and the window behind them.
 
     Pairs within a channel see its autocorrelation. At the border a tap that falls on padding also
     moves the mean from position to position, which a norm layer counts as variance.
     """
+    taps = kernel.taps
+    grams, parts = _products(flow, kernel)
+    levels = flow.variance.mean(axis=1)[:, None]
+    met = taps.met([0] * len(taps.inside))
+    signal = np.einsum("kp,sp->sk", grams, met.share * flow.window.at(*met.distances)) * levels
+    border = _pairwise(parts, taps, met.excess)
+    own = (grams * (taps.first == taps.second)) @ met.share * levels
+    factor = np.maximum(signal + border, 0.02 * own) / np.maximum(own, 1e-30)
+    if factor.shape[1] < _outputs(kernel):
+        factor = factor.mean(axis=1, keepdims=True)
+    means = np.einsum("skp,skp->sp", parts[..., taps.first], parts[..., taps.second])
+    return factor, taps.spread(flow.window, grams.sum(axis=0) * levels, means)
+
+
+def _outputs(kernel: _Kernel) -> int:
+    """Output channels of all groups."""
+    return int(kernel.weights.shape[0] * kernel.weights.shape[1])
+
+
+def _products(flow: Flow, kernel: _Kernel) -> tuple[Array, Array]:
+    """Of a sample of outputs: products of every pair of taps, and the mean each tap carries.
+
+    Returns:
+        Products of shape (outputs, pairs), summed over inputs by their share of the variance, and
+        means of shape (scenarios, outputs, taps).
+    """
     groups, outputs, inputs, count = kernel.weights.shape
-    if count == 1:
-        return np.ones((flow.scenarios, 1)), np.ones((1, 1))
-    rows = max(2, min(outputs, _BUDGET // (groups * inputs * count**2)))
+    taps = kernel.taps
+    rows = max(4, min(outputs, _BUDGET // (groups * inputs * count**2)))
     chosen = np.unique(np.linspace(0, outputs - 1, rows).round().astype(np.intp))
     part = np.asarray(kernel.weights[:, chosen], dtype=np.float64)
     relative = flow.variance / np.maximum(flow.variance.mean(axis=1, keepdims=True), 1e-30)
-    share = relative.mean(axis=0).reshape(groups, 1, inputs, 1)
-    grams = np.matmul((part * share).swapaxes(-1, -2), part).reshape(-1, count, count)
-    taps = kernel.taps
-    levels = flow.variance.mean(axis=1)[:, None]
-    signal = np.einsum("kpq,spq->sk", grams, taps.together * taps.correlations(flow.window))
-    diagonal = np.einsum("kpp,pp->k", grams, taps.together) * levels
-    border = _border(flow, part, taps)
-    extra = np.maximum(signal * levels + border, 0.02 * diagonal) / np.maximum(diagonal, 1e-30)
-    if chosen.size < outputs:
-        extra = extra.mean(axis=1, keepdims=True)
-    return extra, grams.sum(axis=0)
+    share = relative[:2].mean(axis=0).reshape(groups, 1, inputs, 1)
+    if taps.whole:
+        grams = np.matmul((part * share).swapaxes(-1, -2), part)
+    else:
+        grams = (part**2 * share).sum(axis=2)
+    split = flow.mean.reshape(-1, groups, 1, 1, inputs)
+    means = np.matmul(split, part)[..., 0, :]
+    return (
+        grams.reshape(groups * len(chosen), -1),
+        means.reshape(flow.scenarios, groups * len(chosen), count),
+    )
 
 
-def _border(flow: Flow, part: Array, taps: Taps) -> Array:
-    """Variance of the mean over output positions, shape (scenarios, chosen outputs)."""
-    excess = taps.together - np.outer(taps.alone, taps.alone)
-    groups, outputs, inputs, count = part.shape
+def _pairwise(parts: Array, taps: Taps, excess: Array) -> Array:
+    """Σ over pairs of a product of means times `excess`, shape (scenarios, outputs)."""
     if not np.any(np.abs(excess) > 1e-12):  # noqa: PLR2004 - rounding
-        return np.zeros((flow.scenarios, groups * outputs))
-    means = flow.mean.reshape(-1, groups, inputs)
-    each = np.einsum("goip,sgi->sgop", part, means, optimize=True)
-    each = each.reshape(flow.scenarios, groups * outputs, count)
-    return np.asarray(np.einsum("skp,pq,skq->sk", each, excess, each, optimize=True))
+        return np.zeros(parts.shape[:2])
+    if taps.whole:
+        square = excess.reshape(taps.count, taps.count)
+        return np.asarray(((parts @ square) * parts).sum(axis=-1))
+    return np.asarray((parts[..., taps.first] * parts[..., taps.second]) @ excess)

@@ -12,7 +12,7 @@ from normdrop.theory import Array
 Offsets: TypeAlias = npt.NDArray[np.intp]
 
 # How many positions are told apart along an axis, by the number of axes; beyond lies `far`.
-_REACH = {0: 0, 1: 12, 2: 5, 3: 2}
+_REACH = {0: 0, 1: 12, 2: 4, 3: 2}
 
 
 def lags(extents: Sequence[int]) -> list[Offsets]:

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from normdrop.torch._channel_moments import channel_moments
+
 
 @dataclass(frozen=True)
 class Moments:
@@ -43,13 +45,11 @@ class NormCall:
 
     def moments(self) -> Moments:
         """The input's statistics as this norm takes them, variance biased; differentiable."""
-        # Reductions of float32 already accumulate in float64 where it matters, on the CPU.
-        x = self.x.float() if self.x.dtype in _HALF else self.x
-        axes = [axis for axis in range(x.ndim) if axis != 1]
         if not self.per_instance:
-            variance, mean = torch.var_mean(x, axes, correction=0)
+            mean, variance = channel_moments(self.x)
             return Moments(mean.double(), variance.double())
-        variance, mean = torch.var_mean(x, axes[1:], correction=0)
+        axes = list(range(2, self.x.ndim))
+        variance, mean = torch.var_mean(self.x.float(), axes, correction=0)
         return Moments(mean.double().mean(0), variance.double().mean(0))
 
     def stored(self) -> Moments:
@@ -100,7 +100,6 @@ def norm_call(
     )
 
 
-_HALF = (torch.float16, torch.bfloat16)
 _AFFINE = ("weight", "bias")
 _RUNNING = ("running_mean", "running_var")
 _SIGNATURES: dict[Callable[..., Any], tuple[str, ...]] = {

@@ -50,12 +50,14 @@ class Passes:
         return seen
 
     def evaluate(self, inputs: Arguments, statistics: Mapping[str, Moments]) -> Statistics:
-        """Input statistics in eval mode, every norm layer normalising by `statistics`."""
+        """Input statistics in eval mode, norm layers that are not frozen going by `statistics`."""
         self.model.eval()
         self.noise.start(0)
 
         def by(path: str, call: NormCall) -> Tensor:
-            return call.by_batch() if call.from_batch else call.by(statistics[path])
+            if call.from_batch:
+                return call.by_batch()
+            return call.by((self.stored if path in self.frozen else statistics)[path])
 
         return self._run(inputs, by)
 

@@ -7,11 +7,12 @@ from torch import nn
 
 from normdrop.errors import UsageError
 from normdrop.shift import ShiftReport
+from normdrop.torch.carry import carry
 from normdrop.torch.invert import invert
 from normdrop.torch.simulate import simulate
 
 _METHODS: Mapping[str, Callable[[nn.Module, object], ShiftReport]] = MappingProxyType(
-    {"simulate": simulate, "invert": invert}
+    {"moments": carry, "simulate": simulate, "invert": invert}
 )
 
 
@@ -22,8 +23,8 @@ def expected_shift(model: nn.Module, example: object, method: str | None = None)
         model: Any module.
         example: What the model takes: a tensor, a shape without the batch axis, `normdrop.Input`,
             or a tuple or dict of these.
-        method: `"simulate"` or `"invert"`; by default the first for fresh weights (running
-            statistics as a new layer has them) and the second for trained ones.
+        method: `"moments"`, `"simulate"` or `"invert"`; by default the second for fresh weights
+            (running statistics as a new layer has them) and the third for trained ones.
 
     Raises:
         CaptureError: The model raised; the message names the module.

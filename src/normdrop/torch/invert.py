@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from normdrop.errors import UsageError
 from normdrop.shift import LayerShift, ShiftReport
-from normdrop.torch._fit import Fit, divergence, fit, trained
+from normdrop.torch._fit import Fit, divergence, initial_share, mismatch, trained
 from normdrop.torch._passes import Arguments, Passes
 from normdrop.torch._shifts import Shifts, causes, report, shifts
 from normdrop.torch._synthetic import positions, synthetic
@@ -51,8 +51,7 @@ def invert(
         UsageError: No input is a floating-point one, so that none can be optimised.
     """
     with untouched(model):
-        passes, inputs, found = _inverted(model, example, steps, seed)
-        stored = fit(passes, found.train)
+        passes, inputs, found, stored = _inverted(model, example, steps, seed)
         if stored.lags:
             return _untrusted(passes, stored)
         shares = causes(passes, [_first(inputs, _BLAMED)]) if blame else {}
@@ -69,14 +68,14 @@ def stored_fit(model: nn.Module, example: object, *, steps: int = 40, seed: int 
         seed: Of inputs and noise.
     """
     with untouched(model):
-        passes, _, found = _inverted(model, example, steps, seed)
-        return fit(passes, found.train)
+        return _inverted(model, example, steps, seed)[-1]
 
 
 def _inverted(
     model: nn.Module, example: object, steps: int, seed: int
-) -> tuple[Passes, Arguments, Shifts]:
-    """The passes, the inputs found, and what both modes make of them."""
+) -> tuple[Passes, Arguments, Shifts, Fit]:
+    """The passes, the inputs found, what both modes make of them, and how well they fit."""
+    initial = initial_share(model)  # passes in train mode count on
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
     model.requires_grad_(requires_grad=False)
@@ -84,7 +83,8 @@ def _inverted(
     count = int(min(_MOST, max(_FEWEST, _POSITIONS // positions(example))))
     start = synthetic(example, count, generator, device_of(model))
     inputs = _matched(passes, start, steps)
-    return passes, inputs, shifts(passes, [inputs], _REPEATS)
+    found = shifts(passes, [inputs], _REPEATS)
+    return passes, inputs, found, Fit(mismatch(passes, found.train), initial)
 
 
 def _matched(passes: Passes, start: Arguments, steps: int) -> Arguments:

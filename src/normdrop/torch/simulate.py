@@ -14,9 +14,9 @@ from normdrop.torch._untouched import untouched
 _POSITIONS = 2**16
 _FEWEST, _MOST = 32, 1024
 _BATCHES = 2
-_REPEATS = 3
-_BLAME_COST = 6
-"""Forward passes of the whole sample that blame may cost; the shift itself costs four."""
+_REPEATS = 2
+_BLAME_COST = 2
+"""Forward passes of the whole sample that blame may cost; the shift itself costs three."""
 
 
 def simulate(
@@ -26,8 +26,8 @@ def simulate(
 
     The model runs in train mode, its statistics are collected, and it runs in eval mode with those
     statistics, both on the same made-up inputs: pink noise of mean 0 and variance 1 per channel.
-    The weights are taken as they are; the stored running statistics play no part. Costs ten
-    forward passes of a sample of 32 to 1024 inputs, the fewer the larger they are. The model is
+    The weights are taken as they are; the stored running statistics play no part. Costs about
+    ten forward passes of a sample of 32 to 1024 inputs, the fewer the larger they are. The model is
     left as it was found, and costs a copy of its buffers in memory.
 
     Args:

@@ -33,6 +33,12 @@ def _prelu(call: Call) -> Description:
     return Description(Kind.ACTIVATION, Activation("prelu"), 1, {"weight": call.get("weight")})
 
 
+def _relu6(call: Call) -> Description:
+    """What `torch.nn.ReLU6` calls hardtanh."""
+    settings = {"min_val": 0.0, "max_val": 6.0}
+    return Description(Kind.ACTIVATION, Activation("hardtanh", settings), sources=[call.x])
+
+
 def _clamp(call: Call) -> Description | None:
     low, high = call.get("min"), call.get("max")
     settings = {
@@ -46,7 +52,7 @@ def _clamp(call: Call) -> Description | None:
 
 
 _PLAIN = (
-    "relu relu6 selu sigmoid tanh silu mish hardswish hardsigmoid softsign tanhshrink logsigmoid "
+    "relu selu sigmoid tanh silu mish hardswish hardsigmoid softsign tanhshrink logsigmoid "
     "exp expm1 log log1p log2 sqrt rsqrt abs square reciprocal erf sin cos sign round floor ceil"
 )
 _WITH_SETTINGS: dict[str, Settings] = {
@@ -81,6 +87,7 @@ def _entries() -> dict[str, Entry]:
         name: Entry(("input", "dim"), partial(_softmax, name))
         for name in ("softmax", "log_softmax", "softmin", "gumbel_softmax")
     }
+    made["relu6"] = Entry(("input",), _relu6)
     made["prelu"] = Entry(("input", "weight"), _prelu)
     made["clamp"] = made["clip"] = Entry(("input", "min", "max"), _clamp)
     made["clamp_min"] = Entry(("input", "min"), _clamp)

@@ -1,7 +1,7 @@
 """From recorded nodes to a graph: which layer each call belongs to, which layers were used."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from torch import nn
@@ -52,13 +52,15 @@ def _layer(
     return name if number == 1 else f"{name}#{number}"
 
 
-def layers_of(model: nn.Module, calls: Counter[str], used: set[str]) -> tuple[Layer, ...]:
-    """Every registered module, and whether this run made use of it."""
+def layers_of(
+    modules: Mapping[str, nn.Module], calls: Counter[str], used: set[str]
+) -> tuple[Layer, ...]:
+    """Every registered module, by all of its paths, and whether this run made use of it."""
     busy = {path for path, count in calls.items() if count}
     busy |= {name.rpartition(".")[0] for name in used}
     reached = {path[:end] for path in busy for end in _ends(path)} | ({""} if busy else set())
     aliases: defaultdict[int, list[str]] = defaultdict(list)
-    for path, module in model.named_modules(remove_duplicate=False):
+    for path, module in modules.items():
         aliases[id(module)].append(path)
     return tuple(
         Layer(
@@ -70,7 +72,8 @@ def layers_of(model: nn.Module, calls: Counter[str], used: set[str]) -> tuple[La
             training=module.training,
             aliases=tuple(aliases[id(module)][1:]),
         )
-        for path, module in model.named_modules()
+        for path, module in modules.items()
+        if aliases[id(module)][0] == path
     )
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import torch
 
-import normdrop
 from normdrop.graph import Location
 
 if TYPE_CHECKING:
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 
 _MACHINERY = (
     str(Path(torch.__file__).parent),
-    str(Path(normdrop.__file__).parent),
+    str(Path(__file__).parents[2]),
     "<frozen",
 )
 _LIBRARY = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib")})

@@ -11,6 +11,9 @@ from ._example import Example
 from ._run import Run
 from ._scope import Frame
 
+_UNREAL = ("meta", "data-dependent", "autocast", "scalartype")
+"""Words in the errors of code that stand-ins cannot take part in."""
+
 
 def capture(model: nn.Module, example: Any) -> Captured:  # noqa: ANN401 - tensors, arrays, shapes
     """The calls a model makes, in train and in eval mode.
@@ -27,7 +30,8 @@ def capture(model: nn.Module, example: Any) -> Captured:  # noqa: ANN401 - tenso
             those, as named ones.
 
     Returns:
-        The graphs of both runs.
+        The graphs of both runs, of the same batch size. An example of one sample is doubled where
+        a norm cannot train on one.
 
     Raises:
         CaptureError: The model's forward raised, in the words of the model, with the path of the
@@ -41,7 +45,10 @@ def capture(model: nn.Module, example: Any) -> Captured:  # noqa: ANN401 - tenso
     False
     """
     read = Example(example)
-    return Captured(_graph(model, read, Mode.TRAIN), _graph(model, read, Mode.EVAL))
+    train = _graph(model, read, Mode.TRAIN)
+    if train.batch_size != read.batch_size:
+        read = read.doubled()
+    return Captured(train, _graph(model, read, Mode.EVAL))
 
 
 def _graph(model: nn.Module, example: Example, mode: Mode) -> Graph:
@@ -62,7 +69,7 @@ def _tried(model: nn.Module, example: Example, mode: Mode, *, real: bool) -> Gra
     except Exception as error:
         if "more than 1 value per channel" in str(error) and example.batch_size == 1:
             return _tried(model, example.doubled(), mode, real=real)
-        raise CaptureError(_reason(run.failed, error, real=example.real)) from error
+        raise CaptureError(_reason(run.origin(error), error, real=example.real)) from error
 
 
 def _reason(failed: Frame | None, error: Exception, *, real: bool) -> str:
@@ -82,4 +89,4 @@ def _reason(failed: Frame | None, error: Exception, *, real: bool) -> str:
 def _needs_numbers(error: Exception) -> bool:
     """Whether an error comes from tensors without values, not from the model or its input."""
     words = str(error).lower()
-    return isinstance(error, NotImplementedError) or "meta" in words or "data-dependent" in words
+    return isinstance(error, NotImplementedError) or any(each in words for each in _UNREAL)

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from normdrop.errors import CaptureError
 
+from ._placing import unrecorded
 from ._trees import map_leaves, tensors_in
 
 _SMALL = 4096
@@ -39,7 +40,7 @@ class ScriptModule(nn.Module):
     def forward(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - whatever the script takes
         """Stand-ins in, stand-ins out; real tensors as they are."""
         on_meta = any(each.is_meta for each in tensors_in((args, kwargs)))
-        with torch._C.DisableTorchFunction():  # noqa: SLF001 - what is done here is no call of the model
+        with unrecorded():
             result = self.script(*map_leaves(_zeros, args), **map_leaves(_zeros, kwargs))
             return map_leaves(_emptied, result) if on_meta else result
 
@@ -82,9 +83,14 @@ class ModelCopy:
 
     def modules(self) -> Iterator[tuple[str, nn.Module]]:
         """Every module that was copied, registered or not, with its path."""
-        for each in self._alive:
-            if isinstance(each, nn.Module) and id(each) in self.module_paths:
-                yield self.module_paths[id(each)], each
+        made = {id(each): each for each in self._alive if isinstance(each, nn.Module)}
+        for key, path in self.module_paths.items():
+            yield path, made[key]
+
+    def registered(self, model: nn.Module) -> dict[str, nn.Module]:
+        """The copy of every registered module, by every path it has in the user's model."""
+        named = model.named_modules(remove_duplicate=False)
+        return {path: self._memo[id(each)] for path, each in named if id(each) in self._memo}
 
     def tensors(self) -> Iterator[tuple[Tensor, str, Tensor]]:
         """Every tensor that was copied: the copy, its path and the original."""
@@ -119,7 +125,7 @@ class ModelCopy:
             return self._remember(module, script)  # type: ignore[no-any-return]
         eager = getattr(module, "_orig_mod", None)
         if type(module).__name__ == "OptimizedModule" and isinstance(eager, nn.Module):
-            return self._module(eager, where)
+            return self._remember(module, self._module(eager, where))  # type: ignore[no-any-return]
         made = object.__new__(type(module))
         self._remember(module, made)
         self.module_paths[id(made)] = path

@@ -1,6 +1,7 @@
 """Keeping a forward pass on the `meta` device that was written for another."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
@@ -34,6 +35,12 @@ def unmoved(
 def _is_device(value: object) -> bool:
     """Whether an argument of `to` names a device, by name, number or value."""
     return isinstance(value, str | torch.device) or type(value) is int
+
+
+def unrecorded() -> AbstractContextManager[Any]:
+    """A context in which torch calls are nobody's business: they are no part of the model."""
+    context: AbstractContextManager[Any] = torch._C.DisableTorchFunction()  # noqa: SLF001 - the documented way is to be inside a handler
+    return context
 
 
 class Twins:

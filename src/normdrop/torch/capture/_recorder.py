@@ -12,27 +12,18 @@ from typing import Any
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from normdrop.graph import Kind
+from normdrop.graph import Kind, Noise
 
 from ._call import Call, Description
 from ._drawing import FOLLOWERS, draw_of
 from ._nodes import Nodes, known_number
-from ._placing import Twins, raise_as_if_real, unmoved
+from ._placing import Twins, raise_as_if_real, unmoved, unrecorded
 from ._quick import quick_result
+from ._reading import read_by
 from ._scope import Frame, Scope
 from ._shapes import MANY
 from ._table import bound, entry_of, operation_name
 from ._trees import map_leaves, tensors_in
-
-_BY_SHAPE = {
-    *("rand_like", "randn_like", "randint_like", "zeros_like", "ones_like", "empty_like"),
-    *("full_like", "new", "new_empty", "new_zeros", "new_ones", "new_full", "new_tensor"),
-}
-"""Operations that read the shape of their first argument and no values."""
-_BY_FIRST = {"expand_as", "view_as", "reshape_as", "type_as", "to"}
-"""Operations that read the values of their first argument and no others."""
-_OVERWRITING = {"bernoulli", "uniform", "normal", "fill", "zero", "random", "exponential"}
-"""Operations whose in-place form forgets the values that were there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +87,7 @@ class Recorder(TorchFunctionMode):
         written = [each for each, version in changed if _version(each) != version]
         if not written and not any(True for _ in tensors_in(result)):
             return result
-        sources = _read_by(name, args, kwargs, written)
+        sources = read_by(name, args, kwargs, written)
         return self._record(_Event(func, name, args, kwargs, result, sources, written))
 
     def _result(
@@ -120,11 +111,12 @@ class Recorder(TorchFunctionMode):
 
     def checked(self, frame: Frame, result: Any) -> Any:  # noqa: ANN401 - whatever a forward returns
         """Record what a forward returned and no recorded call made, as the work of the module."""
-        if not self._silent:
-            hidden = [each for each in tensors_in(result) if not self.nodes.is_known(each)]
-            sources = [each for each in frame.tensors if self.nodes.is_known(each)]
-            for index, each in enumerate(hidden):
-                self._flow(type(frame.module).__name__, None, sources, each, index)
+        hidden = [each for each in tensors_in(result) if not self.nodes.is_known(each)]
+        if hidden and not self._silent:
+            with unrecorded():
+                sources = [each for each in frame.tensors if self.nodes.is_known(each)]
+                for index, each in enumerate(hidden):
+                    self._flow(type(frame.module).__name__, None, sources, each, index)
         return result
 
     @contextmanager
@@ -144,10 +136,11 @@ class Recorder(TorchFunctionMode):
         result: Any,  # noqa: ANN401 - whatever a module returns
     ) -> Any:  # noqa: ANN401 - same
         """Record a module's forward as one call, described already."""
-        sources = [each for each in inputs if self.nodes.flows(each)]
-        result = _renewed(result, sources)
-        for index, output in enumerate(tensors_in(result)):
-            self._flow(name, description, sources, output, index)
+        with unrecorded():
+            sources = [each for each in inputs if self.nodes.flows(each)]
+            result = _renewed(result, sources)
+            for index, output in enumerate(tensors_in(result)):
+                self._flow(name, description, sources, output, index)
         return result
 
     def _record(self, event: _Event) -> Any:  # noqa: ANN401 - whatever the function returned
@@ -155,12 +148,10 @@ class Recorder(TorchFunctionMode):
         self.used.update(entry.path for entry in entries if entry.path)
         call = self._call(event)
         description = self._described(event, call)
-        if not any(entry.flows for entry in entries):
-            held = any(entry.path for entry in entries)
-            if not (held and description and description.kind is Kind.NOISE):
-                self._fix(event, call)
-                return event.result
-        return self._record_flow(event, call, description)
+        if any(entry.flows for entry in entries) or self._disturbs(description):
+            return self._record_flow(event, call, description)
+        self._fix(event, call)
+        return event.result
 
     def _record_flow(self, event: _Event, call: Call, description: Description | None) -> Any:  # noqa: ANN401 - whatever the function returned
         """Add the nodes of a call, and hand on its result."""
@@ -179,6 +170,17 @@ class Recorder(TorchFunctionMode):
             if self._twins is not None:
                 self._twins.note_written(each)
         return result
+
+    def _disturbs(self, description: Description | None) -> bool:
+        """Whether a call adds noise to a weight or a constant, which flows from there on.
+
+        Dropout of a tensor of one known number only makes a mask.
+        """
+        if description is None or not isinstance(description.details, Noise):
+            return False
+        sources = description.sources or ()
+        unknown = any(self.nodes.entry(each).draw is None for each in sources)
+        return description.details.active and unknown
 
     def _fix(self, event: _Event, call: Call) -> None:
         """Note a call that depends on no input."""
@@ -263,20 +265,6 @@ class Recorder(TorchFunctionMode):
         if extra or (description.kind is Kind.WEIGHT and len(fixed) < len(roles)):
             return Description(Kind.UNKNOWN, roles=fixed if extra else {})
         return replace(description, roles=fixed)
-
-
-def _read_by(
-    name: str, args: tuple[Any, ...], kwargs: dict[str, Any], written: list[Tensor]
-) -> list[Tensor]:
-    """The tensors whose values a call reads, each once per argument."""
-    if name in _BY_SHAPE:
-        return list(tensors_in((args[1:], kwargs)))
-    if name in _BY_FIRST:
-        return list(tensors_in(args[:1]))
-    read = list(tensors_in((args, {key: each for key, each in kwargs.items() if key != "out"})))
-    if name in _OVERWRITING and written:
-        return [each for each in read if each is not written[0]]
-    return read
 
 
 def _renewed(result: Any, sources: Sequence[Tensor]) -> Any:  # noqa: ANN401 - any result

@@ -30,15 +30,15 @@ class Run:
         self._mode = mode
         self._real = real
         self._copy = ModelCopy(model, real=real)
-        _set_mode(self._copy.model, mode)
+        self._registered = self._copy.registered(model)
 
-    @property
-    def failed(self) -> Frame | None:
+    def origin(self, error: BaseException) -> Frame | None:
         """The innermost forward that an exception left."""
-        return self.scope.failed
+        return self.scope.failed if error is self.scope.error else None
 
     def graph(self, example: Example) -> Graph:
         """The graph of the pass; whatever the model raises is raised."""
+        _set_mode(self._copy.model, self._mode)
         recorder = Recorder(self.scope, real=self._real)
         for tensor, path, origin in self._copy.tensors():
             recorder.nodes.hold(tensor, path, origin)
@@ -51,8 +51,11 @@ class Run:
             recorder.give(tensor, f"input_{index}")
             for index, tensor in enumerate(tensors_in((args, kwargs)))
         ]
-        with preserved_random_state(), torch.no_grad(), recorder:
-            result = run_forward(model, args, kwargs)
+        try:
+            with preserved_random_state(), torch.no_grad(), recorder:
+                result = run_forward(model, args, kwargs)
+        finally:
+            self.scope.unwatch()
         outputs = [recorder.nodes.node_of(each) for each in tensors_in(result)]
         recorder.nodes.release()
         return Graph(
@@ -60,7 +63,7 @@ class Run:
             tuple(inputs),
             tuple(outputs),
             self._mode,
-            layers_of(model, self.scope.calls, recorder.used),
+            layers_of(self._registered, self.scope.calls, recorder.used),
             example.batch_size,
         )
 

@@ -29,12 +29,15 @@ class Scope:
     Attributes:
         frames: Outermost first.
         calls: How often each module's forward ran, by path.
-        failed: The innermost module whose forward an exception left, and its path.
+        failed: The innermost forward that the latest exception left.
+        error: That exception.
     """
 
     frames: list[Frame] = field(default_factory=list)
     calls: Counter[str] = field(default_factory=Counter)
     failed: Frame | None = None
+    error: BaseException | None = None
+    _watched: list[nn.Module] = field(default_factory=list)
     _invocations: "itertools.count[int]" = field(default_factory=itertools.count)
 
     def watch(self, module: nn.Module, path: str, around: "Around") -> None:
@@ -49,13 +52,21 @@ class Scope:
             self.frames.append(frame)
             try:
                 return around(frame, forward, args, kwargs)
-            except BaseException:
-                self.failed = self.failed or frame
+            except BaseException as error:
+                if error is not self.error:
+                    self.error, self.failed = error, frame
                 raise
             finally:
                 self.frames.pop()
 
         module.__dict__["forward"] = watched
+        self._watched.append(module)
+
+    def unwatch(self) -> None:
+        """Let go of the modules, so that their memory is free at once."""
+        for module in self._watched:
+            module.__dict__.pop("forward", None)
+        self._watched.clear()
 
 
 Around = Callable[[Frame, Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]

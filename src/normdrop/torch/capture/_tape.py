@@ -86,7 +86,8 @@ class Tape:
         entry = self._ledger.find(tensor)
         if entry is not None and entry.origin is not None:
             return entry.origin.detach()
-        return tensor
+        # Only the shape of a stand-in without an origin can matter here.
+        return torch.zeros(tensor.shape, dtype=tensor.dtype) if tensor.is_meta else tensor
 
 
 def to_numpy(tensor: Tensor) -> NDArray[Any]:

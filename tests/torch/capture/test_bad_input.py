@@ -1,5 +1,6 @@
 """Models and examples that capture cannot take: what is said, where, and what to do instead."""
 
+import contextlib
 import re
 from collections import OrderedDict
 
@@ -75,6 +76,24 @@ def test_the_models_own_error_is_passed_on(example: object) -> None:
         capture(nn.Sequential(nn.Sequential(nn.ReLU(), Fails())), example)
 
 
+def test_an_error_that_the_model_handles_is_not_blamed() -> None:
+    """The path is that of the error which ended the run."""
+
+    class Tries(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.second = Fails(), Fails()
+
+        def forward(self, x: Tensor) -> Tensor:
+            """Give up only the second time."""
+            with contextlib.suppress(ValueError):
+                return self.first(x)  # type: ignore[no-any-return]
+            return self.second(x)  # type: ignore[no-any-return]
+
+    with pytest.raises(CaptureError, match=r"^second \(Fails\)"):
+        capture(Tries(), (6,))
+
+
 @pytest.mark.parametrize(
     ("model", "shape", "words"),
     [
@@ -110,8 +129,7 @@ def test_a_lazy_layer_is_to_be_run_first() -> None:
 def test_one_sample_is_doubled_where_one_is_too_few() -> None:
     """Batch norm of a vector cannot train on one sample; its structure does not depend on that."""
     captured = capture(nn.Sequential(nn.Linear(6, 6), nn.BatchNorm1d(6)), torch.ones(1, 6))
-    assert captured.train.batch_size == 2
-    assert captured.eval.batch_size == 1
+    assert captured.train.batch_size == captured.eval.batch_size == 2
 
 
 @pytest.mark.parametrize("example", ["picture.png", 3, (), {}, None, [1, 2]])

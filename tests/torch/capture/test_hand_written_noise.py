@@ -218,12 +218,37 @@ def test_dropout_of_weights_is_noise() -> None:
 
         def forward(self, x: Tensor) -> Tensor:
             """A linear map with half of its weights."""
-            return F.linear(x, F.dropout(self.linear.weight, 0.5), self.linear.bias)
+            weight = F.dropout(self.linear.weight, 0.5, self.training)
+            return F.linear(x, weight, self.linear.bias)
 
-    graph = capture(Connects(), (6,)).train
-    (noise,) = graph.of_kind(Kind.NOISE)
-    assert [node.kind for node in graph.sources(noise)] == [Kind.PARAMETER]
-    assert [node.operation for node in graph.consumers(noise)] == ["linear"]
+    captured = capture(Connects(), (6,))
+    (noise,) = captured.train.of_kind(Kind.NOISE)
+    assert [node.kind for node in captured.train.sources(noise)] == [Kind.PARAMETER]
+    assert [node.operation for node in captured.train.consumers(noise)] == ["linear"]
+    (linear,) = captured.eval.of_kind(Kind.WEIGHT)
+    assert linear.parameters["weight"].path == "linear.weight"
+
+
+def test_dropout_of_a_computed_weight_is_noise() -> None:
+    """Part of a position table is no parameter by itself, but its noise is seen all the same."""
+
+    class Places(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.table = nn.Parameter(torch.rand(9, 6))
+            self.drop = nn.Dropout(0.5)
+
+        def forward(self, x: Tensor) -> Tensor:
+            """Add half of the places."""
+            result: Tensor = x + self.drop(self.table[: x.shape[1]])
+            return result
+
+    captured = capture(Places(), (5, 6))
+    (noise,) = captured.train.of_kind(Kind.NOISE)
+    assert noise.layer == "drop"
+    assert [node.kind for node in captured.train.sources(noise)] == [Kind.CONSTANT]
+    assert [node.operation for node in captured.train.consumers(noise)] == ["add"]
+    assert [node.kind for node in captured.eval] == [Kind.INPUT, Kind.CONSTANT, Kind.ADD]
 
 
 def test_a_fixed_mask_is_no_noise() -> None:

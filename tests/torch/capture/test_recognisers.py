@@ -1,6 +1,8 @@
 """Every operation capture knows: its kind, its particulars, its channel axis."""
 
+import importlib
 import math
+import pkgutil
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -28,7 +30,9 @@ from normdrop.graph import (
     Sum,
     Weight,
 )
+from normdrop.torch import capture as package
 from normdrop.torch.capture import capture
+from normdrop.torch.capture._table import FAMILIES, TABLE
 from normdrop.torch.layers import (
     Dropout,
     GaussianDropout,
@@ -259,8 +263,9 @@ def test_layers_of_this_library(
         assert node.noise.mean == pytest.approx(1.0)
     factors = [node.noise.second_moment_factor for node in nodes if node.noise]
     assert factors == pytest.approx([1.25, 1.25, 1.03] * 2)
-    off = capture(layers[:3], (6, 5)).eval.of_kind(Kind.NOISE)
+    off = capture(layers[:3], (6, 5)).eval
     assert [node.noise.active for node in off if node.noise] == [False] * 3
+    assert [node.inputs for node in off] == [(), (0,), (1,), (2,)]
 
 
 @pytest.mark.parametrize(
@@ -361,6 +366,7 @@ def test_a_convolution_whose_weight_depends_on_the_input_is_unknown() -> None:
         (F.mish, Activation("mish")),
         (nn.Hardswish(inplace=True), Activation("hardswish")),
         (F.hardsigmoid, Activation("hardsigmoid")),
+        (F.relu6, Activation("hardtanh", {"min_val": 0.0, "max_val": 6.0})),
         (nn.ReLU6(), Activation("hardtanh", {"min_val": 0.0, "max_val": 6.0})),
         (torch.sigmoid, Activation("sigmoid")),
         (torch.tanh, Activation("tanh")),
@@ -378,8 +384,6 @@ def test_a_convolution_whose_weight_depends_on_the_input_is_unknown() -> None:
 def test_activations(function: Callable[[Tensor], Tensor], expected: Activation) -> None:
     """The name and the constants that the moments of an activation depend on."""
     node = last(function, (6,))
-    if node.operation in {"relu6", "hardtanh"}:
-        expected = expected if node.operation == "hardtanh" else Activation("relu6")
     assert node.details == expected
     assert len(node.inputs) == 1
 
@@ -586,3 +590,14 @@ def test_what_nobody_described_is_kept() -> None:
     node = last(lambda x: torch.fft.rfft(x).abs().cumsum(1), (6,))
     assert (node.kind, node.operation, node.shape) == (Kind.UNKNOWN, "cumsum", (4, 4))
     assert len(node.inputs) == 1
+
+
+def test_every_family_is_registered_and_no_operation_is_described_twice() -> None:
+    """A new family is a file with `ENTRIES`; the table takes in all of them."""
+    modules = [
+        importlib.import_module(f"{package.__name__}.{each.name}")
+        for each in pkgutil.iter_modules(package.__path__)
+    ]
+    families = [each for each in modules if hasattr(each, "ENTRIES")]
+    assert set(FAMILIES) == set(families)
+    assert sum(len(each.ENTRIES) for each in families) == len(TABLE)

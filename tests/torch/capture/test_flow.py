@@ -250,6 +250,19 @@ def test_parametrized_weights_can_be_read(wrap: object) -> None:
     np.testing.assert_allclose(node.parameters["weight"].read(), expected, rtol=1e-5)
 
 
+def test_constants_made_in_the_shape_of_an_activation_can_be_read() -> None:
+    """They depend on its shape, not on its values."""
+
+    class Masks(Model):
+        def forward(self, x: Tensor) -> Tensor:
+            """A triangular mask."""
+            result: Tensor = self.linear(x) * torch.ones_like(x).tril()
+            return result
+
+    (mask,) = capture(Masks(), (6,)).train.of_kind(Kind.CONSTANT)
+    np.testing.assert_array_equal(mask.parameters["value"].read(), np.tril(np.ones((4, 6))))
+
+
 def test_a_parameter_in_the_flow_is_a_node() -> None:
     """Layer scale is a product with a parameter, whose values can be read."""
 
@@ -290,6 +303,25 @@ def test_tensors_outside_the_registry_are_constants() -> None:
     ]
     ramp = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
     assert values == [[1.0] * 6, [1.0] * 6, ramp, ramp]
+
+
+def test_modules_outside_the_registry_have_the_name_of_their_attribute() -> None:
+    """Layers in a plain list are no submodules, but their calls and weights are the model's."""
+
+    class Lists(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layers = [nn.Linear(6, 6), nn.Dropout(0.5)]
+
+        def forward(self, x: Tensor) -> Tensor:
+            """Through the list."""
+            for layer in self.layers:
+                x = layer(x)
+            return x
+
+    graph = capture(Lists(), (6,)).train
+    assert [node.layer for node in graph] == ["", "layers[0]", "layers[1]"]
+    assert graph[1].parameters["weight"].path == "layers[0].weight"
 
 
 def test_control_flow_on_shapes_and_small_constants_works() -> None:
@@ -344,6 +376,19 @@ def test_custom_autograd_functions_are_kept() -> None:
 
     graph = capture(Custom(), (6,)).train
     assert [node.operation for node in graph] == ["input_0", "linear", "mul", "dropout"]
+
+
+def test_compiled_modules_are_seen_through() -> None:
+    """Nothing is compiled, and the layers keep the paths they have in the compiled model."""
+    plain = nn.Sequential(nn.Linear(6, 6), nn.Dropout(0.3))
+    wrapped = torch.compile(plain, backend="eager")
+    assert isinstance(wrapped, nn.Module)
+    graph = capture(wrapped, (6,)).train
+    names = [name for name, _ in wrapped.named_modules()]
+    assert [node.layer for node in graph][1:] == ["_orig_mod.0", "_orig_mod.1"]
+    assert {node.layer for node in graph} <= set(names)
+    assert {layer.path for layer in graph.layers} <= set(names)
+    assert all(layer.used for layer in graph.layers)
 
 
 def test_scripted_modules_are_nodes_of_unknown_kind() -> None:

@@ -1,0 +1,91 @@
+"""`normdrop compare`: train rival orders with paired seeds and say which differences are real."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import rich_click as click
+
+from normdrop.cli._paths import file_to_write
+from normdrop.errors import NormdropError
+
+if TYPE_CHECKING:
+    from normdrop.lab.plan import Precision
+
+
+@click.command
+@click.argument("recipe")
+@click.option("--data", metavar="NAME", help="Data set; `normdrop data list` shows them.")
+@click.option("--seeds", type=int, metavar="N", help="Seeds per variant.")
+@click.option("--epochs", type=int, metavar="N", help="Epochs per trial.")
+@click.option("--batch-size", type=int, metavar="N", help="Examples per training step.")
+@click.option("--limit-train", type=int, metavar="N", help="Train on the first N examples only.")
+@click.option(
+    "--variant",
+    "variants",
+    multiple=True,
+    metavar="ORDER",
+    help="Train this variant; repeat for more. All by default.",
+)
+@click.option("--jobs", type=int, metavar="N", help="Trials at a time; one per core by default.")
+@click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
+@click.option("--precision", type=click.Choice(["fp32", "bf16"]), default="fp32", show_default=True)
+@click.option(
+    "--store", type=click.Path(path_type=Path), metavar="FILE", help="Where outcomes are kept."
+)
+@click.option(
+    "--report",
+    type=click.Path(path_type=Path),
+    callback=file_to_write,
+    metavar="FILE.html",
+    help="HTML page to write.",
+)
+def command(  # noqa: PLR0917 - click passes every option by name
+    recipe: str,
+    data: str | None,
+    seeds: int | None,
+    epochs: int | None,
+    batch_size: int | None,
+    limit_train: int | None,
+    variants: tuple[str, ...],
+    jobs: int | None,
+    device: str,
+    precision: "Precision",
+    store: Path | None,
+    report: Path | None,
+) -> None:
+    """Train the variants of RECIPE with paired seeds and say which differences are real.
+
+    What was trained before with the same settings is not trained again: a run that was cut short
+    goes on where it stopped when the same command is given again.
+    """
+    from rich.console import Console
+
+    from normdrop.lab.experiment import compare
+    from normdrop.lab.store import default_path
+
+    store = store or default_path()
+    click.echo(f"store: {store}", err=True)
+    try:
+        comparison = compare(
+            recipe,
+            data=data,
+            seeds=seeds,
+            epochs=epochs,
+            batch_size=batch_size,
+            limit_train=limit_train,
+            variants=variants,
+            jobs=jobs,
+            device=device,
+            precision=precision,
+            store=store,
+        )
+    except KeyboardInterrupt as error:
+        raise NormdropError(
+            f"interrupted: what has been trained is kept in {store}; "
+            "the same command goes on from there"
+        ) from error
+    Console().print(comparison)
+    if report is not None:
+        from normdrop.report import write_html
+
+        click.echo(f"report: {write_html(comparison, report)}")

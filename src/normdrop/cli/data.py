@@ -1,0 +1,151 @@
+"""`normdrop data`: which data sets there are, where they lie, and whether they are intact."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import rich_click as click
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Column, Table
+
+from normdrop.errors import DataError
+from normdrop.lab import data
+
+_FOLDER = click.option(
+    "--folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Look here only, instead of in NORMDROP_DATA and the cache.",
+)
+
+_UNWRAPPED = 500
+
+
+@click.group
+def command() -> None:
+    """List, download and verify data sets."""
+
+
+@command.command("list")
+@_FOLDER
+def _list(folder: Path | None) -> None:
+    """Show every data set: its shape, its size, and where its files are."""
+    table = Table("name", "input", "train", "test", "targets", Column("where", overflow="fold"))
+    for name in data.names():
+        source = data.source(name)
+        table.add_row(
+            name,
+            "×".join(map(str, source.shape)),
+            *map(str, source.sizes),
+            f"{source.classes} classes" if source.classes else "a number",
+            _where(source, folder),
+        )
+    _print(table)
+
+
+@command.command("get")
+@click.argument("names", nargs=-1, required=True)
+@click.option(
+    "--folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Download into a folder of each name in here, instead of into the cache.",
+)
+def _get(names: tuple[str, ...], folder: Path | None) -> None:
+    """Download data sets, each file checked against its published checksum."""
+    sources = [data.source(name) for name in names]
+    for source in sources:
+        if not source.parts:
+            click.echo(f"{source.name} is embedded: nothing to download")
+            continue
+        with _progress() as progress:
+            target = data.download(
+                source, folder=folder and folder / source.name, bar=_bars(progress)
+            )
+        click.echo(f"{source.name} is in {target}")
+
+
+@command.command("verify")
+@click.argument("names", nargs=-1)
+@_FOLDER
+def _verify(names: tuple[str, ...], folder: Path | None) -> int:
+    """Check files against their checksums and read them whole; exit 1 if any is damaged.
+
+    Without names, every data set is verified whose files are found.
+    """
+    table = Table(
+        "name", Column("file", overflow="fold"), "verdict", Column("finding", overflow="fold")
+    )
+    damaged = False
+    for name in names or [name for name in data.names() if _is_here(name, folder)]:
+        try:
+            checks = data.verify(name, folder=folder)
+        except DataError as error:
+            if not _is_here(name, folder):
+                raise
+            table.add_row(name, "", "[red]unreadable[/]", str(error))
+            damaged = True
+            continue
+        for check in checks:
+            style = "red" if check.verdict == "wrong" else "green"
+            table.add_row(name, str(check.path), f"[{style}]{check.verdict}[/]", check.message)
+        damaged |= any(check.verdict == "wrong" for check in checks)
+        if not checks:
+            table.add_row(name, "embedded", "[green]published[/]", "")
+    _print(table)
+    return int(damaged)
+
+
+def _is_here(name: str, folder: Path | None) -> bool:
+    try:
+        data.locate(data.source(name), folder)
+    except DataError:
+        return False
+    return True
+
+
+def _where(source: data.Source, folder: Path | None) -> str:
+    if not source.parts:
+        return "embedded"
+    try:
+        return str(data.locate(source, folder).folder)
+    except DataError:
+        size = sum(download.size for download in source.downloads)
+        return f"not here: normdrop data get {source.name} ({size / 1e6:.1f} MB)"
+
+
+def _print(table: Table) -> None:
+    """Print to the width of the terminal; into a file or pipe, on lines as long as it takes."""
+    console = Console(width=None if sys.stdout.isatty() else _UNWRAPPED)
+    console.print(table)
+
+
+def _progress() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+    )
+
+
+def _bars(progress: Progress) -> Callable[[data.Download], "_Bar"]:
+    return lambda download: _Bar(progress, download)
+
+
+class _Bar:
+    """One file's bar, in the form pooch drives it; the size is the registry's, not the server's."""
+
+    def __init__(self, progress: Progress, download: data.Download) -> None:
+        self.total = download.size
+        self._progress = progress
+        self._task = progress.add_task(download.file, total=download.size)
+
+    def update(self, count: int) -> None:
+        self._progress.advance(self._task, count)
+
+    def reset(self) -> None:
+        self._progress.update(self._task, completed=0)
+
+    def close(self) -> None:
+        self._progress.update(self._task, completed=self.total)

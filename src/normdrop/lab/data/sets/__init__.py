@@ -1,0 +1,1 @@
+"""One data set, one file: adding one here is all it takes."""

@@ -1,0 +1,53 @@
+"""Concrete compressive strength: a mixture and its age, and the strength it reached in MPa."""
+
+from collections.abc import Mapping
+
+from normdrop.lab.data._csv import regression, table
+from normdrop.lab.data._dataset import Split
+from normdrop.lab.data._files import Part
+from normdrop.lab.data._source import Download, Source
+
+_FILE = "concrete.csv"
+_REPOSITORY = "https://raw.githubusercontent.com/stedy/Machine-Learning-with-R-datasets/"
+_COLUMNS = (
+    "cement",
+    "slag",
+    "ash",
+    "water",
+    "superplastic",
+    "coarseagg",
+    "fineagg",
+    "age",
+    "strength",
+)
+
+
+def _assemble(parts: Mapping[str, Part]) -> tuple[Split, Split]:
+    return regression(table(parts[_FILE], _COLUMNS, ","))
+
+
+source = Source(
+    name="concrete",
+    title="Concrete compressive strength",
+    task="regression",
+    classes=None,
+    shape=(8,),
+    sizes=(824, 206),
+    citation=(
+        "Yeh: Modeling of strength of high-performance concrete using artificial neural networks, "
+        "Cement and Concrete Research, 1998"
+    ),
+    assemble=_assemble,
+    parts=(_FILE,),
+    downloads=(
+        Download(
+            _FILE,
+            "d7d8bd087f832935e902bcb2687667238cac3fe06799677a93ca2f46dce8db02",
+            48653,
+            (
+                f"{_REPOSITORY}master/{_FILE}",
+                f"{_REPOSITORY}72e6b6cc91bc2bb08eb6f99f52c033677cb70c1a/{_FILE}",
+            ),
+        ),
+    ),
+)

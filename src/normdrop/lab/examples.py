@@ -1,0 +1,63 @@
+"""Examples on a device, as they are stored: images stay bytes until their batch is due."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from normdrop.lab.data import Split
+
+_IMAGE = 4  # axes of a batch of images
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Inputs (uint8 images or float32 vectors) and their labels, on one device.
+
+    Images lie in memory with their channels side by side, the layout in which a processor's
+    convolutions and poolings are fastest. For a single channel `memory_format` cannot say so: one
+    convolution of such images then answers in the other layout, and everything after it is slower.
+    """
+
+    inputs: Tensor
+    targets: Tensor
+
+    @classmethod
+    def of(cls, split: Split, device: torch.device, limit: int | None = None) -> "Examples":
+        """The first `limit` examples of a split (all by default), on `device`."""
+        inputs = torch.from_numpy(split.inputs[:limit])
+        if inputs.ndim == _IMAGE:
+            # Not contiguous(): with one channel that finds nothing to do and keeps odd strides.
+            inputs = inputs.permute(0, 2, 3, 1).clone(memory_format=torch.contiguous_format)
+        return cls(inputs.to(device), torch.from_numpy(split.targets[:limit]).to(device))
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self.targets)
+
+    def first(self, count: int) -> "Examples":
+        """The first `count` examples, or all if there are fewer."""
+        return Examples(self.inputs[:count], self.targets[:count])
+
+    def batches(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Batches of `size` as they stand; the last may be smaller."""
+        for start in range(0, len(self), size):
+            yield self._batch(slice(start, start + size))
+
+    def shuffled_batches(
+        self, size: int, generator: torch.Generator
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Batches of `size` in an order drawn from `generator`; the last may be smaller."""
+        order = torch.randperm(len(self), generator=generator).to(self.targets.device)
+        for start in range(0, len(self), size):
+            yield self._batch(order[start : start + size])
+
+    def _batch(self, which: slice | Tensor) -> tuple[Tensor, Tensor]:
+        """Bytes as numbers in [0, 1], floats as they are; images as (N, C, H, W)."""
+        inputs = self.inputs[which]
+        if inputs.dtype == torch.uint8:
+            inputs = inputs.to(torch.float32).div_(255)
+        if inputs.ndim == _IMAGE:
+            inputs = inputs.permute(0, 3, 1, 2)
+        return inputs, self.targets[which]

@@ -1,0 +1,34 @@
+"""Which tensors' values a call reads.
+
+A mask drawn with the shape of an activation does not depend on the activation.
+"""
+
+from typing import Any
+
+from torch import Tensor
+
+from ._trees import tensors_in
+
+_BY_SHAPE = {
+    *("rand_like", "randn_like", "randint_like", "zeros_like", "ones_like", "empty_like"),
+    *("full_like", "new", "new_empty", "new_zeros", "new_ones", "new_full", "new_tensor"),
+}
+"""Operations that read the shape of their first argument and no values."""
+_BY_FIRST = {"expand_as", "view_as", "reshape_as", "type_as", "to"}
+"""Operations that read the values of their first argument and no others."""
+_OVERWRITING = {"bernoulli", "uniform", "normal", "fill", "zero", "random", "exponential"}
+"""Operations whose in-place form forgets the values that were there."""
+
+
+def read_by(
+    name: str, args: tuple[Any, ...], kwargs: dict[str, Any], written: list[Tensor]
+) -> list[Tensor]:
+    """The tensors whose values a call reads, each once per argument."""
+    if name in _BY_SHAPE:
+        return list(tensors_in((args[1:], kwargs)))
+    if name in _BY_FIRST:
+        return list(tensors_in(args[:1]))
+    read = list(tensors_in((args, {key: each for key, each in kwargs.items() if key != "out"})))
+    if name in _OVERWRITING and written:
+        return [each for each in read if each is not written[0]]
+    return read

@@ -1,0 +1,50 @@
+"""Examples: what a batch holds and how it lies in memory."""
+
+import numpy as np
+import torch
+
+from normdrop.lab.data import Split
+from normdrop.lab.examples import Examples
+
+CPU = torch.device("cpu")
+IMAGES = Split(
+    np.random.default_rng(0).integers(0, 256, (32, 1, 28, 26), dtype=np.uint8), np.arange(32)
+)
+
+
+def test_images_are_scaled_and_lie_channels_last() -> None:
+    """A batch is the images divided by 255, and a convolution of it answers channels-last."""
+    ((inputs, targets),) = Examples.of(IMAGES, CPU).batches(32)
+    assert np.allclose(inputs.numpy(), IMAGES.inputs / 255)
+    assert targets.tolist() == list(range(32))
+    weight = torch.ones(32, 1, 3, 3).contiguous(memory_format=torch.channels_last)
+    outputs = torch.nn.functional.conv2d(inputs, weight)
+    assert outputs.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_vectors_stay_as_they_are() -> None:
+    """Float inputs are neither scaled nor moved."""
+    table = Split(np.array([[1.5, -300.0]], dtype=np.float32), np.array([0]))
+    ((inputs, _),) = Examples.of(table, CPU).batches(4)
+    assert inputs.tolist() == [[1.5, -300.0]]
+
+
+def test_shuffled_batches_hold_every_example_once() -> None:
+    """Each pass is a permutation drawn from the generator, inputs and targets together."""
+    examples = Examples.of(IMAGES, CPU)
+
+    def targets(seed: int) -> list[int]:
+        batches = list(examples.shuffled_batches(12, torch.Generator().manual_seed(seed)))
+        assert [len(t) for _, t in batches] == [12, 12, 8]
+        for inputs, labels in batches:
+            assert np.allclose(inputs.numpy(), IMAGES.inputs[labels.numpy()] / 255)
+        return torch.cat([t for _, t in batches]).tolist()
+
+    assert sorted(targets(1)) == list(range(32))
+    assert targets(1) == targets(1) != targets(2)
+
+
+def test_limit_keeps_the_first() -> None:
+    """A limit keeps the first examples, and one beyond the end keeps all."""
+    assert Examples.of(IMAGES, CPU, 3).targets.tolist() == [0, 1, 2]
+    assert len(Examples.of(IMAGES, CPU, 99)) == len(Examples.of(IMAGES, CPU).first(99)) == 32

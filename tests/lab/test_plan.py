@@ -1,0 +1,85 @@
+"""The plan: the right trials, and what was asked for refused before anything is trained."""
+
+from typing import Any
+
+import pytest
+
+from normdrop.errors import RecipeError, UsageError
+from normdrop.lab.data import Dataset
+from normdrop.lab.plan import plan
+from normdrop.lab.recipe import find
+from normdrop.lab.trial import Trial
+
+
+def _plan(data: Dataset, **changes: Any) -> list[Trial]:  # noqa: ANN401 - any argument of plan
+    arguments: dict[str, Any] = {
+        "name": "ten-orders",
+        "variants": (),
+        "seeds": 2,
+        "given": {},
+        "device": "cpu",
+        "precision": "fp32",
+    }
+    return plan(find("ten-orders"), data, **{**arguments, **changes})
+
+
+def test_trials_come_seed_by_seed(digits: Dataset) -> None:
+    """All variants of a seed come before the next seed, and all trials differ."""
+    trials = _plan(digits)
+    variants = find("ten-orders").variants
+    assert [(t.seed, t.variant) for t in trials] == [(s, v) for s in (0, 1) for v in variants]
+    assert len({t.key for t in trials}) == 20
+    assert {t.settings["padding"] for t in trials} == {"same"}
+    assert {t.data_checksum for t in trials} == {digits.checksum}
+
+
+def test_every_setting_is_part_of_the_key(digits: Dataset) -> None:
+    """What changes a result changes the key; more seeds do not."""
+    keys = {_plan(digits)[0].key, _plan(digits, seeds=3)[0].key}
+    assert len(keys) == 1
+    keys |= {
+        _plan(digits, given={"epochs": 3})[0].key,
+        _plan(digits, given={"limit_train": 100})[0].key,
+        _plan(digits, precision="bf16")[0].key,
+    }
+    assert len(keys) == 4
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"seeds": 0}, "seeds must be a whole number of at least 1, not 0"),
+        ({"given": {"epochs": 0}}, "epochs must be"),
+        ({"device": "cuda:99"}, "device 'cuda:99' is not to be had here"),
+        ({"device": "nonsense"}, "device 'nonsense' is not to be had here"),
+        ({"device": "meta"}, "device must be cpu or cuda"),
+        ({"precision": "fp8"}, "precision must be fp32 or bf16, not 'fp8'"),
+    ],
+)
+def test_what_cannot_be_run_is_refused(
+    digits: Dataset, changes: dict[str, object], message: str
+) -> None:
+    """Numbers out of range and devices that are not there are named."""
+    with pytest.raises(UsageError, match=message):
+        _plan(digits, **changes)
+
+
+def test_unknown_variant_proposes_the_nearest(digits: Dataset) -> None:
+    """A misspelt order is answered with the right one."""
+    with pytest.raises(RecipeError, match="did you mean 'conv-bn-act-drop-pool'"):
+        _plan(digits, variants=("conv-bn-act-dorp-pool",))
+
+
+def test_images_too_small_for_the_network_are_refused(digits: Dataset) -> None:
+    """Unpadded convolutions of 8×8 images are refused before a worker starts."""
+    with pytest.raises(RecipeError, match="cannot be built for digits"):
+        _plan(digits, given={"padding": "valid"})
+
+
+def test_tables_are_no_images(data_folder: object) -> None:
+    """A recipe for images refuses a table of numbers, and says so."""
+    from normdrop.lab.data import load
+
+    del data_folder
+    with pytest.raises(RecipeError, match=r"classifies images; wine is"):
+        _plan(load("wine"))

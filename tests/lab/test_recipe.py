@@ -1,0 +1,99 @@
+"""Recipes: every file in the folder is one, and nothing else is taken for one."""
+
+import dataclasses
+import math
+from pathlib import Path
+
+import pytest
+import torch
+
+from normdrop.errors import RecipeError
+from normdrop.lab import recipe as recipes
+from normdrop.lab.data import source
+from normdrop.lab.settings import TrainingSettings
+
+
+@pytest.mark.parametrize("name", recipes.names())
+def test_every_recipe_builds_on_its_data(name: str) -> None:
+    """A recipe is called like its file, and each variant's network builds and answers."""
+    recipe = recipes.find(name)
+    assert recipe.name == name
+    for data in {recipe.data, *recipe.by_data}:
+        settings = recipe.settings_for(data)
+        TrainingSettings.of(settings)
+        classes = source(data).classes
+        assert classes is not None
+        for variant in recipe.variants:
+            with torch.device("meta"):
+                network = recipe.network(variant, source(data).shape, classes, settings)
+                outputs = network(torch.zeros(2, *source(data).shape))
+            assert outputs.shape == (2, classes)
+
+
+def test_ten_orders_has_the_published_table() -> None:
+    """Ten orders, led by the published winner, with the published ratio of last to first."""
+    recipe = recipes.find("ten-orders")
+    losses = list(recipe.published.values())
+    assert len(recipe.variants) == 10
+    assert losses == sorted(losses)
+    assert math.isclose(losses[-1] / losses[0], 2.103, abs_tol=1e-3)
+
+
+def test_unknown_recipe_proposes_the_nearest() -> None:
+    """A misspelt name is answered with the right one."""
+    with pytest.raises(RecipeError, match=r"'ten-ordres'; did you mean 'ten-orders'"):
+        recipes.find("ten-ordres")
+
+
+def test_unknown_setting_is_refused(tiny: str) -> None:
+    """A setting the recipe does not have is an error that lists those it has."""
+    with pytest.raises(RecipeError, match="no setting 'padding'; it takes batch_size, epochs"):
+        recipes.find(tiny).settings_for("digits", {"padding": "same"})
+
+
+def test_settings_of_the_data_set_and_the_caller_win(tiny: str) -> None:
+    """What is given wins over the data set's own, and that over the recipe's."""
+    recipe = dataclasses.replace(
+        recipes.find(tiny), by_data={"digits": {"epochs": 7, "batch_size": 8}}
+    )
+    assert recipe.settings_for("digits", {"epochs": 3}) == {
+        "epochs": 3,
+        "batch_size": 8,
+        "learning_rate": 1e-3,
+        "limit_train": None,
+    }
+    assert recipe.settings_for("mnist")["epochs"] == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"baseline": "none"}, "baseline none is no variant"),
+        ({"variants": ("plain", "plain")}, "listed twice"),
+        ({"settings": {"epochs": 1}}, "lack batch_size"),
+        ({"published": {"elsewhere": 0.1}}, "published elsewhere"),
+    ],
+)
+def test_contradictions_are_refused(tiny: str, change: dict[str, object], message: str) -> None:
+    """A recipe whose fields contradict each other cannot be made."""
+    with pytest.raises(RecipeError, match=message):
+        dataclasses.replace(recipes.find(tiny), **change)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("x = 1", "does not define RECIPE"),
+        ("RECIPE = 'ten-orders'", "does not define RECIPE"),
+        ("import no_such_module", "cannot be run: ModuleNotFoundError"),
+        ("def (", "cannot be run: SyntaxError"),
+    ],
+)
+def test_files_that_are_no_recipe(tmp_path: Path, text: str, message: str) -> None:
+    """A Python file without a recipe is an error that names the file."""
+    file = tmp_path / "mine.py"
+    file.write_text(text)
+    with pytest.raises(RecipeError, match=f"mine.py: {message}"):
+        recipes.find(str(file))
+    with pytest.raises(RecipeError, match="no such recipe file"):
+        recipes.find(str(tmp_path / "absent.py"))

@@ -1,0 +1,72 @@
+"""Made-up inputs: their spectrum, and what an example may be."""
+
+import numpy as np
+import pytest
+import torch
+
+from normdrop.errors import UsageError
+from normdrop.example import Input
+from normdrop.torch._synthetic import Arguments, pink_noise, positions, synthetic
+
+
+def _make(example: object) -> Arguments:
+    return synthetic(example, 4, torch.Generator().manual_seed(0), torch.device("cpu"))
+
+
+def test_amplitude_falls_as_one_over_f() -> None:
+    """Power against frequency has slope -2 on logarithmic axes, to within 0.1 over 512 images."""
+    noise = pink_noise((512, 1, 32, 32), torch.Generator().manual_seed(0))
+    power = torch.fft.fft2(noise).abs().square().mean((0, 1))[0, 1:16]
+    frequency = torch.fft.fftfreq(32)[1:16]
+    slope, _ = np.polyfit(frequency.log().numpy(), power.log().numpy(), 1)
+    assert slope == pytest.approx(-2, abs=0.1)
+
+
+@pytest.mark.parametrize("shape", [(64, 8), (64, 3, 20), (64, 3, 1, 1), (32, 2, 6, 7, 5)])
+def test_mean_0_and_variance_1(shape: tuple[int, ...]) -> None:
+    """Vectors, sequences, images and volumes are standardised; 5 % covers three standard errors."""
+    noise = pink_noise(shape, torch.Generator().manual_seed(0))
+    assert noise.shape == shape
+    assert noise.mean().item() == pytest.approx(0, abs=0.15)
+    assert noise.var().item() == pytest.approx(1, abs=0.2)
+
+
+@pytest.mark.parametrize(
+    "example",
+    [
+        (3, 8, 8),
+        Input((3, 8, 8)),
+        torch.zeros(2, 3, 8, 8),
+        np.zeros((2, 3, 8, 8), np.float32),
+        ((3, 8, 8),),
+        [Input((3, 8, 8))],
+    ],
+)
+def test_every_form_of_example(example: object) -> None:
+    """Shapes come without the batch axis, values with one; both make the same inputs."""
+    (made,), named = _make(example)
+    assert isinstance(made, torch.Tensor)
+    assert made.shape == (4, 3, 8, 8)
+    assert made.dtype == torch.float32
+    assert named == {}
+    assert positions(example) == 64
+
+
+def test_named_inputs_and_settings() -> None:
+    """A dict becomes keyword arguments; what is no tensor or shape is passed on as it is."""
+    _, named = _make({"x": (5,), "mask": None, "half": Input((2,), "float16")})
+    assert named["x"].shape == (4, 5)
+    assert named["mask"] is None
+    assert named["half"].dtype == torch.float16
+
+
+def test_tokens_are_drawn_from_the_example() -> None:
+    """Whole numbers take only values the example has."""
+    (tokens,), _ = _make(torch.tensor([[7, 9], [9, 7]]))
+    assert set(tokens.flatten().tolist()) <= {7, 9}
+
+
+def test_anything_else_is_refused() -> None:
+    """A string is no example, and the error says what is."""
+    with pytest.raises(UsageError, match="not str"):
+        _make("3,8,8")

@@ -1,0 +1,96 @@
+"""Whatever happens, the model and the random state are left as they were."""
+
+import copy
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from normdrop.errors import CaptureError
+from normdrop.torch.invert import invert
+from normdrop.torch.simulate import simulate
+
+
+class _Net(nn.Module):
+    """A network that draws, counts, and fails when told to."""
+
+    def __init__(self, failing: str) -> None:
+        super().__init__()
+        self.first = nn.Sequential(nn.Linear(6, 8), nn.Dropout(0.5), nn.BatchNorm1d(8))
+        self.last = nn.Sequential(nn.ReLU(inplace=True), nn.Linear(8, 4), nn.BatchNorm1d(4))
+        self.calls: Tensor
+        self.register_buffer("calls", torch.zeros(()))
+        self.failing = failing
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.calls = self.calls + 1
+        if self.failing == ("train" if self.training else "eval"):
+            raise RuntimeError("no further")
+        scores: Tensor = self.last(self.first(x))
+        return scores
+
+
+def _snapshot(model: nn.Module) -> dict[str, object]:
+    gradients = {name: copy.deepcopy(p.grad) for name, p in model.named_parameters()}
+    return {
+        "state": copy.deepcopy(model.state_dict()),
+        "buffers": {name: id(buffer) for name, buffer in model.named_buffers()},
+        "modes": [module.training for module in model.modules()],
+        "requires_grad": [p.requires_grad for p in model.parameters()],
+        "gradients": gradients,
+        "gradient ids": [id(p.grad) for p in model.parameters()],
+        "hooks": [
+            len(module._forward_hooks) + len(module._forward_pre_hooks)  # noqa: SLF001
+            for module in model.modules()
+        ],
+        "random": torch.get_rng_state(),
+        "grad mode": torch.is_grad_enabled(),
+    }
+
+
+def _same(one: object, other: object) -> bool:
+    if isinstance(one, Tensor) and isinstance(other, Tensor):
+        return torch.equal(one, other)
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_same(one[k], other[k]) for k in one)
+    return one == other
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    modes=st.lists(st.booleans(), min_size=9, max_size=9),
+    trainable=st.lists(st.booleans(), min_size=8, max_size=8),
+    graded=st.booleans(),
+    failing=st.sampled_from(["", "train", "eval"]),
+    verb=st.sampled_from([simulate, invert]),
+    width=st.sampled_from([6, 7]),
+)
+def test_model_and_random_state_are_left_alone(
+    modes: list[bool],
+    trainable: list[bool],
+    *,
+    graded: bool,
+    failing: str,
+    verb: object,
+    width: int,
+) -> None:
+    """Modes, buffers, gradients, hooks, `requires_grad` and random state survive, errors or not."""
+    torch.manual_seed(0)
+    model = _Net(failing)
+    model.get_buffer("first.2.running_mean").fill_(0.2)
+    for module, training in zip(model.modules(), modes, strict=True):
+        module.training = training
+    for parameter, requires_grad in zip(model.parameters(), trainable, strict=True):
+        parameter.grad = torch.ones_like(parameter) if graded else None
+        parameter.requires_grad_(requires_grad)
+    before = _snapshot(model)
+    run = simulate if verb is simulate else invert
+    if failing or width != 6:
+        with pytest.raises(CaptureError):
+            run(model, (width,))
+    else:
+        run(model, (width,))
+    after = _snapshot(model)
+    assert [key for key in before if not _same(before[key], after[key])] == []
