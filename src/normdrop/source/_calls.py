@@ -345,26 +345,26 @@ def _is_generator(node: ast.FunctionDef) -> bool:
     return known
 
 
-def method(made_of: Class, name: str) -> Function | None:
+def method(made_of: Class, name: str, deepest: int = _DEEPEST) -> Function | None:
     """A method that the class, or a class of the file that it derives from, defines."""
     for node in reversed(made_of.node.body):
         if isinstance(node, ast.FunctionDef) and node.name == name:
             return Function(node, made_of.names)
     for base in made_of.node.bases:
         known = made_of.names.get(base.id) if isinstance(base, ast.Name) else None
-        if isinstance(known, Class) and known is not made_of:
-            return method(known, name)
+        if isinstance(known, Class) and deepest:
+            return method(known, name, deepest - 1)
     return None
 
 
-def module_kind(made_of: Class) -> str | None:
+def module_kind(made_of: Class, deepest: int = _DEEPEST) -> str | None:
     """`"torch"` or `"keras"` for a class of modules; None for another."""
     for base in made_of.node.bases:
         dotted = ast.unparse(base)
         root, _, rest = dotted.partition(".")
         known = made_of.names.get(root)
-        if isinstance(known, Class) and not rest and known is not made_of:
-            kind = module_kind(known)
+        if isinstance(known, Class) and not rest and deepest:
+            kind = module_kind(known, deepest - 1)
             if kind:
                 return kind
         name = f"{known.name}.{rest}".rstrip(".") if isinstance(known, Imported) else dotted

@@ -1,17 +1,22 @@
 """Lines of the files that findings point at."""
 
 from functools import lru_cache
+from pathlib import Path
 
 from normdrop.graph import Location
 from normdrop.source import read_text
 
 
-@lru_cache(maxsize=8)
 def _lines(path: str) -> tuple[str, ...]:
     try:
-        return tuple(read_text(path).lines())
+        return _read(path, Path(path).stat().st_mtime_ns)
     except (OSError, ValueError, SyntaxError, LookupError):
         return ()
+
+
+@lru_cache(maxsize=8)
+def _read(path: str, _changed: int) -> tuple[str, ...]:
+    return tuple(read_text(path).lines())
 
 
 def line_of(location: Location) -> str:

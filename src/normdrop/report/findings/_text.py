@@ -49,7 +49,7 @@ def _total(findings: Findings) -> str:
     if not findings:
         return "Nothing found."
     counts = Counter(finding.severity for finding in findings)
-    named: tuple[tuple["Severity", str], ...] = (
+    named: tuple[tuple[Severity, str], ...] = (
         ("error", "errors"),
         ("warning", "warnings"),
         ("note", "notes"),
