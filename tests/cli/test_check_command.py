@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from normdrop.cli import main
+from normdrop.rules import all_rules
 
 BAD = """\
 from torch import nn
@@ -178,3 +179,10 @@ def test_explain_shows_the_page(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["explain"])
     assert "ND201  bias-before-norm" in capsys.readouterr().out
+
+
+def test_explain_writes_every_page(project: Path) -> None:
+    """Every rule has a page in the folder that is named."""
+    with pytest.raises(SystemExit):
+        main(["explain", "--write", "pages"])
+    assert {file.stem for file in (project / "pages").iterdir()} == {r.name for r in all_rules()}

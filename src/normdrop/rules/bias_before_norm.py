@@ -22,8 +22,8 @@ class BiasBeforeNorm(Rule):
     state and a gradient that is zero but for rounding; β of the norm does its work.
 
     ## Fix safety
-    Outputs stay the same. Stored weights no longer fit unless the bias is folded into the running
-    mean, which `normdrop fix` does.
+    Outputs stay the same. Stored weights no longer fit unless the bias is subtracted from the
+    running mean.
 
     ## References
     - Ioffe, Szegedy: Batch Normalization, 2015, section 3.2

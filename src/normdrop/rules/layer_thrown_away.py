@@ -31,7 +31,7 @@ class LayerThrownAway(Rule):
     Once the layer is put in, the model computes something else and must be trained.
 
     ## References
-    - Questions on Keras forums about `BatchNormalization()` without effect
+    - The Keras guide to the functional API: a layer acts on a tensor when it is called on it
     """
 
     code = "ND403"

@@ -30,7 +30,7 @@ class NoiseBeforeNorm(Rule):
 
     ## Fix safety
     Moving dropout behind the last norm changes what the model computes in training; train again,
-    or re-estimate the statistics with dropout off (`normdrop recalibrate`).
+    or re-estimate the statistics with dropout off.
 
     ## References
     - Li, Chen, Hu, Yang: Understanding the Disharmony between Dropout and Batch Normalization by
