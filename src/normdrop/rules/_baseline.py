@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from normdrop.errors import UsageError
-from normdrop.files import write_atomically
 from normdrop.findings import Finding, Findings
 from normdrop.graph import Location
 
@@ -22,6 +21,8 @@ def write_baseline(file: Path, findings: Findings, line: Line) -> None:
         line: The line of source a location names. A finding is known again by its code, its file
             and the text of its line, so that it may move.
     """
+    from normdrop.files import write_atomically
+
     counts = Counter(_key(each, file, line) for each in findings)
     known = [
         {"code": code, "file": path, "line": text, "count": count}

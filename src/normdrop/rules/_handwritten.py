@@ -9,13 +9,13 @@ _DRAWS = {"bernoulli", "bernoulli_", "rand", "rand_like", "randn", "randn_like",
 
 
 def noise_modules(source: Source) -> Iterator[tuple[ast.ClassDef, ast.FunctionDef]]:
-    """Torch modules of the file with "drop" in their name, and their forward.
+    """Torch modules of the file with "drop" or "uout" in their name, and their forward.
 
     Only those that derive from `torch.nn.Module` itself: another base may do part of the work.
     """
     for owner in source.classes:
         direct = [source.name(base) for base in owner.bases] == ["torch.nn.Module"]
-        if direct and "drop" in owner.name.lower():
+        if direct and any(word in owner.name.lower() for word in ("drop", "uout")):
             for node in owner.body:
                 if isinstance(node, ast.FunctionDef) and node.name == "forward":
                     yield owner, node

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from normdrop.display import printable
 from normdrop.findings import Finding, Findings
 
 from ._lines import line_of
@@ -18,7 +17,15 @@ _WIDEST = 160
 
 def to_text(findings: Findings) -> str:
     """All findings, one after another, and how many there are."""
-    return printable("\n".join([*map(_one, findings), _total(findings)])) + "\n"
+    return "".join(map(_shown, "\n".join([*map(_one, findings), _total(findings)]))) + "\n"
+
+
+def _shown(character: str) -> str:
+    """No control character of somebody's source acts on the terminal."""
+    # `normdrop.display.printable` does the same and would bring the tables of rich with it.
+    return (
+        character if character.isprintable() or character == "\n" else "\N{REPLACEMENT CHARACTER}"
+    )
 
 
 def _one(finding: Finding) -> str:
