@@ -26,11 +26,11 @@ _HOME = {
     "Input": "normdrop.example",
     "LayerShift": "normdrop.shift",
     "NormdropError": "normdrop.errors",
-    "compare": "normdrop.lab.experiment",
     "Order": "normdrop.order",
     "ShiftReport": "normdrop.shift",
     "assert_clean": "normdrop.verbs",
     "check": "normdrop.verbs",
+    "compare": "normdrop.lab.experiment",
     "predict": "normdrop.verbs",
 }
 

@@ -4,10 +4,11 @@ import importlib
 import pkgutil
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
 
 import rich_click as click
 
-from normdrop.errors import NormdropError
+from normdrop.errors import NormdropError, UsageError
 
 
 class _CommandFolder(click.RichGroup):
@@ -30,7 +31,19 @@ class _CommandFolder(click.RichGroup):
         if not isinstance(command, click.Command):
             message = f"normdrop.cli.{cmd_name}.command is not a click command"
             raise TypeError(message)
+        command.name = cmd_name  # the help lists commands by this name
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Propose the nearest command for one that does not exist."""
+        names = self.list_commands(ctx)
+        if args[0] not in names and not args[0].startswith("-"):
+            near = get_close_matches(args[0], names, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
+            raise UsageError(f"no command is called {args[0]!r}; {hint}")
+        return super().resolve_command(ctx, args)
 
 
 @click.command(cls=_CommandFolder, context_settings={"help_option_names": ["-h", "--help"]})

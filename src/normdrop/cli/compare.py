@@ -64,7 +64,6 @@ def command(  # noqa: PLR0917 - click passes every option by name
     from normdrop.lab.store import default_path
 
     store = store or default_path()
-    click.echo(f"store: {store}", err=True)
     try:
         comparison = compare(
             recipe,
@@ -85,6 +84,7 @@ def command(  # noqa: PLR0917 - click passes every option by name
             "the same command goes on from there"
         ) from error
     Console().print(comparison)
+    click.echo(f"store: {store}")
     if report is not None:
         from normdrop.report import write_html
 

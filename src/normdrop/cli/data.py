@@ -7,8 +7,8 @@ from pathlib import Path
 import rich_click as click
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Column, Table
 
+from normdrop.display import Column, Row, Table
 from normdrop.errors import DataError
 from normdrop.lab import data
 
@@ -30,17 +30,22 @@ def command() -> None:
 @_FOLDER
 def _list(folder: Path | None) -> None:
     """Show every data set: its shape, its size, and where its files are."""
-    table = Table("name", "input", "train", "test", "targets", Column("where", overflow="fold"))
-    for name in data.names():
-        source = data.source(name)
-        table.add_row(
-            name,
-            "×".join(map(str, source.shape)),
-            *map(str, source.sizes),
-            f"{source.classes} classes" if source.classes else "a number",
-            _where(source, folder),
+    columns = (
+        Column("name"),
+        Column("input", "right"),
+        Column("train", "right"),
+        Column("test", "right"),
+        Column("targets"),
+        Column("where"),
+    )
+    _print(
+        Table(
+            "Data sets",
+            columns,
+            tuple(_listed(data.source(name), folder) for name in data.names()),
+            ("`normdrop data get NAME` downloads what is not here.",),
         )
-    _print(table)
+    )
 
 
 @command.command("get")
@@ -72,27 +77,27 @@ def _verify(names: tuple[str, ...], folder: Path | None) -> int:
 
     Without names, every data set is verified whose files are found.
     """
-    table = Table(
-        "name", Column("file", overflow="fold"), "verdict", Column("finding", overflow="fold")
-    )
-    damaged = False
+    rows: list[Row] = []
     for name in names or [name for name in data.names() if _is_here(name, folder)]:
         try:
             checks = data.verify(name, folder=folder)
         except DataError as error:
             if not _is_here(name, folder):
                 raise
-            table.add_row(name, "", "[red]unreadable[/]", str(error))
-            damaged = True
+            rows.append(Row((name, "", "unreadable", str(error)), "bad"))
             continue
-        for check in checks:
-            style = "red" if check.verdict == "wrong" else "green"
-            table.add_row(name, str(check.path), f"[{style}]{check.verdict}[/]", check.message)
-        damaged |= any(check.verdict == "wrong" for check in checks)
+        rows += [
+            Row(
+                (name, str(check.path), check.verdict, check.message),
+                "bad" if check.verdict == "wrong" else "good",
+            )
+            for check in checks
+        ]
         if not checks:
-            table.add_row(name, "embedded", "[green]published[/]", "")
-    _print(table)
-    return int(damaged)
+            rows.append(Row((name, "embedded", "published", ""), "good"))
+    columns = (Column("name"), Column("file"), Column("verdict"), Column("finding"))
+    _print(Table("Data files", columns, tuple(rows)))
+    return int(any(row.tone == "bad" for row in rows))
 
 
 def _is_here(name: str, folder: Path | None) -> bool:
@@ -103,6 +108,19 @@ def _is_here(name: str, folder: Path | None) -> bool:
     return True
 
 
+def _listed(source: data.Source, folder: Path | None) -> Row:
+    """A data set's row: what it is and where it lies."""
+    return Row(
+        (
+            source.name,
+            "×".join(map(str, source.shape)),
+            *map(str, source.sizes),
+            f"{source.classes} classes" if source.classes else "a number",
+            _where(source, folder),
+        )
+    )
+
+
 def _where(source: data.Source, folder: Path | None) -> str:
     if not source.parts:
         return "embedded"
@@ -110,13 +128,12 @@ def _where(source: data.Source, folder: Path | None) -> str:
         return str(data.locate(source, folder).folder)
     except DataError:
         size = sum(download.size for download in source.downloads)
-        return f"not here: normdrop data get {source.name} ({size / 1e6:.1f} MB)"
+        return f"not here ({size / 1e6:.1f} MB to get)"
 
 
 def _print(table: Table) -> None:
     """Print to the width of the terminal; into a file or pipe, on lines as long as it takes."""
-    console = Console(width=None if sys.stdout.isatty() else _UNWRAPPED)
-    console.print(table)
+    Console(width=None if sys.stdout.isatty() else _UNWRAPPED).print(table)
 
 
 def _progress() -> Progress:

@@ -41,7 +41,8 @@ class _ChannelMoments(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: BackwardCFunction, by_mean: Tensor, by_variance: Tensor) -> Tensor:
-        x, mean = ctx.saved_tensors
+        saved: tuple[Tensor, ...] = ctx.saved_tensors
+        x, mean = saved
         count = x.numel() / x.shape[1]
         shape = [1, -1, *[1] * (x.ndim - 2)]
         offset = (by_mean - 2 * by_variance * mean) / count
