@@ -26,7 +26,10 @@ def busy(program: str, arguments: Sequence[str], path: str) -> float:
     before = _children()
     environment = os.environ | ({"PYTHONPATH": path} if path else {})
     command = [sys.executable, "-c", program, *arguments]
-    subprocess.run(command, check=False, env=environment, capture_output=True)
+    done = subprocess.run(command, check=False, env=environment, capture_output=True, text=True)
+    if done.returncode not in {0, 1}:
+        last = done.stderr.strip().rpartition("\n")[2]
+        raise SystemExit(f"{' '.join(arguments)} failed with {done.returncode}: {last}")
     return _children() - before
 
 
