@@ -14,7 +14,7 @@ from itertools import pairwise
 import torch
 
 # Fewer tiles than this for each thread take less time than waking the thread.
-_TILES_PER_THREAD = 128
+_TILES_PER_THREAD = 2048
 
 
 @lru_cache(maxsize=1)
