@@ -31,6 +31,7 @@ benchmarks: $(VENV)/installed
 	$(BIN)/python benchmarks/noise.py
 	$(BIN)/python benchmarks/throughput.py
 	$(BIN)/python benchmarks/capture.py
+	$(BIN)/python benchmarks/predict_speed.py
 
 clean:
 	rm -rf $(VENV) out .mypy_cache .ruff_cache .pytest_cache .hypothesis

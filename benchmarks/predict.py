@@ -83,17 +83,19 @@ def _collect(makers: Iterable[Callable[[], Iterable[Point]]]) -> list[Point]:
 
 
 def main() -> None:
-    """Print both tables and the lag counts, and draw the scatter."""
+    """Print the tables and the lag counts, and draw the scatter."""
     torch.set_num_threads(1)
+    points = _collect((lambda m=member: fresh(m)) for member in FAMILY)
+    table("fresh weights, simulate (targets: 0.02, 0.05, rank 0.98)", points)
     ready = list(trained_members())
-    fresh_points = _collect((lambda m=member: fresh(m)) for member in FAMILY)
-    table("fresh weights, simulate (targets: 0.02, 0.05, rank 0.98)", fresh_points)
-    trained_points = _collect((lambda m=m, s=s: trained(m, s)) for m, s in ready)
-    table("trained weights, invert (targets: 0.03, 0.10)", trained_points)
-    refused = {member.name for member, _ in ready} - {point.member for point in trained_points}
-    print(f"{len(ready)} networks; taken for lagging: {', '.join(sorted(refused)) or 'none'}")
-    scatter([*fresh_points, *trained_points], _FIGURE)
-    lag_table([lag for member, state in ready for lag in lags(member, state)])
+    if ready:
+        after = _collect((lambda m=m, s=s: trained(m, s)) for m, s in ready)
+        table("trained weights, invert (targets: 0.03, 0.10)", after)
+        refused = {member.name for member, _ in ready} - {point.member for point in after}
+        print(f"{len(ready)} networks; taken for lagging: {', '.join(sorted(refused)) or 'none'}")
+        lag_table([lag for member, state in ready for lag in lags(member, state)])
+        points += after
+    scatter(points, _FIGURE)
 
 
 if __name__ == "__main__":

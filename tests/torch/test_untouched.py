@@ -1,6 +1,7 @@
 """Whatever happens, the model and the random state are left as they were."""
 
 import copy
+import warnings
 
 import pytest
 import torch
@@ -94,3 +95,20 @@ def test_model_and_random_state_are_left_alone(
         run(model, (width,))
     after = _snapshot(model)
     assert [key for key in before if not _same(before[key], after[key])] == []
+
+
+def test_lazy_modules_are_not_materialised() -> None:
+    """A lazy layer would keep the shape of a made-up input, so it is refused by name."""
+    model = nn.Sequential(nn.LazyLinear(4), nn.LazyBatchNorm1d())
+    with pytest.raises(CaptureError, match=r"^0: a lazy module"):
+        simulate(model, (3,))
+    assert isinstance(model[0], nn.LazyLinear)
+
+
+def test_modules_that_hide_their_calls_are_refused() -> None:
+    """A module whose calls cannot be seen must not pass for one without norm layers."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        scripted = torch.jit.script(nn.BatchNorm1d(3))
+    with pytest.raises(CaptureError, match=r"^1: a scripted module"):
+        simulate(nn.Sequential(nn.Linear(3, 3), scripted), (3,))

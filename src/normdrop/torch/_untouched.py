@@ -5,6 +5,9 @@ from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
+
+from normdrop.errors import CaptureError
 
 
 @contextmanager
@@ -12,7 +15,12 @@ def untouched(model: nn.Module) -> Iterator[None]:
     """Put back modes, buffers, gradients, `requires_grad` and the random state on leaving.
 
     Costs a copy of the buffers, not of the weights.
+
+    Raises:
+        CaptureError: A module that cannot be watched, or that its first call would change for good.
     """
+    for path, module in model.named_modules():
+        _check(path or type(model).__name__, module)
     modes = [(module, module.training) for module in model.modules()]
     buffers = [(module, dict(module._buffers)) for module in model.modules()]  # noqa: SLF001
     values = [(buffer, buffer.detach().clone()) for buffer in model.buffers()]
@@ -34,6 +42,18 @@ def untouched(model: nn.Module) -> Iterator[None]:
                     parameter.grad = gradient
                     if gradient is not None and was is not None:
                         gradient.copy_(was)
+
+
+def _check(path: str, module: nn.Module) -> None:
+    if isinstance(module, torch.jit.ScriptModule):
+        raise CaptureError(
+            f"{path}: a scripted module hides its calls: pass the module it was scripted from"
+        )
+    own = (*module.parameters(recurse=False), *module.buffers(recurse=False))
+    if any(is_lazy(tensor) for tensor in own):
+        raise CaptureError(
+            f"{path}: a lazy module takes its shape from its first input: call the model once first"
+        )
 
 
 def _clone(tensor: Tensor | None) -> Tensor | None:

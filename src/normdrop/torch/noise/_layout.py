@@ -15,11 +15,14 @@ Units are laid out in tiles of `LANES` blocks. A tile is a stack of rows, one va
     ...
 
 so unit i of a tile sits in row i // LANES and lane i % LANES, and a vector of lanes is read,
-multiplied and written without a shuffle. With 16 lanes a row is one 512-bit vector and a cache line,
-and tiles walk through memory in its own order, as the processor's prefetcher expects. Gaussian noise takes a word for each unit, four rows a
-tile. Bernoulli and uniform noise take half a word, eight rows a tile: rows 2q and 2q + 1 are the
-low and high half of word q. Half a word gives a rate to the nearest multiple of 2⁻¹⁶ and uniform
-noise in 65536 evenly spaced values; both keep the mean exact.
+multiplied and written without a shuffle. A row of 16 float32 is a cache line and a vector of 512
+bits, and tiles walk through memory in order, as the processor's prefetcher expects: with longer
+rows a tile is several streams, and the same kernel ran up to a third longer.
+
+Gaussian noise takes a word for each unit, four rows a tile. Bernoulli and uniform noise take half a
+word, eight rows a tile: rows 2q and 2q + 1 are the low and high half of word q. Half a word gives a
+rate to the nearest multiple of 2⁻¹⁶ and uniform noise in 65536 evenly spaced values; both keep the
+mean exact.
 
 The mask of a unit depends on the key and on its position alone, hence on no number of threads.
 
