@@ -56,7 +56,7 @@ PEER_KINDS = (
         "Keras-TF",
         "keras_peer.py",
         ("tensorflow-cpu", "keras"),
-        # Compiled by XLA, the network's convolutions are slower on a CPU than TensorFlow's own.
+        # With XLA a trial did not end within minutes.
         {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3", "CONTESTANT_JIT": "off"},
     ),
     Contestant("Keras-torch", "keras_peer.py", ("torch", "keras"), {"KERAS_BACKEND": "torch"}),

@@ -215,7 +215,12 @@ def main() -> None:
     key = hashlib.sha256(
         b"".join(path.read_bytes() for path in sources)
         + repr(
-            (options.orders, options.epochs, options.images, [contestant.name for contestant in chosen])
+            (
+                options.orders,
+                options.epochs,
+                options.images,
+                [contestant.name for contestant in chosen],
+            )
         ).encode()
     ).hexdigest()[:16]
     peers = layouts(
