@@ -212,6 +212,8 @@ def main() -> None:
         RESULTS.unlink(missing_ok=True)
     install(chosen)
     sources = sorted((HERE / "contestants").glob("*.py"))
+    sizes = (options.orders, options.epochs, options.images)
+    names = [contestant.name for contestant in chosen]
     key = hashlib.sha256(
         b"".join(path.read_bytes() for path in sources)
         + repr(
