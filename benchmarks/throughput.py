@@ -214,17 +214,8 @@ def main() -> None:
     sources = sorted((HERE / "contestants").glob("*.py"))
     sizes = (options.orders, options.epochs, options.images)
     names = [contestant.name for contestant in chosen]
-    key = hashlib.sha256(
-        b"".join(path.read_bytes() for path in sources)
-        + repr(
-            (
-                options.orders,
-                options.epochs,
-                options.images,
-                [contestant.name for contestant in chosen],
-            )
-        ).encode()
-    ).hexdigest()[:16]
+    programs = b"".join(path.read_bytes() for path in sources)
+    key = hashlib.sha256(programs + repr((sizes, names)).encode()).hexdigest()[:16]
     peers = layouts(
         [contestant for contestant in chosen if contestant.is_peer], key, options.images
     )
