@@ -68,7 +68,7 @@ def main() -> None:
     torch.set_num_threads(2)
     torch.manual_seed(0)
     model = resnet18()
-    sample = torch.randn(2 * sample_size(_SHAPE), *_SHAPE)
+    sample = torch.randn(sample_size(_SHAPE), *_SHAPE)
     with torch.no_grad():
         for _ in range(30):
             model(torch.randn(32, *_SHAPE))
