@@ -7,7 +7,7 @@ import numpy as np
 
 from normdrop.theory import Array, gaussian_density
 
-from ._window import Window
+from ._window import Window, grown
 
 MANY_CHANNELS = 128
 """Layers with more channels are followed with fewer points each: there errors average out."""
@@ -73,6 +73,13 @@ class Atoms:
     def moved(self, values: Array) -> "Atoms":
         """The same points elsewhere."""
         return Atoms(values, self.weights, self.scores, self.window, self.shared)
+
+    def grown(self, scenarios: int) -> "Atoms":
+        """The same with as many scenarios, the first pair repeated."""
+        values, weights, scores = (
+            grown(array, scenarios) for array in (self.values, self.weights, self.scores)
+        )
+        return Atoms(values, weights, scores, self.window.grown(scenarios), self.shared)
 
     def alive(self) -> "Atoms":
         """What a unit is while no mask holds its whole map."""
