@@ -50,7 +50,7 @@ def test_findings_exit_with_1(model_file: Path, capsys: pytest.CaptureFixture[st
     assert _run(f"{model_file}:network", *_shape()) == 1
     output = capsys.readouterr().out
     assert "error" in output
-    assert "1 100 %" in output
+    assert "1 (100 %)" in output
 
 
 def test_clean_exits_with_0(model_file: Path, capsys: pytest.CaptureFixture[str]) -> None:

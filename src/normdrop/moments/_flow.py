@@ -19,7 +19,8 @@ class Flow:
 
     The scenarios are rows: even rows are train mode, odd rows the eval mode that uses the train
     statistics of the row above. The first pair has all noise on, each further pair lacks one noise
-    layer; pairs that would still equal the first one are left out. Channels count as independent of one another but for `common`.
+    layer; pairs that would still equal the first one are left out. Channels count as independent of
+    one another but for `common`.
 
     Attributes:
         mean: Mean per channel, shape (scenarios, channels).
@@ -127,6 +128,8 @@ class Flow:
 
     def scaled(self, factor: Array, shift: Array) -> "Flow":
         """`factor * x + shift`, each of shape (scenarios, channels) or broadcastable to it."""
+        if np.all(factor == 1) and not np.any(shift):
+            return self
         factor = np.broadcast_to(factor, self.mean.shape)
         moved = self.atoms and self.atoms.moved(
             self.atoms.values * factor[..., None] + np.broadcast_to(shift, factor.shape)[..., None]

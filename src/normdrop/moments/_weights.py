@@ -156,8 +156,8 @@ def _products(flow: Flow, kernel: _Kernel) -> tuple[Array, Array]:
         grams = np.matmul((part * share).swapaxes(-1, -2), part)
     else:
         grams = (part**2 * share).sum(axis=2)
-    split = flow.mean.reshape(-1, groups, 1, 1, inputs)
-    means = np.matmul(split, part)[..., 0, :]
+    split = flow.mean.reshape(flow.scenarios, groups, inputs).swapaxes(0, 1)
+    means = np.matmul(split, part.swapaxes(1, 2).reshape(groups, inputs, -1)).swapaxes(0, 1)
     return (
         grams.reshape(groups * len(chosen), -1),
         means.reshape(flow.scenarios, groups * len(chosen), count),
