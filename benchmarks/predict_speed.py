@@ -1,8 +1,8 @@
 """What the three methods of `predict` cost.
 
-`simulate` and `invert` on a ResNet-18 at 32×32 with dropout in every block, on two threads; the
-first in forward passes of its own sample. `moments` on a ResNet-50 at 224×224 with dropout in every
-block, in captures of that model, on one thread: what the walk adds to the capture. Ratios are of
+`simulate` and `invert` on a ResNet-18 at 32×32 with dropout in every block; the first in forward
+passes of its own sample. `moments` on a ResNet-50 at 224×224 with dropout in every block, in
+captures of that model: what the walk adds to the capture. All on one thread; ratios are of
 processor time, the smallest of several measurements that take turns.
 """
 
@@ -87,7 +87,7 @@ def running() -> None:
     model = resnet18()
     sample = torch.randn(sample_size(_SHAPE), *_SHAPE)
     with torch.no_grad():
-        for _ in range(30):
+        for _ in range(60):
             model(torch.randn(32, *_SHAPE))
     forward, whole, plain = seconds(
         lambda: _forward(model, sample),
@@ -99,9 +99,13 @@ def running() -> None:
         f"({plain / forward:.1f} without causes)"
     )
     start, used = time.perf_counter(), time.process_time()
-    invert(model, _SHAPE)
+    report = invert(model, _SHAPE)
     clock, used = time.perf_counter() - start, time.process_time() - used
-    print(f"invert   {used:.1f} s of processor time; {clock:.1f} s on the clock")
+    with_causes = sum(bool(layer.causes) for layer in report)
+    print(
+        f"invert   {used:.1f} s of processor time, {clock:.1f} s on the clock; "
+        f"causes of {with_causes} layers"
+    )
 
 
 def walking() -> None:
@@ -126,9 +130,8 @@ def _forward(model: nn.Module, sample: Tensor) -> None:
 
 def main() -> None:
     """Print one line for each method."""
-    torch.set_num_threads(2)
-    running()
     torch.set_num_threads(1)
+    running()
     walking()
 
 

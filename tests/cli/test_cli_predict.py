@@ -59,6 +59,16 @@ def test_clean_exits_with_0(model_file: Path, capsys: pytest.CaptureFixture[str]
     assert "note" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("method", ["moments", "simulate", "invert"])
+def test_every_method_can_be_asked_for(
+    method: str, model_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The report says which method made it."""
+    asked = ("--method", method, "--format", "json")
+    assert _run(f"{model_file}:network", *_shape(), *asked) == 1
+    assert json.loads(capsys.readouterr().out)["method"] == method
+
+
 def test_json_is_the_report(model_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """JSON has per-channel numbers and nothing else on standard output."""
     assert _run(f"{model_file}:network", *_shape(), "--with", "width=4", "--format", "json") == 1
