@@ -182,7 +182,7 @@ def rank_correlation(points: Iterable[Point]) -> float:
     """Spearman's correlation of predicted and true shifts."""
     pairs = np.array([(point.predicted, point.true) for point in points])
     ranks = pairs.argsort(axis=0).argsort(axis=0)
-    return float(np.corrcoef(ranks.T)[0, 1])
+    return float(np.asarray(np.corrcoef(ranks.T))[0, 1])
 
 
 def _points(
