@@ -1,12 +1,16 @@
 """How fast the noise layers are on the CPU, against torch's, alone and in a training step.
 
 Forward and backward on float32 (128, 32, 26, 26). `Dropout` runs against `torch.nn.Dropout`, the
-uniform and Gaussian layers against the same formula with `torch.rand` and `torch.randn`. They take
-turns in one process; ratios are of the medians. The training step is that of a small
-convolutional net for MNIST, with Adam, batch 128. Every setting runs twice: with freed memory kept
-by the allocator (`normdrop.lab.memory`), for all contestants alike, and as glibc does by default.
+uniform and Gaussian layers against the same formula with `torch.rand` and `torch.randn`. The row
+"scaled copy" is `x * 0.5`: it reads and writes the same memory without any noise, so it bounds what
+a layer that returns a new tensor can reach. The training step is that of a small convolutional net
+for MNIST, with Adam, batch 128: with our layers, with torch's and with none.
 
-    python benchmarks/noise.py [--repeats 15] [--steps 8]
+All contestants of a process take turns, run by run and step by step; times are medians. Each
+setting has a process of its own: one and two threads, freed memory kept by the allocator
+(`normdrop.lab.memory`), for all contestants alike, or returned as glibc does by default.
+
+    python benchmarks/noise.py [--repeats 21] [--steps 31]
 """
 
 import argparse
@@ -15,6 +19,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 
 import torch
@@ -42,11 +47,31 @@ class PlainGaussian(nn.Module):
         return x * (1.0 + torch.randn_like(x))
 
 
-LAYERS: dict[str, tuple[nn.Module, nn.Module]] = {
-    "Dropout(0.5) / torch.nn.Dropout": (Dropout(0.5), nn.Dropout(0.5)),
-    "UniformDropout(0.1) / torch.rand": (UniformDropout(0.1), PlainUniform()),
-    "GaussianDropout(0.5) / torch.randn": (GaussianDropout(0.5), PlainGaussian()),
+class ScaledCopy(nn.Module):
+    """The least a layer can do."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`x/2`."""
+        return x * 0.5
+
+
+COPY = "scaled copy"
+LAYERS: dict[str, nn.Module] = {
+    COPY: ScaledCopy(),
+    "Dropout(0.5)": Dropout(0.5),
+    "torch.nn.Dropout(0.5)": nn.Dropout(0.5),
+    "UniformDropout(0.1)": UniformDropout(0.1),
+    "torch.rand": PlainUniform(),
+    "GaussianDropout(0.5)": GaussianDropout(0.5),
+    "torch.randn": PlainGaussian(),
 }
+PAIRS = (
+    ("Dropout(0.5)", "torch.nn.Dropout(0.5)"),
+    ("UniformDropout(0.1)", "torch.rand"),
+    ("GaussianDropout(0.5)", "torch.randn"),
+)
+# The allocator settles on the addresses it hands out again within this many runs.
+WARM_UP = 8
 
 
 def network(dropout: Callable[[float], nn.Module]) -> nn.Sequential:
@@ -86,52 +111,51 @@ def forward_backward(layer: nn.Module) -> Callable[[], None]:
 def medians(runs: list[Callable[[], None]], repeats: int) -> list[float]:
     """Median milliseconds of each run, taking turns."""
     times: list[list[float]] = [[] for _ in runs]
-    for run in runs:
-        run()
-    for _ in range(repeats):
+    for _ in range(WARM_UP + repeats):
         for run, taken in zip(runs, times, strict=True):
             start = time.perf_counter()
             run()
             taken.append(1e3 * (time.perf_counter() - start))
-    return [statistics.median(taken) for taken in times]
+    return [statistics.median(taken[WARM_UP:]) for taken in times]
 
 
-def report(repeats: int, steps: int, memory: str) -> None:
-    """Print the rows of one way of keeping memory."""
+def report(repeats: int, steps: int, memory: str, threads: int) -> None:
+    """Print the rows of one setting."""
     kept = memory == "kept" and keep_freed_memory()
-    print(f"freed memory {'kept' if kept else 'as glibc does by default'}")
-    for threads in (1, 2):
-        torch.set_num_threads(threads)
-        for name, (ours, peer) in LAYERS.items():
-            own, other = medians([forward_backward(ours), forward_backward(peer)], repeats)
-            row = f"{own:8.2f} ms {other:8.2f} ms {other / own:6.1f}x"
-            print(f"  {threads} thread(s)  {name:38}{row}", flush=True)
-        without, own, other = medians(
-            [training_step(kind) for kind in (lambda _: nn.Identity(), Dropout, nn.Dropout)], steps
-        )
-        row = f"{own:8.2f} ms {other:8.2f} ms {other / own:6.2f}x"
-        shares = (
-            f"noise takes {1 - without / own:.1%} with ours, {1 - without / other:.1%} with torch's"
-        )
+    torch.set_num_threads(threads)
+    print(f"{threads} thread(s), freed memory {'kept' if kept else 'returned'}")
+    runs = [forward_backward(layer) for layer in LAYERS.values()]
+    taken = dict(zip(LAYERS, medians(runs, repeats), strict=True))
+    print(f"  {COPY:22}{taken[COPY]:8.2f} ms")
+    for ours, peer in PAIRS:
         print(
-            f"  {threads} thread(s)  {'training step, ours / torch.nn.Dropout':38}{row}  {shares}"
+            f"  {ours:22}{taken[ours]:8.2f} ms   {peer:22}{taken[peer]:8.2f} ms"
+            f"{taken[peer] / taken[ours]:6.1f}x   a copy would be {taken[peer] / taken[COPY]:.1f}x"
         )
+    kinds = (lambda _: nn.Identity(), Dropout, nn.Dropout)
+    without, own, other = medians([training_step(kind) for kind in kinds], steps)
+    print(
+        f"  training step: {without:.1f} ms without dropout, {own:.1f} ms with ours "
+        f"({own / without - 1:+.1%}), {other:.1f} ms with torch's ({other / without - 1:+.1%})",
+        flush=True,
+    )
 
 
 def main() -> None:
     """Run each setting in a fresh process, and keep what was printed beside this file."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=15, help="of each layer")
-    parser.add_argument("--steps", type=int, default=8, help="of training with each network")
-    parser.add_argument("--memory", choices=("kept", "default"), help="run this setting alone")
+    parser.add_argument("--repeats", type=int, default=21, help="of each layer")
+    parser.add_argument("--steps", type=int, default=31, help="of training with each network")
+    parser.add_argument("--setting", nargs=2, help="run one alone, such as: kept 2")
     options = parser.parse_args()
-    if options.memory:
-        report(options.repeats, options.steps, options.memory)
+    if options.setting:
+        memory, threads = options.setting
+        report(options.repeats, options.steps, memory, int(threads))
         return
-    lines = [f"torch {torch.__version__}, medians of interleaved runs: ours, peer, peer / ours\n"]
+    lines = [f"torch {torch.__version__}, median milliseconds forward and backward\n"]
     print(lines[0], end="")
-    for memory in ("kept", "default"):
-        command = [sys.executable, *sys.argv, "--memory", memory]
+    for memory, threads in product(("kept", "returned"), ("1", "2")):
+        command = [sys.executable, *sys.argv, "--setting", memory, threads]
         result = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
         print(result.stdout, end="", flush=True)
         lines.append(result.stdout)

@@ -70,3 +70,8 @@ def test_out_of_range_is_refused(kind: type[Noise], value: float) -> None:
     with pytest.raises(NoiseError, match=str(value)) as raised:
         kind(value)
     assert isinstance(raised.value, ValueError)
+
+
+def test_huge_half_width_has_an_infinite_factor() -> None:
+    """A half-width whose square no float holds is no error: its factor is infinite."""
+    assert Uniform(1e200).second_moment_factor == math.inf

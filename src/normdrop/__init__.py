@@ -10,18 +10,26 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from normdrop.errors import NormdropError as NormdropError
     from normdrop.example import Input as Input
+    from normdrop.findings import Finding as Finding
+    from normdrop.findings import Findings as Findings
     from normdrop.lab.experiment import compare as compare
     from normdrop.order import Order as Order
     from normdrop.shift import LayerShift as LayerShift
     from normdrop.shift import ShiftReport as ShiftReport
+    from normdrop.verbs import assert_clean as assert_clean
+    from normdrop.verbs import check as check
     from normdrop.verbs import predict as predict
 
 _HOME = {
+    "Finding": "normdrop.findings",
+    "Findings": "normdrop.findings",
     "Input": "normdrop.example",
     "LayerShift": "normdrop.shift",
     "NormdropError": "normdrop.errors",
     "Order": "normdrop.order",
     "ShiftReport": "normdrop.shift",
+    "assert_clean": "normdrop.verbs",
+    "check": "normdrop.verbs",
     "compare": "normdrop.lab.experiment",
     "predict": "normdrop.verbs",
 }

@@ -120,7 +120,7 @@ class Uniform:
     @property
     def second_moment_factor(self) -> float:
         """E[m²] = 1 + beta²/3."""
-        return 1.0 + self.beta**2 / 3.0
+        return 1.0 + self.beta * self.beta / 3.0
 
 
 Noise: TypeAlias = Bernoulli | Gaussian | Uniform

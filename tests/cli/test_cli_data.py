@@ -52,16 +52,18 @@ def proxy(data_folder: Path) -> Iterator[str]:
 
 
 def test_list_shows_what_is_here(data_folder: Path, tmp_path: Path) -> None:
-    """Every data set, its shape and sizes, and its folder or the command that fetches it."""
+    """Every data set, its shape and sizes, its folder, and the command that fetches one."""
     shutil.copytree(data_folder / "wine", tmp_path / "wine")
     result = normdrop("list", NORMDROP_DATA=tmp_path, NORMDROP_CACHE=tmp_path / "cache")
     assert result.returncode == 0
-    rows = {line.split()[1]: line for line in result.stdout.splitlines() if line.startswith("│")}
-    assert set(rows) == {"cifar-10", "concrete", "digits", "fashion-mnist", "mnist", "wine"}
+    names = ("cifar-10", "concrete", "digits", "fashion-mnist", "mnist", "wine")
+    lines = result.stdout.splitlines()
+    rows = {name: next(line for line in lines if line.startswith(f"{name} ")) for name in names}
     assert "embedded" in rows["digits"]
     assert str(tmp_path / "wine") in rows["wine"]
-    for part in ("1×28×28", "60000", "10000", "10 classes", "normdrop data get mnist (11.6 MB)"):
+    for part in ("1×28×28", "60000", "10000", "10 classes", "not here (11.6 MB to get)"):
         assert part in rows["mnist"]
+    assert "`normdrop data get NAME`" in result.stdout
 
 
 def test_get_falls_back_to_a_mirror_that_answers(proxy: str, tmp_path: Path) -> None:

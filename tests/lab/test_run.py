@@ -84,8 +84,9 @@ def test_an_interrupted_driver_is_resumed(  # noqa: PLR0917 - fixtures
 ) -> None:
     """Driver and workers end; the same command trains what is left and nothing twice."""
     store = tmp_path / "s.sqlite"
-    trials = [tiny_trial(v, seed, epochs=20) for seed in range(2) for v in ("plain", "other")]
-    chosen = ("--variant", "plain", "--variant", "other", "--seeds", 2, "--epochs", 20)
+    # Enough trials that most are left when the signal comes, however slow the machine.
+    trials = [tiny_trial(v, seed, epochs=20) for seed in range(5) for v in ("plain", "other")]
+    chosen = ("--variant", "plain", "--variant", "other", "--seeds", 5, "--epochs", 20)
     arguments = ("compare", trials[0].recipe, *chosen, "--jobs", 1, "--store", store)
     with command(*arguments) as driver:
         _wait_for(lambda: _stored(store), 120)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.autograd import gradcheck, gradgradcheck
+from torch.autograd import forward_ad, gradcheck, gradgradcheck
 from torch.utils.checkpoint import checkpoint
 
 import normdrop.torch
@@ -212,6 +212,23 @@ def test_function_transforms(kind: type[Any], along: Along) -> None:
     assert torch.equal(pulled[1](torch.ones_like(x))[0], pulled[0])
 
 
+# torch scripts its own decompositions on the first use of forward mode, and warns about it.
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script.*:DeprecationWarning")
+@every_layer
+def test_transforms_in_any_order(kind: type[Any]) -> None:
+    """A gradient through `vmap` sees its masks; forward mode is refused, not ignored."""
+    layer = kind()
+
+    def total(x: Tensor) -> tuple[Tensor, Tensor]:
+        y = torch.func.vmap(layer, randomness="different")(x)
+        return y.sum(), y
+
+    gradient, y = torch.func.grad(total, has_aux=True)(torch.ones(4, 5, 6))
+    assert torch.equal(gradient, y)
+    with forward_ad.dual_level(), pytest.raises(NotImplementedError, match="jvp"):
+        layer(forward_ad.make_dual(torch.ones(3), torch.ones(3)))  # type: ignore[no-untyped-call]
+
+
 # torch's tracer makes an instance of the autograd function, and warns about it.
 quiet_tracer = pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")
 
@@ -237,6 +254,7 @@ def test_compiles_whole(kind: type[Any], along: Along) -> None:
 
 
 @quiet_tracer
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script.*:DeprecationWarning")  # inductor's own
 @pytest.mark.slow
 @every_layer
 def test_compiles_with_inductor(kind: type[Any]) -> None:

@@ -15,15 +15,21 @@ from ._parameter import Parameter
 class Location:
     """A line of the user's source.
 
-    >>> str(Location("model.py", 12))
-    'model.py:12'
+    Attributes:
+        file: Its path.
+        line: The line, counted from 1.
+        column: The column, counted from 1; 0 where it is not known.
+
+    >>> str(Location("model.py", 12)), str(Location("model.py", 12, 5))
+    ('model.py:12', 'model.py:12:5')
     """
 
     file: str
     line: int
+    column: int = 0
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}"
+        return f"{self.file}:{self.line}" + (f":{self.column}" if self.column else "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,12 @@
 """A tensor of the model that is read when somebody asks for its values."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +31,9 @@ class Parameter:
     path: str
     shape: tuple[int, ...]
     dtype: str
-    reader: Callable[[], NDArray[Any]] = field(repr=False, compare=False)
+    reader: "Callable[[], NDArray[Any]]" = field(repr=False, compare=False)
 
-    def read(self) -> NDArray[Any]:
+    def read(self) -> "NDArray[Any]":
         """The values as a read-only array."""
         values = self.reader().view()
         values.flags.writeable = False

@@ -42,10 +42,11 @@ def multiply(x: Tensor, keys: Tensor, kind: str, amount: float) -> Tensor:
     native = x.dtype in (_COMPILED_TYPES if kernels else _REFERENCE_TYPES)
     source = (x.detach() if native else x.detach().float()).contiguous()
     target = torch.empty_like(source)
-    blocks = zip(
-        _units(source, keys), _units(target, keys), keys.numpy().astype(np.uint32), strict=True
-    )
-    for block, result, key in blocks:
+    words: Words = keys.numpy().astype(np.uint32, order="C")
+    blocks = len(words)
+    for block, result, key in zip(
+        _units(source, blocks), _units(target, blocks), words, strict=True
+    ):
         if kernels is None:
             np.multiply(block, _reference.mask(kind, amount, key, block.size), out=result)
         else:
@@ -57,26 +58,26 @@ def _cover(  # noqa: PLR0917 - what the kernels take
     kernels: ModuleType, x: Units, y: Units, key: Words, kind: str, amount: float
 ) -> None:
     """Run a kernel over the whole tiles of a block, and over a padded copy of what is left."""
-    kernel, numbers = getattr(kernels, kind), parameters(kind, amount)
-    shape = ROWS[kind], LANES
-    tiles, rest = divmod(x.size, ROWS[kind] * LANES)
+    kernel, numbers, rows = getattr(kernels, kind), parameters(kind, amount), ROWS[kind]
+    tiles, rest = divmod(x.size, rows * LANES)
     whole = x.size - rest
     if tiles:
-        source, target = x[:whole].reshape(tiles, *shape), y[:whole].reshape(tiles, *shape)
+        source, target = x[:whole].reshape(-1, rows, LANES), y[:whole].reshape(-1, rows, LANES)
         run_on_tiles(
             lambda first, last: kernel(source, target, key, first, last, 0, *numbers), tiles
         )
     if rest:
-        padded = np.zeros((1, *shape), x.dtype)
-        padded.reshape(-1)[:rest] = x[whole:]
-        kernel(padded, padded, key, 0, 1, tiles, *numbers)
-        y[whole:] = padded.reshape(-1)[:rest]
+        padded = np.zeros((2, 1, rows, LANES), x.dtype)
+        source, target = padded
+        source.reshape(-1)[:rest] = x[whole:]
+        kernel(source, target, key, 0, 1, tiles, *numbers)
+        y[whole:] = target.reshape(-1)[:rest]
 
 
-def _units(x: Tensor, keys: Tensor) -> Units:
-    """The memory of a contiguous tensor as an array with a row for each key."""
+def _units(x: Tensor, blocks: int) -> Units:
+    """The memory of a contiguous tensor as an array with a row for each block."""
     carrier = _COMPILED_TYPES[x.dtype]
-    return (x if carrier is x.dtype else x.view(carrier)).numpy().reshape(len(keys), -1)
+    return (x if carrier is x.dtype else x.view(carrier)).numpy().reshape(blocks, -1)
 
 
 @cache
@@ -85,8 +86,8 @@ def _kernels() -> ModuleType | None:
     try:
         from normdrop.torch.noise import _kernels
 
-        unit = np.zeros(1, np.float32)
-        _cover(_kernels, unit, unit, np.zeros(4, np.uint32), "bernoulli", 0.5)
+        units, key = np.zeros((2, 1), np.float32), np.zeros(4, np.uint32)
+        _cover(_kernels, units[0], units[1], key, "bernoulli", 0.5)
     except Exception as error:  # noqa: BLE001 - a compiler may fail in any way; the reference cannot
         warnings.warn(
             f"noise on the CPU is several times slower, because numba is missing or does not work "

@@ -9,12 +9,11 @@ checkpointing and vmap's rules for randomness hold without a line about them her
 small layer is called often: `torch.library.custom_op` with its autograd took longer for each call.
 """
 
-import inspect
 from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
-from torch.autograd import Function
+from torch.autograd import Function, forward_ad
 
 from normdrop.torch.noise import _engine
 
@@ -68,14 +67,26 @@ class _MultiplyNoise(Function):
         return multiply_by_key(x, keys.reshape(-1, KEY_WORDS), kind, amount), 0
 
 
-# torch inspects this signature at every call; a stored one spares it a third of the time.
-_MultiplyNoise.forward.__signature__ = inspect.signature(_MultiplyNoise.forward)  # type: ignore[attr-defined]
+# What `Function.apply` calls itself where no transform of torch.func is at work. On its way there
+# it inspects the signature of `forward` at every call, which takes as long as all the rest.
+_apply = super(Function, _MultiplyNoise).apply
 
 
 def multiply_by_key(x: Tensor, keys: Tensor, kind: str, amount: float) -> Tensor:
     """`x`, cut into as many equal blocks as there are keys, times the mask of each block's key."""
-    product: Tensor = _MultiplyNoise.apply(x, keys, kind, amount)  # type: ignore[no-untyped-call]
+    product: Tensor
+    if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():  # noqa: SLF001
+        product = _MultiplyNoise.apply(x, keys, kind, amount)  # type: ignore[no-untyped-call]
+    elif _is_followed(x):
+        product = _apply(x, keys, kind, amount)  # type: ignore[no-untyped-call]
+    else:
+        product = _operator(x, keys, kind, amount)
     return product
+
+
+def _is_followed(x: Tensor) -> bool:
+    """Whether autograd wants to know what becomes of `x`, in backward or in forward mode."""
+    return (x.requires_grad and torch.is_grad_enabled()) or forward_ad._current_level >= 0  # noqa: SLF001
 
 
 def _batch_first(x: Tensor, dimension: _Dimension, size: int) -> Tensor:

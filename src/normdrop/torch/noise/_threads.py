@@ -2,19 +2,22 @@
 
 torch's OpenMP threads spin for a while after each parallel region. A second pool that spins too
 (numba's own, on any of its layers) would take their cores away. These threads sleep until they are
-called, and there is one fewer of them than torch has: the calling thread takes the first share.
+called, and there is one fewer of them than torch has: the calling thread works, too. All take the
+next share until none is left, so that a thread that wakes late, while its core still spins for
+torch, delays nobody.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from itertools import pairwise
+from threading import Lock
 
 import torch
 
-# Fewer tiles than this for each thread take less time than waking the thread.
-_TILES_PER_THREAD = 128
+# So many tiles take a tenth of a millisecond, several times as long as handing them to a thread.
+_TILES_PER_SHARE = 1024
 
 
 @lru_cache(maxsize=1)
@@ -29,13 +32,25 @@ os.register_at_fork(after_in_child=_pool.cache_clear)
 
 def run_on_tiles(work: Callable[[int, int], None], tiles: int) -> None:
     """Call `work(first, last)` on shares of `tiles`, on at most torch's number of threads."""
-    threads = min(torch.get_num_threads(), tiles // _TILES_PER_THREAD)
+    threads = min(torch.get_num_threads(), tiles // (2 * _TILES_PER_SHARE))
     if threads <= 1:
         work(0, tiles)
         return
-    cuts = [tiles * share // threads for share in range(threads + 1)]
-    submit = _pool(threads - 1).submit
-    futures = [submit(work, *cut) for cut in pairwise(cuts[1:])]
-    work(cuts[0], cuts[1])
+    shares = pairwise([*range(0, tiles, _TILES_PER_SHARE), tiles])
+    lock = Lock()
+
+    def drain() -> None:
+        while share := _next(shares, lock):
+            work(*share)
+
+    futures = [_pool(threads - 1).submit(drain) for _ in range(threads - 1)]
+    drain()
     for future in futures:
-        future.result()
+        if not future.cancel():
+            future.result()
+
+
+def _next(shares: Iterator[tuple[int, int]], lock: Lock) -> tuple[int, int] | None:
+    """A share that no other thread has taken."""
+    with lock:
+        return next(shares, None)

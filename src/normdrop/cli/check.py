@@ -1,0 +1,128 @@
+"""`normdrop check`: what is wrong with source, or with a model, where, and how to mend it."""
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import rich_click as click
+
+from normdrop.errors import UsageError
+
+if TYPE_CHECKING:
+    from normdrop.findings import Findings
+    from normdrop.rules import Rule, Settings
+
+_FORMATS = ("text", "json", "sarif", "github")
+
+
+@click.command("check")
+@click.argument("sources", nargs=-1, required=True, metavar="SOURCE... | FACTORY")
+@click.option("--input-shape", help="For a FACTORY: the shape of one input, such as 3,32,32.")
+@click.option(
+    "--with", "arguments", multiple=True, metavar="NAME=VALUE", help="An argument of the FACTORY."
+)
+@click.option("--select", multiple=True, help="Codes to run, or their beginnings.")
+@click.option("--ignore", multiple=True, help="Codes not to run, or their beginnings.")
+@click.option("--exclude", multiple=True, help="Files to leave out, as in a .gitignore.")
+@click.option("--format", "form", type=click.Choice(_FORMATS), default="text", show_default=True)
+@click.option("--statistics", is_flag=True, help="Count the findings of each rule.")
+@click.option("--exit-zero", is_flag=True, help="Exit with 0 also when something is found.")
+@click.option(
+    "--baseline", type=click.Path(path_type=Path), help="Leave out findings this file knows."
+)
+@click.option(
+    "--write-baseline", type=click.Path(path_type=Path), help="Write down all findings as known."
+)
+@click.pass_context
+def command(  # noqa: PLR0917 - one argument an option
+    context: click.Context,
+    sources: tuple[str, ...],
+    input_shape: str | None,
+    arguments: tuple[str, ...],
+    select: tuple[str, ...],
+    ignore: tuple[str, ...],
+    exclude: tuple[str, ...],
+    form: str,
+    baseline: Path | None,
+    write_baseline: Path | None,
+    *,
+    statistics: bool,
+    exit_zero: bool,
+) -> None:
+    """Find where dropout and normalization work against each other.
+
+    SOURCE is a file, a notebook or a folder of Python source, which is read and never run. FACTORY
+    is package.module:callable or path/to/file.py:callable; it is called, and the model it returns
+    is looked at. Exit status: 0 without errors and warnings, 1 with some, 2 for unreadable input.
+    """
+    from normdrop import rules
+    from normdrop.report.findings import line_of
+
+    settings = rules.settings(Path.cwd())
+    chosen = rules.selected(_codes(select) or settings.select, _codes(ignore) or settings.ignore)
+    if _is_factory(sources):
+        findings = _check_factory(sources[0], input_shape, arguments, chosen)
+    else:
+        patterns = (*settings.exclude, *exclude)
+        findings = rules.check_files(
+            sources, chosen, exclude=patterns, suppressions=settings.suppressions
+        )
+    if write_baseline is not None:
+        rules.write_baseline(write_baseline, findings, line_of)
+        click.echo(f"{write_baseline} knows {len(findings)} findings", err=True)
+        return
+    known = baseline or _configured(settings)
+    if known is not None:
+        findings = rules.without_known(findings, known, line_of)
+    _show(findings, form, statistics=statistics)
+    if findings.notes:
+        context.exit(2)
+    context.exit(0 if exit_zero or findings.is_clean else 1)
+
+
+def _codes(given: tuple[str, ...]) -> tuple[str, ...]:
+    """Codes, also when several are joined by commas."""
+    return tuple(code.strip().upper() for each in given for code in each.split(",") if code.strip())
+
+
+def _configured(settings: "Settings") -> Path | None:
+    return Path(settings.baseline) if settings.baseline else None
+
+
+def _is_factory(sources: tuple[str, ...]) -> bool:
+    found = [each for each in sources if ":" in each and not Path(each).exists()]
+    if found and len(sources) > 1:
+        raise UsageError(f"{found[0]} is checked by itself: name one FACTORY, or only files")
+    return bool(found)
+
+
+def _check_factory(
+    factory: str, input_shape: str | None, arguments: tuple[str, ...], chosen: "tuple[Rule, ...]"
+) -> "Findings":
+    if input_shape is None:
+        raise UsageError(f"{factory} needs an input: add --input-shape, such as 3,32,32")
+    from normdrop.cli._factory import make
+    from normdrop.verbs import check_with
+
+    sizes = tuple(each.strip() for each in input_shape.split(","))
+    if not all(each.isdecimal() and int(each) for each in sizes):
+        raise UsageError(f"--input-shape {input_shape}: write positive numbers, such as 3,32,32")
+    return check_with(make(factory, arguments), tuple(map(int, sizes)), chosen)
+
+
+def _show(findings: "Findings", form: str, *, statistics: bool) -> None:
+    from normdrop.report import findings as forms
+
+    for note in findings.notes:
+        click.echo(f"normdrop: {note}", err=True)
+    if statistics:
+        for code, count in Counter(each.code for each in findings).most_common():
+            click.echo(f"{count:6}  {code}")
+        return
+    writers = {
+        "text": forms.to_text,
+        "json": forms.to_json,
+        "sarif": forms.to_sarif,
+        "github": forms.to_github,
+    }
+    click.echo(writers[form](findings), nl=False)

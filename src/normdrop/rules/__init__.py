@@ -1,0 +1,17 @@
+"""One rule, one file; and the engine that runs them."""
+
+from ._baseline import without_known as without_known
+from ._baseline import write_baseline as write_baseline
+from ._engine import check_captured as check_captured
+from ._engine import check_files as check_files
+from ._engine import check_text as check_text
+from ._page import page as page
+from ._registry import all_rules as all_rules
+from ._registry import rule as rule
+from ._registry import selected as selected
+from ._rule import Invalid as Invalid
+from ._rule import Rule as Rule
+from ._settings import Settings as Settings
+from ._settings import settings as settings
+from ._subject import Subject as Subject
+from ._suppressions import Suppression as Suppression

@@ -1,0 +1,323 @@
+"""What expressions of the source are worth."""
+
+import ast
+import operator
+from abc import abstractmethod
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any
+
+from normdrop.graph import Kind, Product, Sum
+
+from ._arguments import Arguments
+from ._calls import Calls, Names, method
+from ._values import (
+    OPAQUE,
+    Chain,
+    Constant,
+    Flow,
+    Imported,
+    Instance,
+    Listing,
+    Method,
+    Opaque,
+    Part,
+    Symbol,
+    Value,
+    name_after,
+)
+
+_MOST_ITEMS = 12
+_UNKNOWN_ROUNDS = 2
+_COUNTED_ROUNDS = 3
+_SUMS = (ast.Add, ast.Sub)
+_COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], object]] = {
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.Is: operator.is_,
+    ast.IsNot: operator.is_not,
+}
+_ARITHMETIC: dict[type[ast.operator], Callable[[float, float], float]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
+}
+
+
+class Expressions(Calls):
+    """The expressions of one run."""
+
+    @abstractmethod
+    def bind(self, target: ast.expr, value: Value, names: Names) -> None:
+        """Give a value to what an assignment names."""
+
+    def value(self, node: ast.expr, names: Names) -> Value:
+        """What an expression is worth; opaque for whatever is not followed."""
+        reader = _READERS.get(type(node))
+        return reader(self, node, names) if reader else OPAQUE
+
+    def read_constant(self, node: ast.Constant, _names: Names) -> Value:
+        """A literal."""
+        return Constant(node.value)
+
+    def read_name(self, node: ast.Name, names: Names) -> Value:
+        """A name."""
+        return names.get(node.id, OPAQUE)
+
+    def read_attribute(self, node: ast.Attribute, names: Names) -> Value:
+        """An attribute of a module, an instance or an import."""
+        owner = self.value(node.value, names)
+        match owner:
+            case Imported(name):
+                from ._names import canonical
+
+                return Imported(canonical(f"{name}.{node.attr}"))
+            case Instance():
+                return self._member(owner, node.attr)
+            case Symbol(name):
+                return Symbol(f"{name}.{node.attr}")
+            case _:
+                return OPAQUE
+
+    def _member(self, owner: Instance, name: str) -> Value:
+        if name in owner.attributes:
+            return owner.attributes[name]
+        if name == "training":
+            return Constant(value=True)
+        function = method(owner.made_of, name)
+        return Method(owner, function) if function else Symbol(f"{owner.path}.{name}")
+
+    def read_call(self, node: ast.Call, names: Names) -> Value:
+        """A call."""
+        place = self.place(node)
+        given = self._given(node, names)
+        if isinstance(node.func, ast.Attribute):
+            if _calls(node.func.value, "super"):
+                return OPAQUE
+            owner = self.value(node.func.value, names)
+            if not isinstance(owner, Imported | Instance | Symbol | Opaque):
+                return self.method_of(owner, node.func.attr, given, place)
+            if isinstance(owner, Instance) and node.func.attr == "add_module":
+                return self._add_module(owner, given)
+        called = self.value(node.func, names)
+        if isinstance(called, Opaque) and isinstance(node.func, ast.Name):
+            listed = _looped(node.func.id, given)
+            if listed is not None:
+                return listed
+        return self.call(called, given, place)
+
+    def _add_module(self, owner: Instance, given: Arguments) -> Value:
+        name, module = given.get("name", 0), given.get("module", 1)
+        if isinstance(name, Constant) and module is not None:
+            owner.attributes[str(name.value)] = module
+            name_after(module, f"{owner.path}.{name.value}".lstrip("."))
+        return OPAQUE
+
+    def _given(self, node: ast.Call, names: Names) -> Arguments:
+        positional: list[Value] = []
+        whole = True
+        for argument in node.args:
+            if isinstance(argument, ast.Starred):
+                several = self.value(argument.value, names)
+                if isinstance(several, Listing):
+                    positional.extend(several.items)
+                else:
+                    whole = False
+            else:
+                positional.append(self.value(argument, names))
+        named = {}
+        for keyword in node.keywords:
+            if keyword.arg is None:
+                whole = False
+            else:
+                named[keyword.arg] = self.value(keyword.value, names)
+        return Arguments(positional, named, whole)
+
+    def read_list(self, node: ast.List | ast.Tuple, names: Names) -> Value:
+        """A list or tuple."""
+        items: list[Value] = []
+        for item in node.elts:
+            if isinstance(item, ast.Starred):
+                several = self.value(item.value, names)
+                items.extend(several.items if isinstance(several, Listing) else [OPAQUE])
+            else:
+                items.append(self.value(item, names))
+        return Listing(items)
+
+    def read_comprehension(self, node: ast.ListComp | ast.GeneratorExp, names: Names) -> Value:
+        """A comprehension over one iterable."""
+        loop = node.generators[0]
+        if len(node.generators) > 1 or loop.ifs:
+            return OPAQUE
+        made: list[Value] = []
+        inside = dict(names)
+        for item in self.rounds(loop.iter, names):
+            self.bind(loop.target, item, inside)
+            made.append(self.value(node.elt, inside))
+        return Listing(made)
+
+    def rounds(self, iterable: ast.expr, names: Names) -> Sequence[Value]:
+        """What a loop goes through; for an unknown iterable, twice an unknown."""
+        if _calls(iterable, "range"):
+            given = self._given(iterable, names) if isinstance(iterable, ast.Call) else Arguments()
+            count = given.positional[0] if len(given.positional) == 1 else OPAQUE
+            return [Constant(index) for index in range(_rounds(count))]
+        several = self.value(iterable, names)
+        if isinstance(several, Listing | Chain):
+            return several.items[:_MOST_ITEMS]
+        return [OPAQUE] * _UNKNOWN_ROUNDS
+
+    def read_operation(self, node: ast.BinOp, names: Names) -> Value:
+        """Arithmetic on tensors, lists and numbers."""
+        left, right = self.value(node.left, names), self.value(node.right, names)
+        return self.combined(left, node.op, right, node)
+
+    def combined(self, left: Value, sign: ast.operator, right: Value, node: ast.AST) -> Value:
+        """`left op right`."""
+        if isinstance(left, Flow) or isinstance(right, Flow):
+            return self._arithmetic(left, sign, right, node)
+        if isinstance(left, Listing) and isinstance(right, Listing) and isinstance(sign, ast.Add):
+            return Listing([*left.items, *right.items])
+        if isinstance(left, Listing) and isinstance(sign, ast.Mult):
+            return OPAQUE
+        if isinstance(left, Constant) and isinstance(right, Constant):
+            return _number(left.value, sign, right.value)
+        return OPAQUE
+
+    def _arithmetic(self, left: Value, sign: ast.operator, right: Value, node: ast.AST) -> Value:
+        place = self.place(node)
+        inputs = [
+            self.entering(side, place) for side in (left, right) if not isinstance(side, Constant)
+        ]
+        if isinstance(sign, _SUMS):
+            part = Part(Kind.ADD, "add", Sum((1.0,) * len(inputs)))
+        elif isinstance(sign, ast.Mult | ast.Div):
+            part = Part(Kind.MULTIPLY, "multiply", Product((1.0,) * len(inputs)))
+        else:
+            part = Part(Kind.UNKNOWN, type(sign).__name__.lower())
+        return Flow(self.draft.add(part, inputs, place))
+
+    def read_subscript(self, node: ast.Subscript, names: Names) -> Value:
+        """A part of a tensor, or an item of a list."""
+        owner = self.value(node.value, names)
+        if isinstance(owner, Flow):
+            return Flow(self.draft.reshape(owner.node, self.place(node), "getitem"))
+        items = getattr(owner, "items", None)
+        index = self.value(node.slice, names)
+        if isinstance(items, list) and isinstance(index, Constant) and isinstance(index.value, int):
+            inside = -len(items) <= index.value < len(items)
+            return items[index.value] if inside else OPAQUE
+        return OPAQUE
+
+    def read_choice(self, node: ast.IfExp, names: Names) -> Value:
+        """`a if test else b`."""
+        return self.value(node.body if self.holds(node.test, names) else node.orelse, names)
+
+    def holds(self, test: ast.expr, names: Names) -> bool:
+        """Whether a condition holds, in this world where it is open."""
+        if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+            return not self.holds(test.operand, names)
+        if isinstance(test, ast.BoolOp):
+            if isinstance(test.op, ast.And):
+                return all(self.holds(each, names) for each in test.values)
+            return any(self.holds(each, names) for each in test.values)
+        known = self._compared(test, names) if isinstance(test, ast.Compare) else None
+        if known is None and not isinstance(test, ast.Compare):
+            known = _truth(self.value(test, names) if not isinstance(test, ast.Call) else OPAQUE)
+        return self.world.decide(self._key(test, names)) if known is None else known
+
+    def _compared(self, test: ast.Compare, names: Names) -> bool | None:
+        """A comparison with one sign, if both sides are known."""
+        left, right = self.value(test.left, names), self.value(test.comparators[0], names)
+        sign = type(test.ops[0])
+        if (
+            len(test.ops) != 1
+            or isinstance(left, Opaque | Symbol)
+            or isinstance(right, Opaque | Symbol)
+        ):
+            return None
+        if isinstance(left, Constant) and isinstance(right, Constant) and sign in _COMPARE:
+            try:
+                return bool(_COMPARE[sign](left.value, right.value))
+            except TypeError:
+                return None
+        if isinstance(right, Constant) and right.value is None and sign in {ast.Is, ast.IsNot}:
+            return sign is ast.IsNot
+        return None
+
+    def _key(self, test: ast.expr, names: Names) -> Hashable:
+        """What makes two open conditions the same one."""
+        used = [each.id for each in ast.walk(test) if isinstance(each, ast.Name)]
+        known = [names.get(each) for each in used]
+        unknown = tuple(each.name if isinstance(each, Symbol) else "" for each in known)
+        constants = tuple(str(each.value) for each in known if isinstance(each, Constant))
+        if isinstance(test, ast.Name | ast.Attribute):
+            value = self.value(test, names)
+            if isinstance(value, Symbol):
+                return value.name
+        return ast.unparse(test), unknown, constants
+
+
+_READERS: dict[type[ast.expr], Callable[..., Value]] = {
+    ast.Constant: Expressions.read_constant,
+    ast.Name: Expressions.read_name,
+    ast.Attribute: Expressions.read_attribute,
+    ast.Call: Expressions.read_call,
+    ast.List: Expressions.read_list,
+    ast.Tuple: Expressions.read_list,
+    ast.ListComp: Expressions.read_comprehension,
+    ast.GeneratorExp: Expressions.read_comprehension,
+    ast.BinOp: Expressions.read_operation,
+    ast.Subscript: Expressions.read_subscript,
+    ast.IfExp: Expressions.read_choice,
+}
+
+
+def _truth(value: Value) -> bool | None:
+    if isinstance(value, Constant):
+        return bool(value.value)
+    if isinstance(value, Opaque | Symbol | Flow):
+        return None
+    return bool(value.items) if isinstance(value, Listing) else True
+
+
+def _number(left: object, sign: ast.operator, right: object) -> Value:
+    if not isinstance(left, int | float) or not isinstance(right, int | float):
+        return OPAQUE
+    function = _ARITHMETIC.get(type(sign))
+    try:
+        return Constant(function(left, right)) if function else OPAQUE
+    except ArithmeticError:
+        return OPAQUE
+
+
+def _calls(node: ast.expr, name: str) -> bool:
+    """Whether it is a call of a builtin function."""
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name
+
+
+def _rounds(count: Value) -> int:
+    """How often a counted loop is followed."""
+    if isinstance(count, Constant) and isinstance(count.value, int):
+        return min(count.value, _COUNTED_ROUNDS)
+    return _UNKNOWN_ROUNDS
+
+
+def _looped(name: str, given: Arguments) -> Value | None:
+    """`enumerate` and `zip` of known lists, `list` and `tuple` of one."""
+    several = [value for value in given.positional if isinstance(value, Listing)]
+    if not several or len(several) != len(given.positional):
+        return None
+    if name == "enumerate":
+        pairs = [Listing([Constant(i), item]) for i, item in enumerate(several[0].items)]
+        return Listing(list(pairs))
+    if name == "zip":
+        return Listing(
+            [Listing(list(row)) for row in zip(*(s.items for s in several), strict=False)]
+        )
+    return Listing(list(several[0].items)) if name in {"list", "tuple"} else None

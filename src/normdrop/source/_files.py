@@ -1,0 +1,181 @@
+"""Which files a check reads, and what stands in them."""
+
+import io
+import json
+import os
+import tokenize
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from normdrop.errors import UsageError
+
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
+
+# Longer files are generated, and following them is not worth the wait.
+MOST_BYTES = 4_000_000
+_SUFFIXES = (".py", ".ipynb")
+_NEVER = frozenset(
+    [
+        ".git",
+        ".hg",
+        ".svn",
+        ".venv",
+        "venv",
+        ".tox",
+        ".nox",
+        "__pycache__",
+        "node_modules",
+        ".mypy_cache",
+        ".ruff_cache",
+        ".pytest_cache",
+        ".ipynb_checkpoints",
+    ]
+)
+
+
+def files(paths: Sequence[str], exclude: Sequence[str] = ()) -> Iterator[str]:
+    """The Python files and notebooks at and below some paths, in order.
+
+    Folders that are links are not entered. What `.gitignore` files name is left out, unless it is
+    given itself.
+
+    Raises:
+        UsageError: A path does not exist.
+    """
+    left_out = _spec(list(exclude)) if exclude else None
+    for path in paths:
+        if os.path.isdir(path):  # noqa: PTH112 - one call a file on a path that is a string
+            yield from _below(path, left_out)
+        elif os.path.lexists(path):
+            yield path
+        else:
+            raise UsageError(
+                f"{path} does not exist: name a file, a folder or package.module:callable"
+            )
+
+
+def _below(folder: str, left_out: "GitIgnoreSpec | None") -> Iterator[str]:
+    ignores = _above(folder)
+    for root, inner, names in os.walk(folder):
+        if ".gitignore" in names:
+            ignores[os.path.abspath(root)] = _read_ignore(root)  # noqa: PTH100 - as above
+        relevant = [
+            (base, spec) for base, spec in ignores.items() if spec and _is_inside(root, base)
+        ]
+        inner[:] = sorted(
+            each
+            for each in inner
+            if each not in _NEVER and not _ignored(os.path.join(root, each) + "/", relevant)  # noqa: PTH118
+        )
+        for name in sorted(names):
+            if name.endswith(_SUFFIXES):
+                path = os.path.join(root, name)  # noqa: PTH118 - as above
+                if not _ignored(path, relevant) and not (left_out and left_out.match_file(path)):
+                    yield path
+
+
+def _is_inside(root: str, base: str) -> bool:
+    return (os.path.abspath(root) + os.sep).startswith(base.rstrip(os.sep) + os.sep)  # noqa: PTH100
+
+
+def _ignored(path: str, relevant: "list[tuple[str, GitIgnoreSpec]]") -> bool:
+    full = os.path.abspath(path) + ("/" if path.endswith("/") else "")  # noqa: PTH100
+    return any(spec.match_file(full[len(base.rstrip(os.sep)) + 1 :]) for base, spec in relevant)
+
+
+def _above(folder: str) -> "dict[str, GitIgnoreSpec | None]":
+    """The ignore files of the folders around one, up to the top of its repository."""
+    found: dict[str, GitIgnoreSpec | None] = {}
+    start = Path(folder).resolve()
+    top = next((each for each in (start, *start.parents) if (each / ".git").exists()), None)
+    for each in start.parents:
+        if top is None or not each.is_relative_to(top):
+            break
+        if (each / ".gitignore").is_file():
+            spec = _read_ignore(str(each))
+            # A folder that is ignored and yet given is meant.
+            if spec is not None and not spec.match_file(f"{start.relative_to(each)}/"):
+                found[str(each)] = spec
+    return found
+
+
+def _read_ignore(folder: str) -> "GitIgnoreSpec | None":
+    try:
+        text = (Path(folder) / ".gitignore").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    return _spec(lines) if lines else None
+
+
+def _spec(lines: list[str]) -> "GitIgnoreSpec":
+    from pathspec import GitIgnoreSpec
+
+    return GitIgnoreSpec.from_lines(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """The content of a file.
+
+    Attributes:
+        code: The Python in it.
+        cells: For a notebook, the number of the first line of every code cell, counted from 1, and
+            the cell's number.
+    """
+
+    code: bytes
+    cells: tuple[tuple[int, int], ...] = ()
+
+    def place(self, path: str, line: int) -> tuple[str, int]:
+        """Where a line of the code stands for a reader: file, or cell, and line."""
+        for first, number in reversed(self.cells):
+            if line >= first:
+                return f"{path}:cell {number}", line - first + 1
+        return path, line
+
+    def lines(self) -> list[str]:
+        """The code, line by line."""
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(self.code).readline)
+        return self.code.decode(encoding, errors="replace").splitlines()
+
+
+def read_text(path: str) -> Text:
+    """Read a file or notebook.
+
+    Raises:
+        OSError: It cannot be read.
+        ValueError: It is too long, or a notebook that is no JSON.
+    """
+    with open(path, "rb") as file:  # noqa: PTH123 - one call a file on a path that is a string
+        content = file.read(MOST_BYTES + 1)
+    if len(content) > MOST_BYTES:
+        raise ValueError(f"longer than {MOST_BYTES // 1_000_000} million bytes: not checked")
+    return _notebook(content) if path.endswith(".ipynb") else Text(content)
+
+
+def _notebook(content: bytes) -> Text:
+    try:
+        cells = json.loads(content)["cells"]
+        sources = [
+            (number, "".join(cell["source"]))
+            for number, cell in enumerate(cells, start=1)
+            if cell["cell_type"] == "code"
+        ]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise ValueError("not a notebook: no list of cells in it") from None
+    lines: list[str] = []
+    starts = []
+    for number, source in sources:
+        starts.append((len(lines) + 1, number))
+        lines.extend(["pass"] if source.startswith("%%") else map(_plain, source.split("\n")))
+    return Text("\n".join(lines).encode(), tuple(starts))
+
+
+def _plain(line: str) -> str:
+    """A line of a cell; a command of the notebook does nothing."""
+    bare = line.lstrip()
+    return line[: len(line) - len(bare)] + "pass" if bare.startswith(("%", "!")) else line

@@ -1,0 +1,66 @@
+"""What the names of a file stand for, by its imports."""
+
+import ast
+import re
+from collections.abc import Iterable, Mapping
+
+# Where a library's names are known to be the same object under several addresses.
+_SAME = (
+    (re.compile(r"^(tensorflow\.compat\.v[12]|tensorflow)(\.python)?\.keras\b"), "keras"),
+    (re.compile(r"^tf_keras\b|^keras\.src\b|^keras\.api(\._v2\.keras)?\b"), "keras"),
+    (re.compile(r"^keras\.layers\.[a-z_.]+\.(?=[A-Z])"), "keras.layers."),
+    (re.compile(r"^keras\.engine(\.[a-z_]+)?\.(?=[A-Z])"), "keras."),
+    (re.compile(r"^keras\.models\.(?=Model|Sequential)"), "keras."),
+    (re.compile(r"^torch\.nn\.modules\.[a-z]+\.(?=[A-Z])"), "torch.nn."),
+    (re.compile(r"^torch\.nn\.modules\.(?=[A-Z])"), "torch.nn."),
+)
+
+_STARS = ("keras.layers", "keras.models", "keras", "torch.nn", "torch.nn.functional")
+
+
+def canonical(name: str) -> str:
+    """The documented address of a library object.
+
+    >>> canonical("tensorflow.keras.layers.BatchNormalization")
+    'keras.layers.BatchNormalization'
+    >>> canonical("keras.layers.normalization.BatchNormalization")
+    'keras.layers.BatchNormalization'
+    """
+    for pattern, address in _SAME:
+        name = pattern.sub(address, name)
+    return name
+
+
+def imports(nodes: Iterable[ast.Import | ast.ImportFrom]) -> tuple[dict[str, str], list[str]]:
+    """What imported names stand for, and the libraries all of whose names are imported.
+
+    A name that is imported from two libraries stands for neither.
+    """
+    found: dict[str, set[str]] = {}
+    stars: list[str] = []
+    for node in nodes:
+        for alias in node.names:
+            if isinstance(node, ast.Import):
+                target = alias.name if alias.asname else alias.name.partition(".")[0]
+                bound = alias.asname or target
+            elif node.level:
+                target, bound = f".{node.module or ''}.{alias.name}", alias.asname or alias.name
+            elif alias.name == "*":
+                stars.extend(each for each in _STARS if canonical(f"{node.module}") == each)
+                continue
+            else:
+                target, bound = f"{node.module}.{alias.name}", alias.asname or alias.name
+            found.setdefault(bound, set()).add(canonical(target))
+    sure = {name: next(iter(targets)) for name, targets in found.items() if len(targets) == 1}
+    return sure, stars
+
+
+def dotted(node: ast.expr, imported: Mapping[str, str]) -> str:
+    """What a dotted name stands for, by its library's documentation; empty if not imported."""
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    if not isinstance(node, ast.Name) or node.id not in imported:
+        return ""
+    return canonical(".".join([imported[node.id], *reversed(parts)]))

@@ -1,0 +1,130 @@
+"""Where models are described in a file: its body, its functions and its classes of modules."""
+
+import ast
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from normdrop.graph import Kind
+
+from ._arguments import Arguments
+from ._calls import Names, method, module_kind
+from ._run import Run
+from ._sketch import Sketch, TooLarge
+from ._values import Chain, Class, Flow, Function, Imported, Instance
+from ._worlds import World, worlds
+
+_LIBRARIES = {"torch", "keras", "tensorflow"}
+# A function this long is followed on no further way.
+_ENOUGH_STEPS = 3000
+_WORD = re.compile(rb"[A-Za-z_]\w*")
+# Whatever is said of a model's order is said of these norms: without one, nothing is followed.
+_NORM = re.compile(rb"BatchNorm|InstanceNorm")
+_MATTERS = re.compile(rb"[Dd]ropout|BatchNorm")
+
+
+@dataclass(frozen=True, slots=True)
+class _Root:
+    """A function, the class it is a method of, and whether that is a class of modules."""
+
+    function: ast.FunctionDef
+    owner: ast.ClassDef | None
+    is_module: bool
+
+
+def sketches(
+    file: str, tree: ast.Module, imported: Names, lines: Sequence[bytes]
+) -> Iterator[Sketch]:
+    """Every model, and part of a model, that the file describes."""
+    if not any(_NORM.search(line) for line in lines):
+        return
+    named = (value.name for value in imported.values() if isinstance(value, Imported))
+    if not any(name.partition(".")[0] in _LIBRARIES for name in named):
+        return
+    shared = dict(imported)
+    whole = Run(file, shared, World(()))
+    try:
+        whole.body(tree.body, shared)
+        yield from _drawn(whole)
+    except (TooLarge, RecursionError):
+        pass
+    relevant = _relevant(tree, lines)
+    for root in _roots(tree, shared):
+        segment = root.owner if root.owner and root.is_module else root.function
+        if _words(segment, lines) & relevant:
+            yield from _explored(file, shared, root)
+
+
+def _roots(tree: ast.Module, shared: Names) -> Iterator[_Root]:
+    """Functions of the module, methods of its classes, and what its modules do when called."""
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef):
+            yield _Root(node, None, is_module=False)
+        elif isinstance(node, ast.ClassDef):
+            is_module = module_kind(Class(node, shared)) is not None
+            for inner in node.body:
+                if isinstance(inner, ast.FunctionDef) and (
+                    not is_module or inner.name in {"forward", "call"}
+                ):
+                    yield _Root(inner, node, is_module)
+
+
+def _relevant(tree: ast.Module, lines: Sequence[bytes]) -> set[bytes]:
+    """Words that matter: those of noise and norms, and functions and classes that use them."""
+    mentions = {
+        node.name.encode(): _words(node, lines)
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef | ast.ClassDef)
+    }
+    everywhere = set().union(*mentions.values())
+    found = {word for word in everywhere if _MATTERS.search(word)}
+    while True:
+        more = {name for name, words in mentions.items() if words & found} - found
+        if not more:
+            return found
+        found |= more
+
+
+def _words(node: ast.FunctionDef | ast.ClassDef, lines: Sequence[bytes]) -> set[bytes]:
+    segment = b"\n".join(lines[node.lineno : node.end_lineno])
+    return set(_WORD.findall(segment))
+
+
+def _explored(file: str, shared: Names, root: _Root) -> Iterator[Sketch]:
+    """One function, or one class by its forward, in all its worlds."""
+    steps = 0
+    for world in worlds():
+        if steps > _ENOUGH_STEPS:
+            return
+        run = Run(file, shared, world)
+        try:
+            _start(run, shared, root)
+            yield from _drawn(run)
+            steps += run.steps
+        except (TooLarge, RecursionError):
+            return
+
+
+def _start(run: Run, shared: Names, root: _Root) -> None:
+    """Call a function with nothing known of its arguments, or make a module and call it."""
+    function, owner = Function(root.function, shared), None
+    if root.owner is not None:
+        owner = Instance(Class(root.owner, shared), run.place(root.owner), used=True)
+        start = method(owner.made_of, "__init__") if root.is_module else None
+        if start is not None:
+            run.enter(start, Arguments(), owner)
+    result = run.enter(function, Arguments(), owner)
+    if isinstance(result, Flow):
+        run.draft.outputs.append(result.node)
+    elif isinstance(result, Chain) and not result.used:
+        run.lower(result)
+
+
+def _drawn(run: Run) -> Iterator[Sketch]:
+    """What flowed in a run, and every model it made and did not call."""
+    models: list[Chain | Instance] = [*run.chains, *run.instances]
+    for made in models:
+        if not made.used:
+            run.lower(made)
+    if any(node.kind in {Kind.NORM, Kind.NOISE} for node in run.draft.nodes):
+        yield run.draft.sketch()
