@@ -105,7 +105,7 @@ def test_table_names_causes_and_reasons() -> None:
     )
     text = str(report)
     assert "0.500" in text
-    assert "drop 90 %" in text
+    assert "drop (90 %)" in text
     assert "the statistics lag" in text
     assert "<b>" not in report._repr_html_()
 

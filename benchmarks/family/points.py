@@ -1,23 +1,31 @@
 """Predicted against true shifts over the family: what the tests, the table and the figure show."""
 
+import hashlib
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from family.members import FAMILY, Member
+import normdrop
+from family.members import Member
 from family.training import Age, Trained, cached, file_of
 from family.truth import Moments, Truth, brute_force, install, norms
-from normdrop.shift import ShiftReport
+from normdrop.moments import expected_shifts
+from normdrop.shift import LayerShift
 from normdrop.torch._fit import INITIAL_ABOVE, Fit, initial_share
 from normdrop.torch._synthetic import pink_noise
+from normdrop.torch.capture import capture
 from normdrop.torch.invert import invert, stored_fit
 from normdrop.torch.simulate import simulate
 
-Group = Literal["fresh", "trained"]
+Method = Literal["simulate", "moments", "invert"]
+METHODS: tuple[Method, ...] = ("simulate", "moments", "invert")
+Inputs = Literal["pink", "white"]
 _SHIFTED = 0.02
 _LAGS, _SETTLED = 0.15, 0.05
 _MANY = 1000
@@ -27,7 +35,7 @@ _MANY = 1000
 class Point:
     """One norm layer: what was predicted, what is true, and how far two truths differ."""
 
-    group: Group
+    method: Method
     member: str
     path: str
     predicted: float
@@ -72,25 +80,78 @@ class Lag:
         return "settled" if self.size < _SETTLED else "between"
 
 
-def fresh(member: Member) -> Iterator[Point]:
+def points(member: Member, method: Method, *, measure: bool) -> list[Point] | None:
+    """Every norm layer of one network; kept on disk until the code that predicts changes.
+
+    Args:
+        member: The network.
+        method: The method that predicts.
+        measure: Whether to measure what is not on disk.
+
+    Returns:
+        None if it is not on disk and not measured, or if its weights have not been trained.
+    """
+    path = file_of(member).with_suffix(f".{method}.{_digest(method)}.pt")
+    if not path.exists():
+        if not measure or (method == "invert" and cached(member) is None):
+            return None
+        path.parent.mkdir(parents=True, exist_ok=True)
+        torch.save(list(_MAKERS[method](member)), path)
+    found: list[Point] = torch.load(path, weights_only=False)  # our own file
+    return found
+
+
+def _simulated(member: Member) -> Iterator[Point]:
     """`simulate` on fresh weights against brute force on separate draws of the same inputs."""
-    truths = _fresh_truths(member)
-    yield from _points("fresh", member, simulate(member.build(), member.shape, blame=False), truths)
+    report = simulate(member.build(), member.shape, blame=False)
+    yield from _points("simulate", member, report, _fresh_truths(member, "pink"))
 
 
-def trained(member: Member, state: Trained) -> Iterator[Point]:
+def _carried(member: Member) -> Iterator[Point]:
+    """`moments` on fresh weights against brute force on the independent inputs it assumes."""
+    report = expected_shifts(capture(member.build(), member.shape), blame=False)
+    yield from _points("moments", member, report, _fresh_truths(member, "white"))
+
+
+def _inverted(member: Member) -> Iterator[Point]:
     """`invert` on trained weights against brute force on real data."""
+    state = cached(member)
+    if state is None:
+        raise LookupError(f"{member.name} has not been trained")
     model = member.build()
     model.load_state_dict(state.state)
     report = invert(model, member.shape, blame=False)
     if not any(layer.unknown for layer in report):
-        yield from _points("trained", member, report, state.truths)
+        yield from _points("invert", member, report, state.truths)
 
 
-def lags(member: Member, state: Trained) -> list[Lag]:
+_MAKERS: dict[Method, Callable[[Member], Iterator[Point]]] = {
+    "simulate": _simulated,
+    "moments": _carried,
+    "invert": _inverted,
+}
+_SOURCES: dict[Method, tuple[str, ...]] = {
+    "simulate": ("torch/*.py",),
+    "moments": ("moments/*.py", "theory/*.py", "graph/*.py", "torch/capture/*.py"),
+    "invert": ("torch/*.py",),
+}
+
+
+def _digest(method: Method) -> str:
+    """Of the code that makes a method's predictions."""
+    root = Path(normdrop.__file__).parent
+    files = [file for pattern in _SOURCES[method] for file in sorted(root.glob(pattern))]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]
+
+
+def lags(member: Member, *, measure: bool) -> list[Lag] | None:
     """Settled statistics, ones kept with several momenta, and ones left at an earlier step."""
-    path = file_of(member).with_suffix(".lags.pt")
+    path, state = file_of(member).with_suffix(".lags.pt"), cached(member)
+    if state is None:
+        return None
     if not path.exists():
+        if not measure:
+            return None
         torch.save(list(_lags(member, state)), path)
     found: list[Lag] = torch.load(path, weights_only=False)  # our own file
     return found
@@ -109,14 +170,6 @@ def _lags(member: Member, state: Trained) -> Iterator[Lag]:
         earlier = step
 
 
-def trained_members() -> Iterator[tuple[Member, Trained]]:
-    """Members that have been trained, with their weights."""
-    for member in FAMILY:
-        state = cached(member)
-        if state is not None:
-            yield member, state
-
-
 def quantiles(points: Iterable[Point]) -> tuple[float, float, float]:
     """Median, 90th percentile and largest error."""
     errors = [point.error for point in points]
@@ -129,34 +182,44 @@ def rank_correlation(points: Iterable[Point]) -> float:
     """Spearman's correlation of predicted and true shifts."""
     pairs = np.array([(point.predicted, point.true) for point in points])
     ranks = pairs.argsort(axis=0).argsort(axis=0)
-    return float(np.corrcoef(ranks.T)[0, 1])
+    return float(np.asarray(np.corrcoef(ranks.T))[0, 1])
 
 
 def _points(
-    group: Group, member: Member, report: ShiftReport, truths: list[dict[str, Truth]]
+    method: Method, member: Member, report: Iterable[LayerShift], truths: list[dict[str, Truth]]
 ) -> Iterator[Point]:
     for layer in report:
         shifts = [truth[layer.path].shift for truth in truths]
         true = math.exp(float(np.mean(np.log(shifts))))
         spread = abs(math.log(shifts[0] / shifts[1]))
-        yield Point(group, member.name, layer.path, layer.shift, true, spread)
+        yield Point(method, member.name, layer.path, layer.shift, true, spread)
 
 
-def _fresh_truths(member: Member) -> list[dict[str, Truth]]:
-    path = file_of(member).with_suffix(".fresh.pt")
+def _fresh_truths(member: Member, inputs: Inputs) -> list[dict[str, Truth]]:
+    path = file_of(member).with_suffix(f".{inputs}.pt")
     if not path.exists():
-        truths = [_fresh_truth(member, seed) for seed in (11, 12)]
+        truths = [_fresh_truth(member, inputs, seed) for seed in (11, 12)]
         path.parent.mkdir(parents=True, exist_ok=True)
         torch.save(truths, path)
     found: list[dict[str, Truth]] = torch.load(path, weights_only=False)  # our own file
     return found
 
 
-def _fresh_truth(member: Member, seed: int) -> dict[str, Truth]:
+def _fresh_truth(member: Member, inputs: Inputs, seed: int) -> dict[str, Truth]:
     generator = torch.Generator().manual_seed(seed)
     torch.manual_seed(seed)
-    batches = [pink_noise((256, *member.shape), generator) for _ in range(6)]
+    batches = [_INPUTS[inputs]((256, *member.shape), generator) for _ in range(6)]
     return brute_force(member.build(), batches)
+
+
+def _white_noise(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    return torch.randn(shape, generator=generator)
+
+
+_INPUTS: dict[Inputs, Callable[[tuple[int, ...], torch.Generator], Tensor]] = {
+    "pink": pink_noise,
+    "white": _white_noise,
+}
 
 
 def _lag(

@@ -4,13 +4,17 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from family.points import Group, Point
+from family.points import Method, Point
 
 _SIZE, _MARGIN = 420, 46
 _LOW, _HIGH = math.log(0.004), math.log(2.5)
 _TICKS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
-_COLOURS: dict[Group, str] = {"fresh": "#0072b2", "trained": "#d55e00"}
-_METHOD: dict[Group, str] = {"fresh": "simulate, fresh weights", "trained": "invert, trained"}
+_COLOURS: dict[Method, str] = {"simulate": "#0072b2", "moments": "#009e73", "invert": "#d55e00"}
+_LABELS: dict[Method, str] = {
+    "simulate": "simulate, fresh weights",
+    "moments": "moments, fresh weights",
+    "invert": "invert, trained weights",
+}
 
 
 def scatter(points: Sequence[Point], path: Path) -> None:
@@ -24,7 +28,7 @@ def scatter(points: Sequence[Point], path: Path) -> None:
         _line(low, low, high, high, "#888"),
         *(_tick(value) for value in _TICKS),
         *(_dot(point) for point in points),
-        *(_key(row, group) for row, group in enumerate(_COLOURS)),
+        *(_key(row, method) for row, method in enumerate(_COLOURS)),
         f'<text x="{_SIZE / 2}" y="{_SIZE - 8}" text-anchor="middle">true shift</text>',
         f'<g transform="translate(12 {_SIZE / 2}) rotate(-90)">',
         '<text text-anchor="middle">predicted shift</text></g>',
@@ -42,9 +46,11 @@ def _at(shift: float) -> float:
 
 def _dot(point: Point) -> str:
     x, y = _at(point.true), _SIZE - _at(point.predicted)
-    title = f"{point.member} {point.path}: {point.predicted:.3f}, true {point.true:.3f}"
+    title = (
+        f"{point.method}, {point.member} {point.path}: {point.predicted:.3f}, true {point.true:.3f}"
+    )
     return (
-        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.5" fill="{_COLOURS[point.group]}" '
+        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.5" fill="{_COLOURS[point.method]}" '
         f'fill-opacity="0.6"><title>{title}</title></circle>'
     )
 
@@ -67,9 +73,9 @@ def _line(x1: float, y1: float, x2: float, y2: float, colour: str) -> str:
     )
 
 
-def _key(row: int, group: Group) -> str:
+def _key(row: int, method: Method) -> str:
     y = _MARGIN / 2 + 14 * row + 6
     return (
-        f'<circle cx="{_MARGIN + 12}" cy="{y}" r="4" fill="{_COLOURS[group]}"/>'
-        f'<text x="{_MARGIN + 22}" y="{y + 4}">{_METHOD[group]}</text>'
+        f'<circle cx="{_MARGIN + 12}" cy="{y}" r="4" fill="{_COLOURS[method]}"/>'
+        f'<text x="{_MARGIN + 22}" y="{y + 4}">{_LABELS[method]}</text>'
     )

@@ -84,7 +84,7 @@ def train(member: Member) -> Trained:
         with watching(model, shadow.see):
             loss = functional.cross_entropy(model(inputs[rows]), labels[rows])
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call] # torch types it so
         optimizer.step()
         schedule.step()
         if step in AGES:

@@ -50,13 +50,23 @@ def test_findings_exit_with_1(model_file: Path, capsys: pytest.CaptureFixture[st
     assert _run(f"{model_file}:network", *_shape()) == 1
     output = capsys.readouterr().out
     assert "error" in output
-    assert "1 100 %" in output
+    assert "1 (100 %)" in output
 
 
 def test_clean_exits_with_0(model_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Without dropout there is nothing to find; arguments reach the callable."""
     assert _run(f"{model_file}:network", *_shape(), "--with", "rate=0.0") == 0
     assert "note" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("method", ["moments", "simulate", "invert"])
+def test_every_method_can_be_asked_for(
+    method: str, model_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The report says which method made it."""
+    asked = ("--method", method, "--format", "json")
+    assert _run(f"{model_file}:network", *_shape(), *asked) == 1
+    assert json.loads(capsys.readouterr().out)["method"] == method
 
 
 def test_json_is_the_report(model_file: Path, capsys: pytest.CaptureFixture[str]) -> None:

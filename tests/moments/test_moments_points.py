@@ -105,7 +105,8 @@ def test_taps_count_what_padding_hides(padding: int, stride: int, dilation: int)
     )
     taps = taps_of(weight, (extent,), (hits.shape[1],))
     assert taps.alone == pytest.approx(hits.mean(axis=1))
-    assert taps.met([0]).share == pytest.approx((hits @ hits.T / hits.shape[1]).reshape(-1))
+    shares = (hits @ hits.T / hits.shape[1]).reshape(1, -1)
+    assert taps.met([[0]]).share == pytest.approx(shares)
 
 
 def test_window_behind_a_convolution() -> None:

@@ -36,7 +36,7 @@ def _shape(_context: click.Context, _option: click.Parameter, text: str) -> tupl
 )
 @click.option(
     "--method",
-    type=click.Choice(["simulate", "invert"]),
+    type=click.Choice(["moments", "simulate", "invert"]),
     help="By default, what the state of the weights calls for.",
 )
 @click.option(

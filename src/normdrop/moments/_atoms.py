@@ -1,5 +1,6 @@
 """The distribution of one unit as weighted points, each a function of one Gaussian score."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -7,7 +8,7 @@ import numpy as np
 
 from normdrop.theory import Array, gaussian_density
 
-from ._window import Window
+from ._window import Window, grown
 
 MANY_CHANNELS = 128
 """Layers with more channels are followed with fewer points each: there errors average out."""
@@ -50,29 +51,43 @@ class Atoms:
     @cached_property
     def mean(self) -> Array:
         """Mean, shape (scenarios, channels)."""
-        return self._averaged(self.values)
+        return np.stack([_averaged(*row) for row in self._rows()])
 
     @cached_property
     def variance(self) -> Array:
         """Variance, shape (scenarios, channels)."""
-        centred = self.values - self.mean[..., None]
-        return self._averaged(centred * centred)
+        found = [_averaged(c * c, weights) for c, weights in self._deviations()]
+        return np.stack(found)
 
-    def _averaged(self, values: Array) -> Array:
-        if self.weights.shape[:2] == (1, 1):
-            return np.asarray(values @ self.weights[0, 0])
-        return np.asarray((values * self.weights).sum(axis=-1))
+    def _rows(self) -> Iterator[tuple[Array, Array]]:
+        """Values and weights of one scenario after the other."""
+        last = len(self.weights) - 1
+        return ((row, self.weights[min(i, last)]) for i, row in enumerate(self.values))
+
+    def _deviations(self) -> Iterator[tuple[Array, Array]]:
+        """Deviations and weights, one scenario at a time: their powers then stay in the cache."""
+        for mean, (values, weights) in zip(self.mean, self._rows(), strict=True):
+            yield values - mean[:, None], weights
 
     def cumulants(self) -> tuple[Array, Array]:
         """Third and fourth cumulant, shape (scenarios, channels)."""
-        centred = self.values - self.mean[..., None]
-        square = centred * centred
-        third, fourth = self._averaged(square * centred), self._averaged(square * square)
-        return third, fourth - 3 * self.variance**2
+        third, fourth = [], []
+        for centred, weights in self._deviations():
+            square = centred * centred
+            third.append(_averaged(square * centred, weights))
+            fourth.append(_averaged(square * square, weights))
+        return np.stack(third), np.stack(fourth) - 3 * self.variance**2
 
     def moved(self, values: Array) -> "Atoms":
         """The same points elsewhere."""
         return Atoms(values, self.weights, self.scores, self.window, self.shared)
+
+    def grown(self, scenarios: int) -> "Atoms":
+        """The same with as many scenarios, the first pair repeated."""
+        values, weights, scores = (
+            grown(array, scenarios) for array in (self.values, self.weights, self.scores)
+        )
+        return Atoms(values, weights, scores, self.window.grown(scenarios), self.shared)
 
     def alive(self) -> "Atoms":
         """What a unit is while no mask holds its whole map."""
@@ -125,7 +140,7 @@ class Atoms:
         for order in range(1, _ORDER + 1):
             following = (score * current - np.sqrt(order - 1) * previous) / np.sqrt(order)
             previous, current = current, following
-            squares.append((weighted * (following * alive)).sum(axis=-1) ** 2 / kept)
+            squares.append(_projected(weighted, following * alive) ** 2 / kept)
         terms = np.stack([square.sum(axis=-1) for square in squares])
         tail = self._smooth_tail(terms, kept)
 
@@ -158,10 +173,29 @@ class Atoms:
         return np.asarray(np.maximum(rest, 0.0))
 
 
+def _projected(weighted: Array, function: Array) -> Array:
+    """Sum over points of weighted values times a function of the score."""
+    if function.shape[:2] == (1, 1):
+        return np.asarray(weighted @ function[0, 0])
+    return np.asarray((weighted * function).sum(axis=-1))
+
+
+def _averaged(values: Array, weights: Array) -> Array:
+    """Mean over points, of one scenario."""
+    if len(weights) == 1:
+        return np.asarray(values @ weights[0])
+    return np.asarray(np.einsum("cp,cp->c", values, weights))
+
+
+def _grid_for(channels: int) -> tuple[Array, Array]:
+    return _FEW if channels > MANY_CHANNELS else _MORE
+
+
 def gaussian_atoms(mean: Array, variance: Array, window: Window) -> Atoms:
     """A Gaussian as equally spaced points, its mean and variance kept exactly."""
-    scores, mass = _FEW if mean.shape[1] > MANY_CHANNELS else _MORE
-    values = mean[..., None] + np.sqrt(variance)[..., None] * scores
+    scores, mass = _grid_for(mean.shape[1])
+    values = np.sqrt(variance)[..., None] * scores
+    values += mean[..., None]
     lasting = np.zeros(scores.size, dtype=bool)
     return Atoms(values, mass[None, None], scores[None, None], window, lasting)
 
@@ -173,10 +207,13 @@ def skewed_atoms(
     spread = np.sqrt(np.maximum(variance, 1e-30))
     skew = np.clip(third / spread**3, -1.5, 1.5)[..., None]
     excess = np.clip(fourth / spread**4, 0.0, 3.0)[..., None]
-    straight = gaussian_atoms(mean, variance, window)
-    z, mass = straight.scores[0, 0], straight.weights[0, 0]
-    bent = z + skew * (z**2 - 1) / 6 + excess * (z**3 - 3 * z) / 24
-    bent = bent - skew**2 * (2 * z**3 - 5 * z) / 36
-    bent = bent - (bent @ mass)[..., None]
-    bent = bent / np.sqrt((bent * bent) @ mass)[..., None]
-    return straight.moved(mean[..., None] + spread[..., None] * bent)
+    z, mass = _grid_for(mean.shape[1])
+    basis = np.stack([z, (z**2 - 1) / 6, (z**3 - 3 * z) / 24, (5 * z - 2 * z**3) / 36])
+    bent = np.empty((*mean.shape, z.size))
+    for row in range(len(bent)):  # one scenario at a time stays in the cache
+        terms = (np.ones_like(skew[row]), skew[row], excess[row], skew[row] ** 2)
+        values = np.concatenate(terms, axis=-1) @ basis
+        values -= (values @ mass)[:, None]
+        values *= (spread[row] / np.sqrt((values * values) @ mass))[:, None]
+        bent[row] = values + mean[row, :, None]
+    return Atoms(bent, mass[None, None], z[None, None], window, np.zeros(z.size, dtype=bool))

@@ -46,7 +46,7 @@ class Walk:
         sightings: dict[int, Sighting] = {}
         waiting = {node.id: len(self.graph.consumers(node)) for node in self.graph}
         for node in self.graph:
-            inputs = [edges[source] for source in node.inputs]
+            inputs = self._level([edges[source] for source in node.inputs], node)
             edge, seen = self._step(node, inputs)
             if seen is not None:
                 sightings[node.id] = seen
@@ -61,27 +61,37 @@ class Walk:
                     del edges[source]
         return sightings
 
-    @property
-    def scenarios(self) -> int:
-        """Rows of every flow: train and eval mode, for every pair."""
-        return 2 * (1 + len(self.without))
-
-    def drawing(self, layer: str) -> npt.NDArray[np.bool_]:
+    def drawing(self, layer: str, scenarios: int) -> npt.NDArray[np.bool_]:
         """The scenarios in which a noise layer draws."""
-        on = np.zeros((1 + len(self.without), 2), dtype=bool)
+        on = np.zeros((scenarios // 2, 2), dtype=bool)
         on[:, 0] = True
         on[:, 1] = layer in self.modes.awake
-        for pair, left_out in enumerate(self.without, start=1):
-            if left_out == layer:
-                on[pair] = False
+        if layer in self.without:
+            on[1 + self.without.index(layer)] = False
         return on.reshape(-1)
+
+    def _level(self, edges: list[Edge], node: Node) -> list[Edge]:
+        """The inputs with as many pairs each: those of the others, and that of a noise's absence.
+
+        Up to the first call of the noise layer it lacks, a pair is the first pair again, so it is
+        carried from there on only.
+        """
+        layer = self.modes.train_only.get(node.id, node.layer if node.kind is Kind.NOISE else None)
+        rows = [edge.scenarios for edge in edges if isinstance(edge, Flow)]
+        if layer in self.without:
+            rows.append(2 * (2 + self.without.index(layer)))
+        grown = {
+            id(edge): edge.grown(max(rows)) if isinstance(edge, Flow) else edge for edge in edges
+        }
+        return [grown[id(edge)] for edge in edges]
 
     def _where_run(self, node: Node, edge: Edge, inputs: Sequence[Edge]) -> Edge:
         """A call of train mode alone, such as the rescaling of a hand-written dropout."""
         flows = [each for each in inputs if isinstance(each, Flow)]
         if not isinstance(edge, Flow) or not flows:
             return edge
-        moved = edge.where(self.drawing(self.modes.train_only[node.id]), flows[0])
+        on = self.drawing(self.modes.train_only[node.id], edge.scenarios)
+        moved = edge.where(on, flows[0])
         return moved or Unknown(f"train mode alone runs {node.operation} in {node.module}")
 
     def _step(self, node: Node, edges: list[Edge]) -> tuple[Edge, Sighting | None]:
@@ -89,7 +99,7 @@ class Walk:
             if node.id in self.modes.train_only:
                 reason = "eval mode does not call it"
                 return Unknown(reason), blind(reason) if node.carries_statistics else None
-            return normalise(node, edges[0], self.scenarios)
+            return normalise(node, edges[0])
         return self._edge(node, edges), None
 
     def _edge(self, node: Node, edges: list[Edge]) -> Edge:
@@ -112,7 +122,7 @@ def _noise(walk: Walk, node: Node, flow: Flow) -> Edge:
     noise = node.noise
     if noise is not None and not noise.active:
         return flow
-    return add_noise(node, flow, walk.drawing(node.layer))
+    return add_noise(node, flow, walk.drawing(node.layer, flow.scenarios))
 
 
 _SOURCES: dict[Kind, Callable[[Walk, Node], Edge]] = {
@@ -141,12 +151,12 @@ def _input(node: Node, walk: Walk) -> Edge:
     """Independent values of the stated mean and variance, channels first."""
     if len(node.shape) < 2 or not node.dtype.startswith(("float", "bfloat")):  # noqa: PLR2004
         return Unknown(f"the input {node.operation} is not a tensor of real features")
-    shape = (walk.scenarios, node.shape[1])
+    shape = (2, node.shape[1])
     return Flow(
         np.full(shape, walk.mean),
         np.full(shape, walk.variance),
-        Window.constant(walk.scenarios, node.shape[2:]),
-        np.zeros((walk.scenarios, 0, node.shape[1])),
+        Window.constant(2, node.shape[2:]),
+        np.zeros((2, 0, node.shape[1])),
         tuple(node.shape[2:]),
     )
 

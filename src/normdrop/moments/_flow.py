@@ -10,7 +10,7 @@ import numpy.typing as npt
 from normdrop.theory import Array
 
 from ._atoms import Atoms, gaussian_atoms
-from ._window import Window
+from ._window import Window, grown
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,8 @@ class Flow:
 
     The scenarios are rows: even rows are train mode, odd rows the eval mode that uses the train
     statistics of the row above. The first pair has all noise on, each further pair lacks one noise
-    layer. Channels count as independent of one another but for `common`.
+    layer; pairs that would still equal the first one are left out. Channels count as independent of
+    one another but for `common`.
 
     Attributes:
         mean: Mean per channel, shape (scenarios, channels).
@@ -72,6 +73,19 @@ class Flow:
         total = own + shared
         return self.window.covariance(lambda r: own[:, None] * r + shared[:, None], total)
 
+    def grown(self, scenarios: int) -> "Flow":
+        """The same with as many scenarios: the first pair again for each that is not there yet."""
+        if scenarios == self.scenarios:
+            return self
+        return replace(
+            self,
+            mean=grown(self.mean, scenarios),
+            variance=grown(self.variance, scenarios),
+            window=self.window.grown(scenarios),
+            common=grown(self.common, scenarios),
+            atoms=self.atoms and self.atoms.grown(scenarios),
+        )
+
     def gaussian(
         self,
         mean: Array,
@@ -114,6 +128,8 @@ class Flow:
 
     def scaled(self, factor: Array, shift: Array) -> "Flow":
         """`factor * x + shift`, each of shape (scenarios, channels) or broadcastable to it."""
+        if np.all(factor == 1) and not np.any(shift):
+            return self
         factor = np.broadcast_to(factor, self.mean.shape)
         moved = self.atoms and self.atoms.moved(
             self.atoms.values * factor[..., None] + np.broadcast_to(shift, factor.shape)[..., None]

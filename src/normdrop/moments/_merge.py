@@ -55,7 +55,7 @@ def _folded(operation: Callable[[Flow, Flow], Flow | Unknown], flows: list[Flow]
 
 
 def _plus(left: Flow, right: Flow) -> Flow | Unknown:
-    if _aligned(left, right) and left.atoms and right.atoms:
+    if left.atoms and right.atoms and _aligned(left, right):
         return left.of_points(left.atoms.moved(left.atoms.values + right.atoms.values))
     pair = _broadcast(left, right)
     if isinstance(pair, Unknown):

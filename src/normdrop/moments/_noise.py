@@ -43,12 +43,13 @@ def _dropped(noise: Noise, points: Atoms, on: npt.NDArray[np.bool_], *, shared: 
     kept = np.where(rows, noise.scale * points.values + noise.offset, points.values)
     spike = np.full((*kept.shape[:2], 1), noise.scale * noise.fill + noise.offset)
     rate = np.where(rows, noise.rate, 0.0)
-    weights = np.broadcast_to(points.weights, kept.shape) * (1 - rate)
-    scores = np.broadcast_to(points.scores, kept.shape)
+    weights = points.weights * (1 - rate)
+    lost = np.broadcast_to(rate, (*weights.shape[:2], 1))
+    nowhere = np.full((*points.scores.shape[:2], 1), np.nan)
     return Atoms(
         np.concatenate([kept, spike], axis=-1),
-        np.concatenate([weights, np.broadcast_to(rate, spike.shape)], axis=-1),
-        np.concatenate([scores, np.full_like(spike, np.nan)], axis=-1),
+        np.concatenate([weights, lost], axis=-1),
+        np.concatenate([points.scores, nowhere], axis=-1),
         points.window,
         np.append(points.shared, shared),
     )

@@ -28,6 +28,16 @@ class Sighting:
     eval_variance: Array
     unknown: str = ""
 
+    def grown(self, pairs: int) -> "Sighting":
+        """The same with as many pairs, those that are missing equal to the first."""
+        rows = [*range(len(self.train_mean)), *[0] * (pairs - len(self.train_mean))]
+        return Sighting(
+            self.train_mean[rows],
+            self.train_variance[rows],
+            self.eval_mean[rows],
+            self.eval_variance[rows],
+        )
+
 
 def blind(reason: str) -> Sighting:
     """A call of which nothing is known."""
@@ -35,7 +45,7 @@ def blind(reason: str) -> Sighting:
     return Sighting(nothing, nothing, nothing, nothing, reason)
 
 
-def normalise(node: Node, edge: Edge, scenarios: int) -> tuple[Edge, Sighting | None]:
+def normalise(node: Node, edge: Edge) -> tuple[Edge, Sighting | None]:
     """The flow behind a norm layer, and what it sees if it keeps running statistics."""
     norm = node.norm
     if norm is None:
@@ -48,7 +58,7 @@ def normalise(node: Node, edge: Edge, scenarios: int) -> tuple[Edge, Sighting | 
         edge = unfolded(edge)
     if not isinstance(edge, Flow):
         reason = edge.reason if isinstance(edge, Unknown) else "its input is a constant"
-        fresh = _fresh(node, scenarios) if norm.family == "batch" else Unknown(reason)
+        fresh = _fresh(node) if norm.family == "batch" else Unknown(reason)
         return fresh, blind(reason) if sees else None
     if norm.family == "batch":
         return _batch(node, edge, norm.eps, sees=sees, own=norm.uses_batch_statistics)
@@ -119,18 +129,18 @@ def _across(node: Node, flow: Flow, eps: float) -> Edge:
     return _affine(node, flow, mean.repeat(size, axis=2).reshape(flow.mean.shape), spread, eps)
 
 
-def _fresh(node: Node, scenarios: int) -> Flow:
+def _fresh(node: Node) -> Flow:
     """What every batch norm leaves in train mode, taken for both modes: mean β, variance γ²."""
     axis = 1 if node.channel_axis is None else node.channel_axis
     channels = node.shape[axis]
     extents = tuple(n for i, n in enumerate(node.shape) if i not in {0, axis})
     gamma, beta = (_parameter(node, name, channels) for name in ("gamma", "beta"))
-    shape = (scenarios, channels)
+    shape = (2, channels)
     return Flow(
         np.array(np.broadcast_to(0.0 if beta is None else beta, shape)),
         np.array(np.broadcast_to(1.0 if gamma is None else gamma**2, shape)),
-        Window.constant(scenarios, extents),
-        np.zeros((scenarios, 0, channels)),
+        Window.constant(2, extents),
+        np.zeros((2, 0, channels)),
         extents,
         axis,
     )

@@ -14,7 +14,7 @@ from ._modes import compare, drawing
 from ._norm import Sighting
 
 # Noise layers left out per walk: bounds the memory, not the result.
-_AT_ONCE = 12
+_AT_ONCE = 32
 
 
 def expected_shifts(
@@ -62,7 +62,10 @@ def _layer(
     if reasons:
         axis = 1 if first.channel_axis is None else first.channel_axis
         return LayerShift.without_value(path, "moments", first.shape[axis], reasons[0])
-    seen = [_average([walk[node] for node in nodes]) for walk in walks]
+    seen = [
+        _average([walk[node].grown(1 + len(names)) for node in nodes])
+        for walk, names in zip(walks, left_out, strict=True)
+    ]
     changes = {}
     for names, sight in zip(left_out, seen, strict=True):
         logs = np.log(sight.eval_variance.mean(axis=1) / sight.train_variance.mean(axis=1))

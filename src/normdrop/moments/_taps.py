@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -14,6 +14,8 @@ from ._window import Offsets, Window, lags
 # Pairs of taps times lags up to which all pairs are looked at; beyond, products of different taps
 # are taken to cancel, as those of so many random weights do.
 _ALL_PAIRS = 3_000_000
+# Scenarios times lags times pairs that are looked at together: bounds the memory.
+_TOGETHER = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class Meeting:
     """Pairs of taps at two output positions some lag apart.
 
     Attributes:
-        share: Share of the positions at which both taps lie inside the input, shape (pairs,).
+        share: Share of the positions at which both taps lie inside the input, shape (lags, pairs).
         excess: The same less what their separate shares make expected: what a pair of means adds
             to the covariance over positions.
         distances: Per axis, how far apart the two inputs lie.
@@ -77,15 +79,16 @@ class Taps:
         """Whether all pairs are looked at."""
         return len(self.first) == self.count**2
 
-    def met(self, lag: Sequence[int]) -> "Meeting":
-        """How the pairs meet at output positions `lag` apart."""
-        both, here, there = (np.ones(len(self.first)) for _ in range(3))
+    def met(self, steps: Sequence[Sequence[int]]) -> "Meeting":
+        """How the pairs meet at output positions some lags apart, one row per lag."""
+        both, here, there = (np.ones((len(steps), len(self.first))) for _ in range(3))
         distances: list[Offsets] = []
-        for axis, step in enumerate(lag):
+        for axis, lag in enumerate(zip(*steps, strict=True)):
             p, q = self._parts[0][axis], self._parts[1][axis]
-            pair, left, right, apart = self._along(axis, step)
-            both, here, there = both * pair[p, q], here * left[p], there * right[q]
-            distances.append(apart[p, q])
+            known = [self._along(axis, int(step)) for step in lag]
+            pair, left, right, apart = (np.stack(part) for part in zip(*known, strict=True))
+            both, here, there = both * pair[:, p, q], here * left[:, p], there * right[:, q]
+            distances.append(apart[:, p, q])
         first, second = self.alone[self.first], self.alone[self.second]
         return Meeting(both, both - here * second - first * there + first * second, distances)
 
@@ -131,13 +134,16 @@ class Taps:
         def covariance(*grid: Offsets) -> Array:
             shape = np.broadcast_shapes(*(each.shape for each in grid))
             steps = np.stack([np.broadcast_to(each, shape).reshape(-1) for each in grid], axis=1)
-            near = np.empty((len(window.far), len(steps)))
             # A lag and its opposite, which stands as far from the end, see the same.
-            for place in range(len(steps) // 2 + 1):
-                met = self.met([int(step) for step in steps[place]])
-                seen = (signal * met.share) * window.at(*met.distances) + means * met.excess
-                near[:, place] = near[:, -1 - place] = seen.sum(axis=1)
-            return near.reshape(-1, *shape)
+            half = len(steps) // 2 + 1
+            size = max(1, _TOGETHER // max(1, signal.size))
+            parts = []
+            for start in range(0, half, size):
+                met = self.met(steps[start : min(start + size, half)].tolist())
+                seen = met.share * window.at(*met.distances)
+                parts.append(np.einsum("sp,slp->sl", signal, seen) + means @ met.excess.T)
+            near = np.concatenate(parts, axis=1)
+            return np.concatenate([near, near[:, -2::-1]], axis=1).reshape(-1, *shape)
 
         apart = self.alone[self.first] * self.alone[self.second]
         return Window.tabulate(self.extents, covariance, (signal @ apart) * window.far)
@@ -145,6 +151,11 @@ class Taps:
 
 def taps_of(weight: Weight, inputs: Sequence[int], outputs: Sequence[int]) -> Taps:
     """The geometry of a convolution, plain or transposed, from its sizes."""
+    return _taps_of(weight, tuple(inputs), tuple(outputs))
+
+
+@lru_cache(maxsize=32)  # most layers of a network share theirs with others
+def _taps_of(weight: Weight, inputs: tuple[int, ...], outputs: tuple[int, ...]) -> Taps:
     insides, sources = [], []
     for axis, (extent, size) in enumerate(zip(inputs, outputs, strict=True)):
         stride, dilation = weight.stride[axis], weight.dilation[axis]

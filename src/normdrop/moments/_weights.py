@@ -40,7 +40,7 @@ class _Kernel:
             values = values * self.weights
         alone = self.taps.alone.astype(values.dtype)
         if alone.size == 1:
-            return np.asarray(values[..., 0] * alone)
+            return values[..., 0] if alone[0] == 1 else np.asarray(values[..., 0] * alone)
         return (values.reshape(-1, alone.size) @ alone).reshape(values.shape[:-1])
 
 
@@ -120,10 +120,12 @@ def _correlated(flow: Flow, kernel: _Kernel) -> tuple[Array, Window]:
     taps = kernel.taps
     grams, parts = _products(flow, kernel)
     levels = flow.variance.mean(axis=1)[:, None]
-    met = taps.met([0] * len(taps.inside))
-    signal = np.einsum("kp,sp->sk", grams, met.share * flow.window.at(*met.distances)) * levels
-    border = _pairwise(parts, taps, met.excess)
-    own = (grams * (taps.first == taps.second)) @ met.share * levels
+    met = taps.met([[0] * len(taps.inside)])
+    seen = (met.share * flow.window.at(*met.distances))[:, 0]
+    signal = (seen @ grams.T) * levels
+    border = _pairwise(parts, taps, met.excess[0])
+    same = np.flatnonzero(taps.first == taps.second)
+    own = grams[:, same] @ met.share[0, same] * levels
     factor = np.maximum(signal + border, 0.02 * own) / np.maximum(own, 1e-30)
     if factor.shape[1] < _outputs(kernel):
         factor = factor.mean(axis=1, keepdims=True)
@@ -154,8 +156,8 @@ def _products(flow: Flow, kernel: _Kernel) -> tuple[Array, Array]:
         grams = np.matmul((part * share).swapaxes(-1, -2), part)
     else:
         grams = (part**2 * share).sum(axis=2)
-    split = flow.mean.reshape(-1, groups, 1, 1, inputs)
-    means = np.matmul(split, part)[..., 0, :]
+    split = flow.mean.reshape(flow.scenarios, groups, inputs).swapaxes(0, 1)
+    means = np.matmul(split, part.swapaxes(1, 2).reshape(groups, inputs, -1)).swapaxes(0, 1)
     return (
         grams.reshape(groups * len(chosen), -1),
         means.reshape(flow.scenarios, groups * len(chosen), count),

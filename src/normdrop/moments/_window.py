@@ -68,8 +68,12 @@ class Window:
         index = []
         for offset, half in zip(arrays, halves, strict=True):
             inside &= np.abs(offset) <= half
-            index.append(np.clip(offset + half, 0, 2 * half))
+            index.append(np.minimum(np.maximum(offset + half, 0), 2 * half))
         return np.where(inside, self.near[(slice(None), *index)], _column(self.far, inside.ndim))
+
+    def grown(self, scenarios: int) -> "Window":
+        """The same with as many scenarios, the first pair repeated."""
+        return Window(grown(self.near, scenarios), grown(self.far, scenarios))
 
     def covariance(self, function: Callable[[Array], Array], variance: Array) -> "Window":
         """What a correlation-wise map leaves: `function(correlation) / variance`, 1 at offset 0.
@@ -80,6 +84,14 @@ class Window:
         safe = np.where(variance > 0, variance, 1.0)
         mapped = np.clip(function(flat) / safe[:, None], -1, 1)
         return Window(_one_in_the_middle(mapped[:, :-1].reshape(self.near.shape)), mapped[:, -1])
+
+
+def grown(values: Array, scenarios: int) -> Array:
+    """As many rows of scenarios, the first two repeated; a single row stands for all."""
+    if len(values) == 1:
+        return values
+    more = (scenarios - len(values)) // 2
+    return np.concatenate([values, np.tile(values[:2], (more, *[1] * (values.ndim - 1)))])
 
 
 def blend(windows: Sequence[Window], shares: Sequence[Array]) -> Window:

@@ -29,13 +29,16 @@ def table(layers: Sequence[LayerShift], method: Method, notes: Sequence[str]) ->
     """One row per layer in the order given; errors and warnings are marked."""
     if not layers:
         notes = (*notes, "No norm layer with running statistics was called.")
-    return Table(_TITLES[method], _COLUMNS, tuple(map(_row, layers)), tuple(notes))
+    # A reason that all layers share is in the notes, where it need not be said row by row.
+    said = bool(notes) and len({layer.unknown for layer in layers}) == 1
+    rows = tuple(_row(layer, reason="" if said else layer.unknown) for layer in layers)
+    return Table(_TITLES[method], _COLUMNS, rows, tuple(notes))
 
 
-def _row(layer: LayerShift) -> Row:
+def _row(layer: LayerShift, *, reason: str) -> Row:
     if math.isnan(layer.shift):
-        reason = layer.unknown or "no variance in train mode"
-        return Row((layer.path, "unknown", "", layer.severity, reason))
+        why = reason if layer.unknown else "no variance in train mode"
+        return Row((layer.path, "unknown", "", "", why))
     cells = (
         layer.path,
         f"{layer.shift:.3f}",
@@ -48,6 +51,6 @@ def _row(layer: LayerShift) -> Row:
 
 def _causes(layer: LayerShift) -> str:
     ordered = sorted(layer.causes.items(), key=lambda item: -item[1])
-    shown = [f"{path} {percentage(share, 0)}" for path, share in ordered[:_MOST_CAUSES]]
+    shown = [f"{path} ({percentage(share, 0)})" for path, share in ordered[:_MOST_CAUSES]]
     rest = len(ordered) - _MOST_CAUSES
     return ", ".join(shown) + (f", {rest} more" if rest > 0 else "")

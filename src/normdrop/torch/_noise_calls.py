@@ -78,12 +78,19 @@ class NoiseCalls:
     drawing: set[str] = field(default_factory=set)
     _seed: int = 0
     _silent: str | None = None
+    _on_silence: Callable[[], None] | None = None
+    _on_cpu: bool | None = None
     _calls: dict[str, int] = field(default_factory=dict)
     _lines: dict[tuple[str, str], list[int]] = field(default_factory=dict)
 
-    def start(self, seed: int, silent: str | None = None) -> None:
-        """Begin a pass with a seed of its own; one layer may be switched off."""
-        self._seed, self._silent = seed, silent
+    def start(
+        self,
+        seed: int,
+        silent: str | None = None,
+        on_silence: Callable[[], None] | None = None,
+    ) -> None:
+        """Begin a pass with a seed of its own; one layer may be off, and be told of when met."""
+        self._seed, self._silent, self._on_silence = seed, silent, on_silence
         self._calls.clear()
 
     def __call__(self, function: Function, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:  # noqa: ANN401 - whatever the call returns
@@ -91,12 +98,24 @@ class NoiseCalls:
         layer = self._layer(function)
         count = self._calls[layer] = self._calls.get(layer, 0) + 1
         index = list(self.layers).index(layer)
-        torch.manual_seed((self._seed * 10_007 + index) * 101 + count)
+        self._reseed((self._seed * 10_007 + index) * 101 + count)
         if function in _DRAWS:
             self.drawing.add(layer)
         elif layer == self._silent:
+            if self._on_silence is not None:
+                self._on_silence()
             return args[0] if args else kwargs["input"]
         return function(*args, **kwargs)
+
+    def _reseed(self, seed: int) -> None:
+        """`torch.manual_seed` costs more than a small layer: it keeps a stack for every device."""
+        if self._on_cpu is None:
+            tensors = (*self.model.parameters(), *self.model.buffers())
+            self._on_cpu = all(tensor.device.type == "cpu" for tensor in tensors)
+        if self._on_cpu:
+            torch.default_generator.manual_seed(seed)
+        else:
+            torch.manual_seed(seed)
 
     def _layer(self, function: Function) -> str:
         path, line = caller(self.paths)

@@ -11,6 +11,7 @@ from normdrop.errors import CaptureError
 from normdrop.torch._noise_calls import NoiseCalls, makes_noise
 from normdrop.torch._norm_call import Moments, NormCall, norm_call
 from normdrop.torch._owners import caller, paths_of, where
+from normdrop.torch._tape import WEIGHT_CALLS, Tape
 
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 """Positional and keyword arguments of one call of the model."""
@@ -39,49 +40,74 @@ class Passes:
         self._owners = _buffer_owners(model)
         self._probed = False
 
-    def train(self, inputs: Arguments, seed: int, silent: str | None = None) -> Statistics:
-        """Input statistics in train mode, one noise layer switched off if asked."""
+    def train(
+        self, inputs: Arguments, seed: int, silent: str | None = None, tape: Tape | None = None
+    ) -> Statistics:
+        """Input statistics in train mode, one noise layer switched off if asked.
+
+        A tape recorded by the same pass with every noise layer on saves what comes before that one.
+        """
         self.model.train()
         if silent is not None and silent in self.noise.drawing:
             self.noise.layers[silent].training = False
-        self.noise.start(seed, silent)
-        seen = self._run(inputs, self._in_train)
+            tape = None  # the layer makes no call that could end the replay
+        self.noise.start(seed, silent, None if tape is None else tape.depart)
+        seen = self._run(inputs, self._in_train, tape)
         self._probed = True
         return seen
 
-    def evaluate(self, inputs: Arguments, statistics: Mapping[str, Moments]) -> Statistics:
-        """Input statistics in eval mode, norm layers that are not frozen going by `statistics`."""
+    def evaluate(
+        self,
+        inputs: Arguments,
+        statistics: Mapping[str, Moments],
+        taped: tuple[Tape, Mapping[str, Moments]] | None = None,
+    ) -> Statistics:
+        """Input statistics in eval mode, norm layers that are not frozen going by `statistics`.
+
+        A tape recorded with other statistics saves what comes before the first that differ.
+        """
         self.model.eval()
         self.noise.start(0)
+        tape, before = taped or (None, statistics)
 
         def by(path: str, call: NormCall) -> Tensor:
             if call.from_batch:
                 return call.by_batch()
+            if tape is not None and not same(statistics[path], before[path]):
+                tape.depart()
             return call.by((self.stored if path in self.frozen else statistics)[path])
 
-        return self._run(inputs, by)
+        return self._run(inputs, by, tape)
 
     def _in_train(self, path: str, call: NormCall) -> Tensor:
         if not self._probed and not call.from_batch:
             self.frozen.add(path)
         return call.by(self.stored[path]) if path in self.frozen else call.by_batch()
 
-    def _run(self, inputs: Arguments, normalise: Callable[[str, NormCall], Tensor]) -> Statistics:
+    def _run(
+        self,
+        inputs: Arguments,
+        normalise: Callable[[str, NormCall], Tensor],
+        tape: Tape | None = None,
+    ) -> Statistics:
         seen: dict[str, list[Moments]] = {}
 
         def norm(call: NormCall) -> Tensor:
             path = self._path(call)
             self.eps[path] = call.eps
-            self.stored.setdefault(path, call.stored())
+            if path not in self.stored:
+                self.stored[path] = call.stored()
             seen.setdefault(path, []).append(call.moments())
             return normalise(path, call)
 
         args, kwargs = inputs
         try:
-            with _Watch(norm, self.noise):
+            with _Watch(norm, self.noise, tape):
                 self.model(*args, **kwargs)
         except Exception as error:
             raise _explained(error, self.model) from error
+        if tape is not None:
+            tape.rewind()
         return {path: average(values) for path, values in seen.items()}
 
     def _path(self, call: NormCall) -> str:
@@ -93,10 +119,13 @@ class Passes:
 class _Watch(TorchFunctionMode):
     """Hands norm calls and noise calls over, and lets all others pass."""
 
-    def __init__(self, norm: Callable[[NormCall], Tensor], noise: NoiseCalls) -> None:
+    def __init__(
+        self, norm: Callable[[NormCall], Tensor], noise: NoiseCalls, tape: Tape | None
+    ) -> None:
         super().__init__()
         self._norm = norm
         self._noise = noise
+        self._tape = tape
 
     def __torch_function__(
         self,
@@ -111,12 +140,16 @@ class _Watch(TorchFunctionMode):
             return self._norm(call)
         if makes_noise(func, args, kwargs):
             return self._noise(func, args, kwargs)
+        if self._tape is not None and func in WEIGHT_CALLS and args:
+            return self._tape(func, args, kwargs)
         return func(*args, **kwargs)
 
 
 def average(values: Iterable[Moments]) -> Moments:
     """Plain averages of means and of variances, as running statistics average batches."""
     values = tuple(values)
+    if len(values) == 1:
+        return values[0]
     return Moments(
         torch.stack([value.mean for value in values]).mean(0),
         torch.stack([value.variance for value in values]).mean(0),
@@ -127,6 +160,11 @@ def averages(passes: Iterable[Statistics]) -> Statistics:
     """Every layer's average over passes that all met the same layers."""
     passes = tuple(passes)
     return {path: average(one[path] for one in passes if path in one) for path in passes[0]}
+
+
+def same(one: Moments, other: Moments) -> bool:
+    """Whether two statistics are equal to the last bit."""
+    return torch.equal(one.mean, other.mean) and torch.equal(one.variance, other.variance)
 
 
 def is_initial(stored: Moments) -> bool:

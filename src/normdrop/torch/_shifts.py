@@ -9,6 +9,7 @@ import torch
 
 from normdrop.shift import LayerShift, Method, ShiftReport
 from normdrop.torch._passes import Arguments, Passes, Statistics, averages
+from normdrop.torch._tape import Tape
 
 _EXPLAINED = 0.005
 _SMALLEST_SHARE = 0.01
@@ -28,14 +29,8 @@ class Shifts:
     eval: Statistics
     error: Mapping[str, float]
 
-    def log(self, path: str) -> float:
-        """Log Δ of one layer; NaN without variance."""
-        return _log_ratio(self.eval, self.train, path)
 
-
-def shifts(
-    passes: Passes, batches: Sequence[Arguments], repeats: int, *, silent: str | None = None
-) -> Shifts:
+def shifts(passes: Passes, batches: Sequence[Arguments], repeats: int) -> Shifts:
     """Train mode `repeats` times over every batch, then eval mode once with those statistics.
 
     Later norm layers see what earlier ones make of the substituted statistics, as they do in a
@@ -43,7 +38,7 @@ def shifts(
     """
     with torch.no_grad():
         trains = [
-            passes.train(batch, index * repeats + repeat, silent)
+            passes.train(batch, index * repeats + repeat)
             for index, batch in enumerate(batches)
             for repeat in range(repeats)
         ]
@@ -57,18 +52,25 @@ def shifts(
     return Shifts(train, evaluated, error)
 
 
-def causes(passes: Passes, batches: Sequence[Arguments]) -> dict[str, dict[str, float]]:
+def causes(passes: Passes, inputs: Arguments) -> dict[str, dict[str, float]]:
     """Every noise layer's share of every norm layer's log Δ, by switching them off one at a time.
 
     A share is how much log Δ shrinks without the layer, normalised over the layers that make it
     larger. The other layers make the same noise each time.
     """
-    whole = shifts(passes, batches, 1)
-    layers = list(passes.noise.layers)
-    without = {layer: shifts(passes, batches, 1, silent=layer) for layer in layers}
+    train_tape, eval_tape = Tape(), Tape()
+    with torch.no_grad():
+        whole = passes.train(inputs, 0, tape=train_tape)
+        evaluated = passes.evaluate(inputs, whole, (eval_tape, whole))
+        logs = {path: _log_ratio(evaluated, whole, path) for path in evaluated}
+        without: dict[str, dict[str, float]] = {}
+        for layer in list(passes.noise.layers):
+            train = passes.train(inputs, 0, layer, train_tape)
+            seen = passes.evaluate(inputs, train, (eval_tape, whole))
+            without[layer] = {path: _log_ratio(seen, train, path) for path in seen}
     return {
-        path: _shares(whole.log(path), {layer: without[layer].log(path) for layer in layers})
-        for path in whole.eval
+        path: _shares(log, {layer: found[path] for layer, found in without.items()})
+        for path, log in logs.items()
     }
 
 

@@ -54,7 +54,7 @@ def invert(
         passes, inputs, found, stored = _inverted(model, example, steps, seed)
         if stored.lags:
             return _untrusted(passes, stored)
-        shares = causes(passes, [_first(inputs, _BLAMED)]) if blame else {}
+        shares = causes(passes, _first(inputs, _BLAMED)) if blame else {}
     return report(found, shares, "invert")
 
 

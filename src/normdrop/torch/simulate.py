@@ -13,10 +13,9 @@ from normdrop.torch._untouched import untouched
 
 _POSITIONS = 2**16
 _FEWEST, _MOST = 32, 1024
-_BATCHES = 2
 _REPEATS = 2
 _BLAME_COST = 2
-"""Forward passes of the whole sample that blame may cost; the shift itself costs three."""
+"""Forward passes of the whole sample that blame costs at most; the shift itself costs three."""
 
 
 def simulate(
@@ -52,19 +51,19 @@ def simulate(
     with untouched(model):
         torch.manual_seed(seed)
         passes = Passes(model)
-        batches = [synthetic(example, count, generator, device) for _ in range(_BATCHES)]
-        found = shifts(passes, batches, _REPEATS)
-        layers = max(1, len(passes.noise.layers))
-        fewer = max(_FEWEST // 4, min(count, _BLAME_COST * _BATCHES * count // (2 * layers)))
+        found = shifts(passes, [synthetic(example, count, generator, device)], _REPEATS)
+        # Train and eval mode, once with all noise layers and once without each.
+        runs = 2 * (1 + len(passes.noise.layers))
+        fewer = max(_FEWEST // 4, min(count, _BLAME_COST * count // runs))
         small = synthetic(example, fewer, generator, device)
-        shares = causes(passes, [small]) if blame else {}
+        shares = causes(passes, small) if blame else {}
     return report(found, shares, "simulate")
 
 
 def sample_size(example: object) -> int:
-    """Inputs per batch: enough positions for the statistics, between 32 and 1024 inputs."""
+    """Inputs: enough positions for the statistics, between 32 and 1024 inputs."""
     wanted = _POSITIONS / max(1, positions(example))
-    return int(min(_MOST, max(_FEWEST, 2 ** math.floor(math.log2(wanted)))) / _BATCHES)
+    return int(min(_MOST, max(_FEWEST, 2 ** math.floor(math.log2(wanted)))))
 
 
 def device_of(model: nn.Module) -> torch.device:
