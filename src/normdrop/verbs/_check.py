@@ -1,0 +1,66 @@
+"""What is wrong with a model, as a table or as a failing test."""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from normdrop.findings import Findings
+from normdrop.verbs._framework import torch_model
+
+if TYPE_CHECKING:
+    from normdrop.rules import Rule
+
+
+def check(model: object, example: object) -> Findings:
+    """What is wrong with a model, where, how much it is expected to cost, and how to mend it.
+
+    Args:
+        model: A `torch.nn.Module`. Nothing about it changes.
+        example: What the model takes; see `predict`.
+
+    Returns:
+        The findings, errors first.
+
+    Raises:
+        CaptureError: The model raised an error; the message names the module.
+        UsageError: No model, or an example that is nothing a model takes.
+
+    >>> from torch import nn
+    >>> model = nn.Sequential(nn.Linear(8, 8, bias=False), nn.Dropout(0.5), nn.BatchNorm1d(8))
+    >>> [(finding.code, finding.severity, finding.layers) for finding in check(model, (8,))]
+    [('ND101', 'error', ('1', '2'))]
+    """
+    from normdrop.rules import selected
+
+    return check_with(model, example, selected())
+
+
+def check_with(model: object, example: object, rules: "Sequence[Rule]") -> Findings:
+    """What some rules find wrong with a model; see `check`."""
+    from normdrop.moments import expected_shifts
+    from normdrop.rules import check_captured
+    from normdrop.torch.capture import capture
+
+    network = torch_model(model, "check")
+    captured = capture(network, example)
+    shifts = expected_shifts(captured)
+    return check_captured(captured, shifts, rules, training=network.training)
+
+
+def assert_clean(model: object, example: object, ignore: Iterable[str] = ()) -> None:
+    """Fail a test if `check` finds an error or a warning.
+
+    Args:
+        model: A `torch.nn.Module`.
+        example: What the model takes; see `predict`.
+        ignore: What is accepted: codes or their beginnings, and paths of layers at fault or of the
+            modules around them.
+
+    Raises:
+        AssertionError: Something is found; the message lists it.
+
+    >>> from torch import nn
+    >>> assert_clean(nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.Dropout(0.5)), (8,))
+    """
+    findings = check(model, example).without(ignore)
+    if not findings.is_clean:
+        raise AssertionError(f"\n{findings}")
