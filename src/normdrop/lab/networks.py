@@ -8,13 +8,10 @@ from typing import Literal
 import torch
 from torch import nn
 
+from normdrop.lab.elu import ELU
 from normdrop.torch import Block
 
 _NORM_EPS = 1e-3  # Keras' default
-
-# In place, an activation needs no second copy of the largest arrays, and its gradient follows from
-# its result without another exponential.
-_ELU = partial(nn.ELU, inplace=True)
 
 
 def two_modules(
@@ -48,14 +45,14 @@ def two_modules(
         order,
         padding=padding,
         bias=True,
-        activation=_ELU,
+        activation=ELU,
         eps=_NORM_EPS,
         momentum=momentum,
     )
     modules = nn.Sequential(module(shape[0], 32, dropout=0.2), module(32, 64, dropout=0.3))
     with torch.no_grad():
         features = modules.eval()(torch.zeros(1, *shape)).numel()
-    dense = nn.Flatten(), nn.Linear(features, 512), _ELU(), nn.Linear(512, classes)
+    dense = nn.Flatten(), nn.Linear(features, 512), ELU(), nn.Linear(512, classes)
     return nn.Sequential(*modules.train(), *dense)
 
 
