@@ -42,7 +42,7 @@ def _network(
 
 RECIPE = Recipe(
     name="ten-orders",
-    version=1,
+    version=2,
     title="Ten orders of conv, norm, activation, dropout and pooling",
     question="In which order do a convolution, batch norm, activation, dropout and pooling go?",
     source="answer to “Ordering of batch normalization and dropout?”, Stack Overflow 39691902",
