@@ -5,6 +5,7 @@ these values.
 """
 
 from normdrop.order._activations import ACTIVATIONS as ACTIVATIONS
+from normdrop.order._groups import group_count as group_count
 from normdrop.order._head import HeadPosition as HeadPosition
 from normdrop.order._head import head_orders as head_orders
 from normdrop.order._kinds import KINDS as KINDS
@@ -29,5 +30,6 @@ __all__ = [
     "Role",
     "Token",
     "branch_order",
+    "group_count",
     "head_orders",
 ]

@@ -2,13 +2,10 @@
 
 from torch import Tensor, nn
 
-from normdrop.errors import OrderError
+from normdrop.order import group_count
 from normdrop.torch.blocks._settings import Site
 
 _BATCH_NORM = {0: nn.BatchNorm1d, 1: nn.BatchNorm1d, 2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
-
-# The number of groups Wu and He propose, "Group Normalization", ECCV 2018.
-_USUAL_GROUPS = 32
 
 
 class ChannelLayerNorm(nn.LayerNorm):
@@ -37,14 +34,7 @@ def group_norm(site: Site) -> nn.Module:
     Raises:
         OrderError: If the number of groups does not divide the channels.
     """
-    argument = site.token.argument
-    groups = argument if isinstance(argument, int) else _USUAL_GROUPS
-    if site.channels % groups:
-        raise OrderError(
-            f"order {str(site.order)!r}: {str(site.token)!r} means {groups} groups, which do not "
-            f"divide the {site.channels} channels there; did you mean "
-            f"'gn({_nearest_divisor(site.channels, groups)})'?"
-        )
+    groups = group_count(site.order, site.token, site.channels)
     settings = site.settings
     return nn.GroupNorm(
         groups, site.channels, eps=settings.eps, affine=settings.affine, **settings.factory
@@ -57,9 +47,3 @@ def layer_norm(site: Site) -> nn.Module:
     return ChannelLayerNorm(
         site.channels, eps=settings.eps, elementwise_affine=settings.affine, **settings.factory
     )
-
-
-def _nearest_divisor(channels: int, groups: int) -> int:
-    """The divisor of `channels` that is nearest to `groups`."""
-    divisors = (d for d in range(1, channels + 1) if channels % d == 0)
-    return min(divisors, key=lambda divisor: abs(divisor - groups))

@@ -1,0 +1,200 @@
+"""A residual block with dropout where it belongs."""
+
+from dataclasses import replace
+from typing import Any
+
+import keras
+
+from normdrop.errors import UsageError
+from normdrop.keras.blocks._activations import make_activation
+from normdrop.keras.blocks._chain import Shape, apply_all, build_all, shape_after
+from normdrop.keras.blocks._config import read, written
+from normdrop.keras.blocks._noises import is_silent, make_noise
+from normdrop.keras.blocks._parts import build
+from normdrop.keras.blocks._settings import (
+    Activation,
+    Noise,
+    Settings,
+    Size,
+    Weight,
+    check_count,
+    check_data_format,
+    check_dimensions,
+)
+from normdrop.keras.layers._noise_layer import Along, DataFormat
+from normdrop.order import Order, ResidualPosition, ResidualStyle, branch_order
+
+
+@keras.saving.register_keras_serializable("normdrop")
+class ResidualBlock(keras.layers.Layer):
+    """A residual block whose dropout stands between its last norm and its last weight.
+
+    There it reaches no norm of the branch, and a norm of a later block only through the sum with
+    the trunk (guideline 1 of Kim et al., UAI 2023). The paper's other positions, P0 to P7, can be
+    chosen; `normdrop.torch.ResidualBlock` has their table.
+
+    A branch is, pre-activation, norm, activation, weight, as often as it has weights;
+    post-activation, weight, norm, activation, the last activation after the sum. A basic branch has
+    two convolutions of `kernel_size`. A bottleneck has three: 1 to a quarter of the channels,
+    `kernel_size`, 1 back. Where the shape changes, the trunk passes a convolution of kernel size 1,
+    with a batch norm in post-activation; it starts at the trunk itself, so that of all positions
+    only P0 reaches it.
+
+    Args:
+        filters: Channels of the output; those of the input if left out.
+        dropout: A rate, or a noise layer, whose like is made; 0 for none.
+        position: Where dropout goes, `"P0"` to `"P7"`.
+        style: `"pre"` or `"post"` activation.
+        bottleneck: Whether the branch is a bottleneck.
+        strides: Of the first convolution of `kernel_size` and of the shortcut.
+        dimensions: 1, 2 or 3 axes of positions; 0 for vectors and dense layers.
+        kernel_size: Of the convolutions.
+        dilation_rate: Of the convolutions of `kernel_size`.
+        groups: Of the convolutions of `kernel_size`.
+        activation: A name or a function.
+        along: What shares one value of the noise: `"element"`, `"channel"` or `"sample"`.
+        epsilon: Of every batch norm.
+        momentum: Of every batch norm, as Keras has it: the share of the old statistics.
+        data_format: `"channels_last"` or `"channels_first"`; Keras' own setting if left out.
+        seed: Of the noise.
+        **kwargs: What every Keras layer takes, such as `name` and `dtype`.
+
+    Raises:
+        UsageError: If an argument does not fit, or the branch has no such position.
+
+    Example:
+        >>> block = ResidualBlock(32, dropout=0.2, strides=2)
+        >>> block.build((None, 8, 8, 16))
+        >>> str(block.order)
+        'bn-act-conv-bn-drop-act-conv'
+        >>> block.compute_output_shape((None, 8, 8, 16))
+        (None, 4, 4, 32)
+    """
+
+    def __init__(
+        self,
+        filters: int | None = None,
+        *,
+        dropout: Noise = 0.0,
+        position: ResidualPosition = "P5",
+        style: ResidualStyle = "pre",
+        bottleneck: bool = False,
+        strides: Size = 1,
+        dimensions: int = 2,
+        kernel_size: Size = 3,
+        dilation_rate: Size = 1,
+        groups: int = 1,
+        activation: Activation = "relu",
+        along: Along = "element",
+        epsilon: float = 1e-3,
+        momentum: float = 0.99,
+        data_format: DataFormat | None = None,
+        seed: int | None = None,
+        **kwargs: Any,  # noqa: ANN401 - what Keras' own layer takes
+    ) -> None:
+        data_format = check_data_format(data_format)
+        config = written(ResidualBlock, locals())
+        super().__init__(**kwargs)
+        self._config = config
+        self.filters = None if filters is None else check_count("filters", filters)
+        self.position = position
+        self.style = style
+        self.bottleneck = bottleneck
+        self.strides = _strides(strides, check_dimensions(dimensions))
+        self.shape = Weight(
+            self.filters, kernel_size, self.strides, dilation_rate=dilation_rate, groups=groups
+        )
+        self.settings = Settings(
+            dimensions=dimensions,
+            activation=activation,
+            dropout=dropout,
+            along=along,
+            epsilon=epsilon,
+            momentum=momentum,
+            data_format=data_format,
+            seed=seed,
+            dtype=self.dtype_policy,
+        )
+        self.order = branch_order(
+            style,
+            3 if bottleneck else 2,
+            "conv" if dimensions else "linear",
+            position,
+            noisy=not is_silent(dropout),
+        )
+        self.trunk: list[keras.layers.Layer] = []
+        self.branch: list[keras.layers.Layer] = []
+        self.shortcut: list[keras.layers.Layer] = []
+        self.end: list[keras.layers.Layer] = []
+
+    def build(self, input_shape: Shape) -> None:
+        """Make and build the layers."""
+        settings = self.settings
+        entering = input_shape[settings.channel_axis]
+        if entering is None:
+            raise UsageError(f"the channels of inputs of shape {input_shape} must be known")
+        leaving = self.filters or entering
+        if not is_silent(settings.dropout) and self.position == "P0":
+            self.trunk = [make_noise(settings.dropout, settings, "trunk")]
+        wide = replace(self.shape, filters=leaving)
+        weights = _bottleneck(wide) if self.bottleneck else [wide, replace(wide, strides=1)]
+        self.branch = build(self.order, entering, weights, settings)
+        if entering != leaving or any(step != 1 for step in self.strides):
+            token = "conv" if settings.dimensions else "linear"
+            order = Order(token if self.style == "pre" else f"{token}-bn")
+            # A norm or the branch's last bias makes one of the shortcut's own superfluous.
+            projection = Weight(leaving, strides=self.strides or 1, use_bias=False)
+            self.shortcut = build(order, entering, [projection], settings, prefix="shortcut_")
+        if self.style == "post":
+            self.end = [make_activation(settings.activation, name="end", dtype=settings.dtype)]
+        build_all(self.trunk, input_shape)
+        build_all(self.shortcut, input_shape)
+        build_all(self.end, build_all(self.branch, input_shape))
+        self.built = True
+
+    def call(self, inputs: Any) -> Any:  # noqa: ANN401 - tensors of the backend's
+        """The sum of branch and trunk, through the activation in post-activation style."""
+        trunk = apply_all(self.trunk, inputs)
+        total = apply_all(self.branch, trunk) + apply_all(self.shortcut, trunk)
+        return apply_all(self.end, total)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """The shape of the sum."""
+        if not self.built:
+            self.build(input_shape)
+        return shape_after(self.branch, input_shape)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that build this block again."""
+        return {**super().get_config(), **self._config}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "ResidualBlock":
+        """The block a configuration describes."""
+        return cls(**read(config))
+
+
+def _strides(strides: Size, dimensions: int) -> tuple[int, ...]:
+    """The strides as one number per dimension."""
+    if dimensions == 0 and strides != 1:
+        raise UsageError(
+            f"strides={strides!r} with dimensions=0: vectors have no positions to skip"
+        )
+    if isinstance(strides, int):
+        return (strides,) * dimensions
+    if len(strides) != dimensions:
+        raise UsageError(
+            f"strides={strides!r} has {len(strides)} numbers for {dimensions} dimensions"
+        )
+    return tuple(strides)
+
+
+def _bottleneck(wide: Weight) -> list[Weight]:
+    """Three weights, the one in the middle with the strides."""
+    if wide.filters is None or wide.filters % 4:
+        raise UsageError(
+            f"a bottleneck has a quarter of its filters inside, and {wide.filters} is no multiple "
+            "of 4"
+        )
+    narrow = wide.filters // 4
+    return [Weight(narrow), replace(wide, filters=narrow), Weight(wide.filters)]
