@@ -30,9 +30,10 @@ class Flow:
             (scenarios, factors, channels): a factor u adds u_i u_j to the covariance of channels i
             and j at any two positions. Sample-wise noise makes them.
         extents: Sizes of the spatial axes.
-        channel: The tensor's axis that holds channels.
+        channel: The tensor's axis that holds channels; of a flattened one, the axis that did.
         atoms: The distribution of a unit where it is not Gaussian.
-        folded: Whether the tensor is a vector into which channels and positions were flattened.
+        folded: Whether the tensor is a vector into which channels and positions were flattened:
+            channel by channel if those were on axis 1, else position by position.
     """
 
     mean: Array

@@ -42,23 +42,29 @@ def unfolded(flow: Flow) -> Flow:
     if not flow.folded:
         return flow
     times = int(np.prod(flow.extents))
+
+    def spread(values: Array, axis: int) -> Array:
+        if flow.channel == 1:
+            return values.repeat(times, axis=axis)
+        return np.concatenate([values] * times, axis=axis)
+
     atoms = flow.atoms
     if atoms is not None:
         shape = atoms.values.shape
         weights, scores = (np.broadcast_to(a, shape) for a in (atoms.weights, atoms.scores))
         white = Window.constant(flow.scenarios, ())
         atoms = Atoms(
-            atoms.values.repeat(times, axis=1),
-            weights.repeat(times, axis=1),
-            scores.repeat(times, axis=1),
+            spread(atoms.values, 1),
+            spread(weights, 1),
+            spread(scores, 1),
             white,
             atoms.shared,
         )
     return Flow(
-        flow.mean.repeat(times, axis=1),
-        flow.variance.repeat(times, axis=1),
+        spread(flow.mean, 1),
+        spread(flow.variance, 1),
         Window.constant(flow.scenarios, ()),
-        flow.common.repeat(times, axis=2),
+        spread(flow.common, 2),
         (),
         1,
         atoms,
@@ -81,7 +87,8 @@ def reshape(node: Node, flow: Flow, before: tuple[int, ...]) -> Edge:
 def _view(node: Node, _: Reshape, flow: Flow, before: tuple[int, ...]) -> Edge:
     if [n for n in node.shape if n != 1] == [n for n in before if n != 1]:
         return _resized(node, flow, before)
-    if len(node.shape) == 2 and flow.channel == 1:  # noqa: PLR2004 - batch and features
+    ends = {1, len(before) - 1}
+    if len(node.shape) == 2 and flow.channel in ends:  # noqa: PLR2004 - batch and features
         return replace(flow, folded=True)
     same = node.shape[:2] == before[:2]
     if same and flow.channel == 1 and not flow.folded:

@@ -53,10 +53,12 @@ def weigh(node: Node, flow: Flow) -> Edge:
         return _linear(node, flow)
     if details.family not in {"convolution", "transposed convolution"}:
         return Unknown(f"{details.family} layers are not followed")
-    moved = with_channels(flow, 1)
+    axis = 1 if node.channel_axis is None else node.channel_axis
+    moved = with_channels(flow, axis)
     if isinstance(moved, Unknown):
         return moved
-    taps = taps_of(details, moved.extents, node.shape[2:])
+    extents = tuple(n for i, n in enumerate(node.shape) if i not in {0, axis})
+    taps = taps_of(details, moved.extents, extents)
     kernel = _Kernel(_grouped(node, details), taps)
     return _through(node, moved, kernel)
 
@@ -75,9 +77,11 @@ def _grouped(node: Node, details: Weight) -> Array:
 def _linear(node: Node, flow: Flow) -> Edge:
     weight = node.parameters["weight"].read()
     if flow.folded:
-        kernel = _Kernel(
-            weight.reshape(1, weight.shape[0], flow.channels, -1), whole_map(flow.extents)
-        )
+        if flow.channel == 1:
+            split = weight.reshape(1, weight.shape[0], flow.channels, -1)
+        else:
+            split = weight.reshape(1, weight.shape[0], -1, flow.channels).swapaxes(2, 3)
+        kernel = _Kernel(split, whole_map(flow.extents))
         return replace(_through(node, flow, kernel), folded=False, channel=1)
     moved = with_channels(flow, len(node.shape) - 1)
     if isinstance(moved, Unknown):

@@ -2,14 +2,9 @@
 
 from torch import nn
 
-from normdrop.moments import expected_shifts, stored_shifts
+from normdrop.moments import carried_report
 from normdrop.shift import ShiftReport
 from normdrop.torch.capture import capture
-
-_SKETCH = (
-    "These weights are trained: moments know nothing of what they have learned to correlate, and "
-    "are no more than a sketch except where noise stands directly before a norm layer."
-)
 
 
 def carry(model: nn.Module, example: object) -> ShiftReport:
@@ -31,17 +26,4 @@ def carry(model: nn.Module, example: object) -> ShiftReport:
     >>> round(report["1"].shift, 6)
     0.7
     """
-    captured = capture(model, example)
-    layers = {layer.path: layer for layer in expected_shifts(captured)}
-    if not _trained(model):
-        return ShiftReport(list(layers.values()), "moments")
-    layers.update({layer.path: layer for layer in stored_shifts(captured)})
-    return ShiftReport(list(layers.values()), "moments", notes=(_SKETCH,))
-
-
-def _trained(model: nn.Module) -> bool:
-    """Whether any norm layer has statistics that a new one has not."""
-    buffers = {name: buffer for name, buffer in model.named_buffers() if buffer.numel()}
-    means = (b for name, b in buffers.items() if name.endswith("running_mean"))
-    variances = (b for name, b in buffers.items() if name.endswith("running_var"))
-    return any(bool(b.any()) for b in means) or any(bool((b != 1).any()) for b in variances)
+    return carried_report(capture(model, example))

@@ -4,9 +4,10 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from normdrop.findings import Findings
-from normdrop.verbs._framework import torch_model
+from normdrop.verbs._framework import is_keras, torch_model
 
 if TYPE_CHECKING:
+    from normdrop.graph import Captured
     from normdrop.rules import Rule
 
 
@@ -14,7 +15,7 @@ def check(model: object, example: object) -> Findings:
     """What is wrong with a model, where, how much it is expected to cost, and how to mend it.
 
     Args:
-        model: A `torch.nn.Module`. Nothing about it changes.
+        model: A `torch.nn.Module`, or a built Keras model. Nothing about it changes.
         example: What the model takes; see `predict`.
 
     Returns:
@@ -38,19 +39,28 @@ def check_with(model: object, example: object, rules: "Sequence[Rule]") -> Findi
     """What some rules find wrong with a model; see `check`."""
     from normdrop.moments import expected_shifts
     from normdrop.rules import check_captured
+
+    captured, training = _captured(model, example)
+    return check_captured(captured, expected_shifts(captured), rules, training=training)
+
+
+def _captured(model: object, example: object) -> "tuple[Captured, bool]":
+    """The model as a graph, and whether it is in train mode; a Keras model has none of its own."""
+    if is_keras(model):
+        from normdrop.keras.capture import capture as capture_keras
+
+        return capture_keras(model, example), False
     from normdrop.torch.capture import capture
 
     network = torch_model(model, "check")
-    captured = capture(network, example)
-    shifts = expected_shifts(captured)
-    return check_captured(captured, shifts, rules, training=network.training)
+    return capture(network, example), network.training
 
 
 def assert_clean(model: object, example: object, ignore: Iterable[str] = ()) -> None:
     """Fail a test if `check` finds an error or a warning.
 
     Args:
-        model: A `torch.nn.Module`.
+        model: A `torch.nn.Module`, or a built Keras model.
         example: What the model takes; see `predict`.
         ignore: What is accepted: codes or their beginnings, and paths of layers at fault or of the
             modules around them.

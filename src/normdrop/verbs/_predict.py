@@ -1,14 +1,20 @@
 """The expected shift, without data."""
 
+from typing import TYPE_CHECKING
+
+from normdrop.errors import UsageError
 from normdrop.shift import ShiftReport
-from normdrop.verbs._framework import torch_model
+from normdrop.verbs._framework import is_keras, torch_model
+
+if TYPE_CHECKING:
+    import keras
 
 
 def predict(model: object, example: object, method: str | None = None) -> ShiftReport:
     """The expected shift at every norm layer, without data.
 
     Args:
-        model: A `torch.nn.Module`. Nothing about it changes.
+        model: A `torch.nn.Module`, or a built Keras model. Nothing about it changes.
         example: What the model takes: a tensor, an array, a tuple (positional) or dict (keyword)
             of these, or in their place `normdrop.Input` or a tuple of ints, without the batch
             axis. Only shapes and element types matter.
@@ -29,6 +35,16 @@ def predict(model: object, example: object, method: str | None = None) -> ShiftR
     >>> report["2"].severity, report.method, dict(report["2"].causes)
     ('error', 'simulate', {'1': 1.0})
     """
+    if is_keras(model):
+        return _of_keras(model, example, method)
     from normdrop.torch.expected import expected_shift
 
     return expected_shift(torch_model(model, "predict"), example, method)
+
+
+def _of_keras(model: "keras.Model", example: object, method: str | None) -> ShiftReport:
+    from normdrop.keras.carry import carry
+
+    if method not in {None, "moments"}:
+        raise UsageError(f"method {method!r} needs a torch model; for Keras there is 'moments'")
+    return carry(model, example)

@@ -1,0 +1,30 @@
+"""Recognising attention and recurrent layers, which are one call each."""
+
+import keras
+
+from normdrop.graph import Along, Attention, Kind, Recurrent
+from normdrop.keras.capture._description import CallOf, Describe, Description
+from normdrop.keras.capture._noises import bernoulli
+
+
+def _attention(call: CallOf) -> Description:
+    rate = float(getattr(call.operation, "dropout", 0.0) or 0.0)
+    noise = bernoulli(rate, Along.ELEMENT, (), on=call.training)
+    return Description(Kind.ATTENTION, Attention(noise))
+
+
+def _recurrent(cell: str) -> Describe:
+    def describe(call: CallOf) -> Description:
+        rate = float(getattr(call.operation, "dropout", 0.0) or 0.0)
+        noise = bernoulli(rate, Along.ELEMENT, (), on=call.training)
+        return Description(Kind.RECURRENT, Recurrent(cell, noise))
+
+    return describe
+
+
+ENTRIES: dict[type, Describe] = {
+    keras.layers.MultiHeadAttention: _attention,
+    keras.layers.LSTM: _recurrent("lstm"),
+    keras.layers.GRU: _recurrent("gru"),
+    keras.layers.SimpleRNN: _recurrent("rnn"),
+}

@@ -1,0 +1,48 @@
+"""From what a user gives as an example to the symbolic arguments of a call."""
+
+from typing import Any
+
+import keras
+
+from normdrop.errors import UsageError
+from normdrop.example import Input
+
+_BATCH = 4
+
+
+def symbolic(example: Any) -> tuple[Any, int]:  # noqa: ANN401 - nested
+    """Symbolic tensors in the place of arrays and shapes, and the batch size.
+
+    Raises:
+        UsageError: There is no array or shape.
+    """
+    tree = _shapes(example)
+    found: list[keras.KerasTensor] = []
+
+    def tensor(leaf: Any) -> Any:  # noqa: ANN401 - what is no array stays
+        shape = (_BATCH, *leaf.shape) if isinstance(leaf, Input) else getattr(leaf, "shape", None)
+        if shape is None:
+            return leaf
+        dtype = keras.backend.standardize_dtype(leaf.dtype)
+        made = keras.KerasTensor(tuple(int(extent) for extent in shape), dtype)
+        found.append(made)
+        return made
+
+    arguments = keras.tree.map_structure(tensor, tree)
+    if not found:
+        raise UsageError(
+            f"an example of type {type(example).__name__} holds no tensor: pass an array, a list "
+            "or dict of them, or a shape such as (32, 32, 3)"
+        )
+    return arguments, int(found[0].shape[0])
+
+
+def _shapes(tree: Any) -> Any:  # noqa: ANN401 - nested
+    """Shapes as `Input`, which a tree does not take apart."""
+    if isinstance(tree, tuple) and tree and all(type(each) is int for each in tree):
+        return Input(tree)
+    if isinstance(tree, list | tuple):
+        return [_shapes(each) for each in tree]
+    if isinstance(tree, dict):
+        return {key: _shapes(each) for key, each in tree.items()}
+    return tree

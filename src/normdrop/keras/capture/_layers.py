@@ -1,0 +1,60 @@
+"""The layers of a model by their paths."""
+
+from collections import Counter
+
+import keras
+
+from normdrop.graph import Layer
+
+
+def children(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
+    """The layers directly inside a layer."""
+    inside = layer._flatten_layers(include_self=False, recursive=False)  # noqa: SLF001 - no public walk
+    return [each for each in inside if not isinstance(each, keras.layers.InputLayer)]
+
+
+def paths_of(model: keras.Model) -> dict[int, str]:
+    """Id of every layer to its path: the names of the layers around it and its own, with dots.
+
+    The model's own path is empty; a layer that is in several places has its first.
+    """
+    paths = {id(model): ""}
+
+    def walk(layer: keras.layers.Layer, path: str) -> None:
+        taken: Counter[str] = Counter()
+        for child in children(layer):
+            if id(child) in paths:
+                continue
+            taken[child.name] += 1
+            name = child.name if taken[child.name] == 1 else f"{child.name}#{taken[child.name]}"
+            paths[id(child)] = f"{path}.{name}" if path else name
+            walk(child, paths[id(child)])
+
+    walk(model, "")
+    return paths
+
+
+def layers_of(
+    model: keras.Model, paths: dict[int, str], counts: Counter[int], *, training: bool
+) -> tuple[Layer, ...]:
+    """Every layer but the model itself, and whether this run made use of it."""
+    known = {id(layer): layer for layer in model._flatten_layers()}  # noqa: SLF001 - see children
+    called = {paths[key] for key, count in counts.items() if count and key in paths}
+    reached = {path[:end] for path in called for end in ends(path)}
+    return tuple(
+        Layer(
+            path,
+            type(known[key]).__name__,
+            counts[key],
+            used=path in reached,
+            leaf=not children(known[key]),
+            training=training,
+        )
+        for key, path in paths.items()
+        if path and key in known
+    )
+
+
+def ends(path: str) -> list[int]:
+    """Where the paths of a layer and of those around it end."""
+    return [index for index, letter in enumerate(path) if letter == "."] + [len(path)]
