@@ -18,6 +18,7 @@ from ._values import (
     Listing,
     Method,
     Part,
+    Symbol,
     Value,
 )
 
@@ -44,6 +45,11 @@ _RESHAPES = frozenset(
         "cpu",
     ]
 )
+# How many arguments stand between the function that is run and what it is run on.
+CHECKPOINTS = {
+    "torch.utils.checkpoint.checkpoint": 0,
+    "torch.utils.checkpoint.checkpoint_sequential": 1,
+}
 
 
 class Calls(Definitions):
@@ -92,6 +98,10 @@ class Calls(Definitions):
         """The node of a tensor; a new one for a tensor from elsewhere."""
         if isinstance(value, Flow):
             return value.node
+        if isinstance(value, Symbol):
+            if value not in self.entered:
+                self.entered[value] = self.draft.input(place)
+            return self.entered[value]
         inside = flows(value)
         return self.draft.unknown(inside, place) if inside else self.draft.input(place)
 
@@ -105,18 +115,33 @@ class Calls(Definitions):
             return self._torch(last, given, place)
         if library in {"torch", "torch.nn.functional"}:
             return self._torch_function(last, given, place)
-        if library == "keras.layers":
+        if library == "keras.layers" or name == "keras.Input":
             return self._keras(last, given, place)
-        if name == "keras.Sequential":
+        if name in {"keras.Sequential", "keras.Model", "keras.models.Model"}:
+            return self._keras_model(last, given, place)
+        if name in CHECKPOINTS:
+            return self._checkpointed(CHECKPOINTS[name], given, place)
+        return self.unknown(given, place, last)
+
+    def _keras_model(self, name: str, given: Arguments, place: Location) -> Value:
+        if name == "Sequential":
             items = given.get("layers", 0)
             listed = items.items if isinstance(items, Listing) else []
             if items is not None and not isinstance(items, Listing):
                 listed = [OPAQUE]
             return self._chain(listed, place)
-        if name in {"keras.Model", "keras.models.Model"}:
-            self._outputs(given.get("outputs" if "output" not in given.named else "output", 1))
-            return OPAQUE
-        return self.unknown(given, place, last)
+        self._outputs(given.get("outputs" if "output" not in given.named else "output", 1))
+        return OPAQUE
+
+    def _checkpointed(self, dropped: int, given: Arguments, place: Location) -> Value:
+        """A call that runs its first argument, and runs it again in the backward pass."""
+        if not given.positional:
+            return self.unknown(given, place)
+        before = len(self.draft.nodes)
+        called, rest = given.positional[0], given.positional[1 + dropped :]
+        result = self.call(called, Arguments(rest, whole=given.whole), place)
+        self.draft.checkpointed.update(range(before, len(self.draft.nodes)))
+        return result
 
     def _torch(self, name: str, given: Arguments, place: Location) -> Value:
         if name == "Sequential":

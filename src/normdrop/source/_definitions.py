@@ -37,6 +37,7 @@ class Definitions(ABC):
         draft: The graph of all tensors that flow.
         chains: Sequential models made on the way.
         instances: Modules of the file's own classes made on the way.
+        entered: The nodes of unknown values that are used as tensors.
     """
 
     def __init__(self, file: str, shared: Names, world: World) -> None:
@@ -46,6 +47,7 @@ class Definitions(ABC):
         self.draft = Draft()
         self.chains: list[Chain] = []
         self.instances: list[Instance] = []
+        self.entered: dict[Symbol, int] = {}
         self.depth = 0
 
     @abstractmethod

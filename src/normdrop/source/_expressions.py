@@ -167,6 +167,13 @@ class Expressions(Conditions):
         left, right = self.value(node.left, names), self.value(node.right, names)
         return self.combined(left, node.op, right, node)
 
+    def read_sign(self, node: ast.UnaryOp, names: Names) -> Value:
+        """A negative number."""
+        value = self.value(node.operand, names)
+        if isinstance(node.op, ast.USub) and isinstance(value, Constant):
+            return _number(0, ast.Sub(), value.value)
+        return OPAQUE
+
     def combined(self, left: Value, sign: ast.operator, right: Value, node: ast.AST) -> Value:
         """`left op right`."""
         if isinstance(left, Flow) or isinstance(right, Flow):
@@ -215,6 +222,7 @@ _READERS: dict[type[ast.expr], Callable[..., Value]] = {
     ast.ListComp: Expressions.read_comprehension,
     ast.GeneratorExp: Expressions.read_comprehension,
     ast.BinOp: Expressions.read_operation,
+    ast.UnaryOp: Expressions.read_sign,
     ast.Subscript: Expressions.read_subscript,
     ast.IfExp: Expressions.read_choice,
 }

@@ -41,9 +41,9 @@ def check_with(model: object, example: object, rules: "Sequence[Rule]") -> Findi
     from normdrop.torch.capture import capture
 
     network = torch_model(model, "check")
+    modes = {path: module.training for path, module in network.named_modules()}
     captured = capture(network, example)
-    shifts = expected_shifts(captured)
-    return check_captured(captured, shifts, rules, training=network.training)
+    return check_captured(captured, expected_shifts(captured), rules, modes=modes)
 
 
 def assert_clean(model: object, example: object, ignore: Iterable[str] = ()) -> None:
