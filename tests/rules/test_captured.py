@@ -149,12 +149,17 @@ class Awake(nn.Module):
         return self.drop(x)
 
 
+def _drop_by_a_new_module(x: Tensor) -> Tensor:
+    dropped: Tensor = nn.Dropout(0.5)(x)
+    return dropped
+
+
 def test_what_does_not_hear_of_eval_is_found() -> None:
     """Dropout that draws in evaluation, also of a module made on the way, and a norm of batches."""
     hard = Awake(lambda x: functional.dropout(x, 0.5), training=True)
     (dropout,) = found("ND301", hard, (8,))
     assert dropout.severity == "error"
-    made = Awake(lambda x: nn.Sequential(nn.Dropout(0.5))(x), training=None)
+    made = Awake(_drop_by_a_new_module, training=None)
     assert len(found("ND301", made, (8,))) == 1
     assert found("ND301", Awake(nn.Dropout(0.5), training=None), (8,)) == []
     assert len(found("ND307", hard, (8,))) == 1

@@ -17,7 +17,7 @@ class MonteCarloThroughTrain(Rule):
 
     ## What it does
     Finds repeated predictions of the same input, without gradients, after `model.train()`, or with
-    `training=True` in Keras, in a file that makes batch norm layers.
+    `training=True` in Keras, in a file that makes dropout and batch norm layers.
 
     ## Why is this bad?
     Only dropout should draw anew. In train mode the norm layers divide by the statistics of the
@@ -44,6 +44,12 @@ class MonteCarloThroughTrain(Rule):
             with torch.no_grad():
                 for batch in batches:
                     model(batch)
+        """,
+        """
+        from keras import layers
+        def accumulate(x):
+            layer = layers.BatchNormalization()
+            return [layer(x, training=True) for _ in range(20)]
         """,
         """
         import torch
@@ -104,7 +110,8 @@ class MonteCarloThroughTrain(Rule):
         """One finding for every such loop."""
         made = {call.name.rpartition(".")[2] for call in source.calls}
         torch = any(name.startswith("BatchNorm") and name[-1] == "d" for name in made)
-        if not torch and "BatchNormalization" not in made:
+        norms = torch or "BatchNormalization" in made
+        if not norms or not any("Dropout" in name for name in made):
             return
         for function, _ in source.functions:
             calls = [call for call in source.calls if call.function is function]
