@@ -63,7 +63,7 @@ def test_formats_agree(project: Path, capsys: pytest.CaptureFixture[str]) -> Non
     (found,) = json.loads(run(capsys, ".", "--format", "json")[1])["findings"]
     assert found["code"] == "ND101"
     assert found["shift"] == pytest.approx(0.5)
-    assert found["location"] == {"file": "./net.py", "line": 2, "column": 23}
+    assert found["location"] == {"file": "net.py", "line": 2, "column": 23}
     sarif = json.loads(run(capsys, "net.py", "--format", "sarif")[1])
     (result,) = sarif["runs"][0]["results"]
     rule = sarif["runs"][0]["tool"]["driver"]["rules"][result["ruleIndex"]]

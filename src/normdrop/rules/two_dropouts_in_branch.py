@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from normdrop.findings import Finding
 
-from ._branches import furnished
+from ._branches import furnished, leads_to
 from ._rule import Invalid, Rule
 from ._subject import Subject
 
@@ -13,7 +13,8 @@ class TwoDropoutsInBranch(Rule):
     """A residual branch has more than one dropout.
 
     ## What it does
-    Finds residual branches with batch norm on which several dropout layers stand.
+    Finds residual branches with batch norm on which several dropout layers stand behind the last
+    norm. Dropout before a norm of the branch is ND101's.
 
     ## Why is this bad?
     Their rates add up where nobody reads them together, and only one of them can stand in the place
@@ -88,7 +89,13 @@ class TwoDropoutsInBranch(Rule):
     def in_model(self, subject: Subject) -> Iterator[Finding]:
         """One finding for every branch, at its second dropout."""
         for each in furnished(subject):
-            layers = list({node.layer: node for node in each.dropout}.values())
+            norm = each.branch.last_norm
+            behind = [
+                node
+                for node in each.dropout
+                if norm is not None and not leads_to(subject.graph, node, norm, each.branch)
+            ]
+            layers = list({node.layer: node for node in behind}.values())
             if len(layers) > 1:
                 first, second = layers[:2]
                 yield self.finding(
