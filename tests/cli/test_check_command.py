@@ -182,7 +182,8 @@ def test_explain_shows_the_page(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_explain_writes_every_page(project: Path) -> None:
-    """Every rule has a page in the folder that is named."""
+    """Every rule has a page in the folder that is named, and an index lists them."""
     with pytest.raises(SystemExit):
         main(["explain", "--write", "pages"])
-    assert {file.stem for file in (project / "pages").iterdir()} == {r.name for r in all_rules()}
+    written = {file.stem for file in (project / "pages").iterdir()}
+    assert written == {"index", *(rule.name for rule in all_rules())}
