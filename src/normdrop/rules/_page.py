@@ -1,7 +1,5 @@
 """The pages of rules, generated from their classes."""
 
-import textwrap
-
 from ._registry import all_rules
 from ._rule import HEADINGS, Rule
 
@@ -55,4 +53,6 @@ def _standing(rule: type[Rule]) -> str:
 
 
 def _code(source: str) -> str:
+    import textwrap
+
     return f"```python\n{textwrap.dedent(source).strip()}\n```"

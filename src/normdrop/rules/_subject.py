@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from normdrop.graph import Captured, Graph, Location, Node
-from normdrop.source import Part, Sketch
 
 if TYPE_CHECKING:
     from normdrop.shift import LayerShift
+    from normdrop.source import Part, Sketch
 
 
 _KERAS_ALONE = frozenset({"BatchNormalization", "Dense", "Conv1D", "Conv2D", "Conv3D"})
@@ -32,12 +32,12 @@ class Subject:
     shifts: "Mapping[str, LayerShift]" = field(default_factory=dict)
     modes: Mapping[str, bool] = field(default_factory=dict)
     _made: Mapping[int, Location] = field(default_factory=dict)
-    _parts: Mapping[int, Part] = field(default_factory=dict)
+    _parts: "Mapping[int, Part]" = field(default_factory=dict)
     _libraries: Mapping[int, str] = field(default_factory=dict)
     _checkpointed: frozenset[int] = frozenset()
 
     @classmethod
-    def from_sketch(cls, sketch: Sketch) -> "Subject":
+    def from_sketch(cls, sketch: "Sketch") -> "Subject":
         """A model read from source."""
         return cls(
             sketch.graph,
@@ -51,7 +51,7 @@ class Subject:
         """Where a node's layer is made, or else called."""
         return self._made.get(node.id, node.location)
 
-    def part(self, node: Node) -> Part | None:
+    def part(self, node: Node) -> "Part | None":
         """What the source says of a node's layer, if the model was read from source."""
         return self._parts.get(node.id)
 
