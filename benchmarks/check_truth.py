@@ -14,7 +14,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 from family.members import FAMILY, Member
-from family.points import _fresh_truths
+from family.points import fresh_truths
 
 from normdrop import check
 
@@ -24,7 +24,7 @@ _AFFECTED, _CLEAN = 0.95, 0.01
 
 def judged(member: Member) -> tuple[list[str], list[str], set[str]]:
     """The affected, the clean and the found norm layers of one network."""
-    truths = _fresh_truths(member)
+    truths = fresh_truths(member)
     shifts = {
         path: math.exp(sum(math.log(truth[path].shift) for truth in truths) / len(truths))
         for path in truths[0]

@@ -115,7 +115,7 @@ def test_bias_through_flatten_and_layer_norm() -> None:
     assert codes(flat, (3, 8, 8)) == ["ND201"]
     assert codes(nn.Sequential(nn.Linear(8, 8), nn.LayerNorm(8))) == []
     # Batch norm takes axis 1 for channels, the linear layer the last one.
-    assert codes(nn.Sequential(nn.Linear(8, 8), nn.BatchNorm1d(5)), (5, 8)) == []
+    assert codes(nn.Sequential(nn.Linear(8, 8), nn.BatchNorm1d(5)), (5, 8)) == ["ND209"]
 
 
 def test_assert_clean_names_what_is_wrong_and_takes_exceptions() -> None:

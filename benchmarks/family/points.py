@@ -104,13 +104,13 @@ def points(member: Member, method: Method, *, measure: bool) -> list[Point] | No
 def _simulated(member: Member) -> Iterator[Point]:
     """`simulate` on fresh weights against brute force on separate draws of the same inputs."""
     report = simulate(member.build(), member.shape, blame=False)
-    yield from _points("simulate", member, report, _fresh_truths(member, "pink"))
+    yield from _points("simulate", member, report, fresh_truths(member, "pink"))
 
 
 def _carried(member: Member) -> Iterator[Point]:
     """`moments` on fresh weights against brute force on the independent inputs it assumes."""
     report = expected_shifts(capture(member.build(), member.shape), blame=False)
-    yield from _points("moments", member, report, _fresh_truths(member, "white"))
+    yield from _points("moments", member, report, fresh_truths(member, "white"))
 
 
 def _inverted(member: Member) -> Iterator[Point]:
@@ -195,7 +195,13 @@ def _points(
         yield Point(method, member.name, layer.path, layer.shift, true, spread)
 
 
-def _fresh_truths(member: Member, inputs: Inputs) -> list[dict[str, Truth]]:
+def fresh_truths(member: Member, inputs: Inputs) -> list[dict[str, Truth]]:
+    """Brute force on fresh weights, twice with separate draws; kept on disk.
+
+    Args:
+        member: The network.
+        inputs: `"pink"` noise as images have it, or independent `"white"` noise.
+    """
     path = file_of(member).with_suffix(f".{inputs}.pt")
     if not path.exists():
         truths = [_fresh_truth(member, inputs, seed) for seed in (11, 12)]

@@ -63,7 +63,7 @@ def test_formats_agree(project: Path, capsys: pytest.CaptureFixture[str]) -> Non
     (found,) = json.loads(run(capsys, ".", "--format", "json")[1])["findings"]
     assert found["code"] == "ND101"
     assert found["shift"] == pytest.approx(0.5)
-    assert found["location"] == {"file": "./net.py", "line": 2, "column": 23}
+    assert found["location"] == {"file": "net.py", "line": 2, "column": 23}
     sarif = json.loads(run(capsys, "net.py", "--format", "sarif")[1])
     (result,) = sarif["runs"][0]["results"]
     rule = sarif["runs"][0]["tool"]["driver"]["rules"][result["ruleIndex"]]
@@ -182,7 +182,8 @@ def test_explain_shows_the_page(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_explain_writes_every_page(project: Path) -> None:
-    """Every rule has a page in the folder that is named."""
+    """Every rule has a page in the folder that is named, and an index lists them."""
     with pytest.raises(SystemExit):
         main(["explain", "--write", "pages"])
-    assert {file.stem for file in (project / "pages").iterdir()} == {r.name for r in all_rules()}
+    written = {file.stem for file in (project / "pages").iterdir()}
+    assert written == {"index", *(rule.name for rule in all_rules())}

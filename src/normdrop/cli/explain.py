@@ -8,16 +8,16 @@ import rich_click as click
 @click.command("explain")
 @click.argument("code", required=False)
 @click.option(
-    "--write", type=click.Path(path_type=Path), help="Write every page into this folder instead."
+    "--write", type=click.Path(path_type=Path), help="Write every page and an index here."
 )
 def command(code: str | None, write: Path | None) -> None:
     """Say what a rule finds, why that is bad, and how to mend it; without CODE, list the rules."""
     from normdrop.files import write_atomically
-    from normdrop.rules import all_rules, page, rule
+    from normdrop.rules import all_rules, page, pages, rule
 
     if write is not None:
-        for each in all_rules():
-            write_atomically(write / f"{each.name}.md", page(each))
+        for name, text in pages().items():
+            write_atomically(write / name, text)
     elif code is None:
         for each in all_rules():
             off = " (off unless selected)" if each.opinion else ""

@@ -6,6 +6,7 @@ from ._engine import check_captured as check_captured
 from ._engine import check_files as check_files
 from ._engine import check_text as check_text
 from ._page import page as page
+from ._page import pages as pages
 from ._registry import all_rules as all_rules
 from ._registry import rule as rule
 from ._registry import selected as selected

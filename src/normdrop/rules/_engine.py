@@ -1,7 +1,7 @@
 """Rules run over models and files."""
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -33,7 +33,7 @@ def check_captured(
     shifts: "Iterable[LayerShift]",
     rules: Sequence[Rule],
     *,
-    training: bool | None = None,
+    modes: Mapping[str, bool] | None = None,
 ) -> Findings:
     """What is wrong with a captured model, the worst first.
 
@@ -41,10 +41,10 @@ def check_captured(
         captured: The model in both modes.
         shifts: The expected shift at its norm layers.
         rules: The rules to run.
-        training: Whether the model itself is in train mode.
+        modes: Whether each module of the model is in train mode, by path.
     """
     by_path = {layer.path: layer for layer in shifts}
-    subject = Subject(captured.train, captured, by_path, training)
+    subject = Subject(captured.train, captured, by_path, modes or {})
     found = [finding for rule in rules for finding in rule.in_model(subject)]
     return Findings(tuple(found)).worst_first()
 

@@ -1,7 +1,6 @@
-"""The page of a rule, generated from its class."""
+"""The pages of rules, generated from their classes."""
 
-import textwrap
-
+from ._registry import all_rules
 from ._rule import HEADINGS, Rule
 
 
@@ -16,6 +15,37 @@ def page(rule: type[Rule]) -> str:
     return f"# {rule.name} ({rule.code})\n\n{rule.summary()}\n\n{_standing(rule)}\n\n{body}\n"
 
 
+_BANDS = {
+    "ND1": "Order: what dropout does to norm layers and to the layers around it",
+    "ND2": "Norm layers",
+    "ND3": "Train and evaluation mode",
+    "ND4": "Written and never reached",
+    "ND5": "Noise layers written by hand",
+    "ND9": "Suppressions",
+}
+
+
+def pages() -> dict[str, str]:
+    """Every file of the rules' documentation: a page a rule and an index, by file name."""
+    found = {f"{rule.name}.md": page(rule) for rule in all_rules()}
+    return found | {"index.md": _index()}
+
+
+def _index() -> str:
+    """All rules by band, each with a link to its page."""
+    parts = ["# Rules", "Written by `normdrop explain --write FOLDER`."]
+    for band, title in _BANDS.items():
+        rows = [_row(rule) for rule in all_rules() if rule.code.startswith(band)]
+        table = ["| code | rule | severity | finds |", "|---|---|---|---|", *rows]
+        parts.append(f"## {title}\n\n" + "\n".join(table))
+    return "\n\n".join(parts) + "\n"
+
+
+def _row(rule: type[Rule]) -> str:
+    severity = "off" if rule.opinion else "by its cost" if rule.code == "ND101" else rule.severity
+    return f"| {rule.code} | [{rule.name}]({rule.name}.md) | {severity} | {rule.summary()} |"
+
+
 def _standing(rule: type[Rule]) -> str:
     if rule.opinion:
         return f"An opinion: off unless selected by `--select {rule.code}`."
@@ -23,4 +53,6 @@ def _standing(rule: type[Rule]) -> str:
 
 
 def _code(source: str) -> str:
+    import textwrap
+
     return f"```python\n{textwrap.dedent(source).strip()}\n```"

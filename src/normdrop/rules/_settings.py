@@ -1,6 +1,5 @@
 """What `pyproject.toml` says under `[tool.normdrop]`."""
 
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,6 +49,8 @@ def _read(file: Path) -> Settings:
     text = file.read_text(encoding="utf-8", errors="replace")
     if "[tool.normdrop" not in text:
         return Settings()
+    import tomllib
+
     try:
         table = tomllib.loads(text)["tool"]["normdrop"]
     except tomllib.TOMLDecodeError as error:

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from normdrop.graph import Captured, Graph, Location, Node
-from normdrop.source import Part, Sketch
 
 if TYPE_CHECKING:
     from normdrop.shift import LayerShift
+    from normdrop.source import Part, Sketch
 
 
 _KERAS_ALONE = frozenset({"BatchNormalization", "Dense", "Conv1D", "Conv2D", "Conv3D"})
@@ -24,31 +24,40 @@ class Subject:
             from source, which has neither.
         shifts: The expected shift at every norm layer with running statistics, by path; empty for
             a model from source.
-        training: Whether the model itself is in train mode; None for a model from source.
+        modes: Whether each module is in train mode, by path; empty for a model from source.
     """
 
     graph: Graph
     captured: Captured | None = None
     shifts: "Mapping[str, LayerShift]" = field(default_factory=dict)
-    training: bool | None = None
+    modes: Mapping[str, bool] = field(default_factory=dict)
     _made: Mapping[int, Location] = field(default_factory=dict)
-    _parts: Mapping[int, Part] = field(default_factory=dict)
+    _parts: "Mapping[int, Part]" = field(default_factory=dict)
     _libraries: Mapping[int, str] = field(default_factory=dict)
+    _checkpointed: frozenset[int] = frozenset()
 
     @classmethod
-    def from_sketch(cls, sketch: Sketch) -> "Subject":
+    def from_sketch(cls, sketch: "Sketch") -> "Subject":
         """A model read from source."""
         return cls(
-            sketch.graph, _made=sketch.made, _parts=sketch.parts, _libraries=sketch.libraries
+            sketch.graph,
+            _made=sketch.made,
+            _parts=sketch.parts,
+            _libraries=sketch.libraries,
+            _checkpointed=sketch.checkpointed,
         )
 
     def made(self, node: Node) -> Location | None:
         """Where a node's layer is made, or else called."""
         return self._made.get(node.id, node.location)
 
-    def part(self, node: Node) -> Part | None:
+    def part(self, node: Node) -> "Part | None":
         """What the source says of a node's layer, if the model was read from source."""
         return self._parts.get(node.id)
+
+    def is_checkpointed(self, node: Node) -> bool:
+        """Whether source shows that a backward pass makes this call again."""
+        return node.id in self._checkpointed
 
     def is_keras(self, node: Node) -> bool:
         """Whether a node's layer is one of Keras."""

@@ -4,9 +4,11 @@ import ast
 from collections.abc import Iterator
 
 from normdrop.findings import Finding
+from normdrop.graph.paths import active_noise
 from normdrop.source import Call, Source
 
 from ._rule import Invalid, Rule
+from ._subject import Subject
 
 _FUNCTIONS = {
     f"torch.nn.functional.{name}"
@@ -18,7 +20,8 @@ class AlwaysOnDropout(Rule):
     """A dropout function is called without saying whether the model is training.
 
     ## What it does
-    Finds calls of `F.dropout` and its relatives without `training=`, or with `training=True`.
+    Finds calls of `F.dropout` and its relatives without `training=`, or with `training=True`, and
+    in a captured model every dropout that draws in evaluation mode, however it was made.
 
     ## Why is this bad?
     The functions default to `training=True`: `model.eval()` does not switch them off, predictions
@@ -80,6 +83,19 @@ class AlwaysOnDropout(Rule):
             """,
         ),
     )
+
+    def in_model(self, subject: Subject) -> Iterator[Finding]:
+        """One finding for every layer of a captured model that draws in evaluation mode."""
+        if subject.captured is None:
+            return
+        awake = [node for node in active_noise(subject.captured.eval) if "drop" in node.operation]
+        for layer, noise in {node.layer: node for node in reversed(awake)}.items():
+            yield self.finding(
+                f"{subject.describe(noise)} stays on in evaluation mode",
+                noise.location,
+                layers=[layer],
+                fix="pass training=self.training, or make the layer in __init__",
+            )
 
     def in_source(self, source: Source) -> Iterator[Finding]:
         """One finding for every such call in a method of a class."""

@@ -14,7 +14,7 @@ class BatchStatisticsInEval(Rule):
 
     ## What it does
     Finds batch norm layers with `track_running_stats=False`, and in a captured model every batch
-    norm that normalises by its own batch in evaluation mode.
+    norm without running statistics, be it a layer or a function.
 
     ## Why is this bad?
     A prediction depends on who else is in the batch, and a batch of one sample is normalised by
@@ -60,7 +60,7 @@ class BatchStatisticsInEval(Rule):
             details = norm.norm
             if details is None or details.family != "batch":
                 continue
-            if details.uses_batch_statistics if captured else not details.carries_statistics:
+            if not details.carries_statistics:
                 yield self.finding(
                     f"{subject.describe(norm)} normalises by the batch at hand in evaluation too",
                     subject.made(norm),

@@ -142,7 +142,7 @@ def _cancels(subject: Subject, weight: Node, norm: Node) -> bool:
         made, follows = subject.part(weight), subject.part(norm)
         widths = {part.width for part in (made, follows) if part and part.width is not None}
         # Keras: an axis that is stated may not be that of the weight's channels.
-        stated_axis = subject.is_keras(norm) and details.axes not in {(), (-1,)}
+        stated_axis = subject.is_keras(norm) and details.axes != (-1,)
         return len(widths) < 2 and not stated_axis  # noqa: PLR2004 - both widths are known and differ
     if weight.channel_axis is None or norm.channel_axis is None:
         return False

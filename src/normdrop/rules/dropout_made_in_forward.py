@@ -17,7 +17,8 @@ class DropoutMadeInForward(Rule):
     """A dropout module is made inside forward.
 
     ## What it does
-    Finds torch dropout modules that are made and called in one expression inside `forward`.
+    Finds torch dropout modules that are made and called in one expression inside `forward`. In a
+    captured model such a layer shows as one that stays on, ND301.
 
     ## Why is this bad?
     A module that is not registered never hears of `model.eval()`: it is made in train mode and

@@ -3,13 +3,13 @@
 import ast
 import operator
 from abc import abstractmethod
-from collections.abc import Callable, Hashable, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from normdrop.graph import Kind, Product, Sum
 
 from ._arguments import Arguments
-from ._calls import Calls, Names, method
+from ._conditions import Conditions
+from ._definitions import Names, method
 from ._values import (
     OPAQUE,
     Chain,
@@ -30,16 +30,6 @@ _MOST_ITEMS = 12
 _UNKNOWN_ROUNDS = 2
 _COUNTED_ROUNDS = 3
 _SUMS = (ast.Add, ast.Sub)
-_COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], object]] = {
-    ast.Eq: operator.eq,
-    ast.NotEq: operator.ne,
-    ast.Lt: operator.lt,
-    ast.LtE: operator.le,
-    ast.Gt: operator.gt,
-    ast.GtE: operator.ge,
-    ast.Is: operator.is_,
-    ast.IsNot: operator.is_not,
-}
 _ARITHMETIC: dict[type[ast.operator], Callable[[float, float], float]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -49,7 +39,7 @@ _ARITHMETIC: dict[type[ast.operator], Callable[[float, float], float]] = {
 }
 
 
-class Expressions(Calls):
+class Expressions(Conditions):
     """The expressions of one run."""
 
     @abstractmethod
@@ -177,6 +167,13 @@ class Expressions(Calls):
         left, right = self.value(node.left, names), self.value(node.right, names)
         return self.combined(left, node.op, right, node)
 
+    def read_sign(self, node: ast.UnaryOp, names: Names) -> Value:
+        """A negative number."""
+        value = self.value(node.operand, names)
+        if isinstance(node.op, ast.USub) and isinstance(value, Constant):
+            return _number(0, ast.Sub(), value.value)
+        return OPAQUE
+
     def combined(self, left: Value, sign: ast.operator, right: Value, node: ast.AST) -> Value:
         """`left op right`."""
         if isinstance(left, Flow) or isinstance(right, Flow):
@@ -214,54 +211,6 @@ class Expressions(Calls):
             return items[index.value] if inside else OPAQUE
         return OPAQUE
 
-    def read_choice(self, node: ast.IfExp, names: Names) -> Value:
-        """`a if test else b`."""
-        return self.value(node.body if self.holds(node.test, names) else node.orelse, names)
-
-    def holds(self, test: ast.expr, names: Names) -> bool:
-        """Whether a condition holds, in this world where it is open."""
-        if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
-            return not self.holds(test.operand, names)
-        if isinstance(test, ast.BoolOp):
-            if isinstance(test.op, ast.And):
-                return all(self.holds(each, names) for each in test.values)
-            return any(self.holds(each, names) for each in test.values)
-        known = self._compared(test, names) if isinstance(test, ast.Compare) else None
-        if known is None and not isinstance(test, ast.Compare):
-            known = _truth(self.value(test, names) if not isinstance(test, ast.Call) else OPAQUE)
-        return self.world.decide(self._key(test, names)) if known is None else known
-
-    def _compared(self, test: ast.Compare, names: Names) -> bool | None:
-        """A comparison with one sign, if both sides are known."""
-        left, right = self.value(test.left, names), self.value(test.comparators[0], names)
-        sign = type(test.ops[0])
-        if (
-            len(test.ops) != 1
-            or isinstance(left, Opaque | Symbol)
-            or isinstance(right, Opaque | Symbol)
-        ):
-            return None
-        if isinstance(left, Constant) and isinstance(right, Constant) and sign in _COMPARE:
-            try:
-                return bool(_COMPARE[sign](left.value, right.value))
-            except TypeError:
-                return None
-        if isinstance(right, Constant) and right.value is None and sign in {ast.Is, ast.IsNot}:
-            return sign is ast.IsNot
-        return None
-
-    def _key(self, test: ast.expr, names: Names) -> Hashable:
-        """What makes two open conditions the same one."""
-        used = [each.id for each in ast.walk(test) if isinstance(each, ast.Name)]
-        known = [names.get(each) for each in used]
-        unknown = tuple(each.name if isinstance(each, Symbol) else "" for each in known)
-        constants = tuple(str(each.value) for each in known if isinstance(each, Constant))
-        if isinstance(test, ast.Name | ast.Attribute):
-            value = self.value(test, names)
-            if isinstance(value, Symbol):
-                return value.name
-        return ast.unparse(test), unknown, constants
-
 
 _READERS: dict[type[ast.expr], Callable[..., Value]] = {
     ast.Constant: Expressions.read_constant,
@@ -273,17 +222,10 @@ _READERS: dict[type[ast.expr], Callable[..., Value]] = {
     ast.ListComp: Expressions.read_comprehension,
     ast.GeneratorExp: Expressions.read_comprehension,
     ast.BinOp: Expressions.read_operation,
+    ast.UnaryOp: Expressions.read_sign,
     ast.Subscript: Expressions.read_subscript,
     ast.IfExp: Expressions.read_choice,
 }
-
-
-def _truth(value: Value) -> bool | None:
-    if isinstance(value, Constant):
-        return bool(value.value)
-    if isinstance(value, Opaque | Symbol | Flow):
-        return None
-    return bool(value.items) if isinstance(value, Listing) else True
 
 
 def _number(left: object, sign: ast.operator, right: object) -> Value:

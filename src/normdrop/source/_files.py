@@ -50,7 +50,7 @@ def files(paths: Sequence[str], exclude: Sequence[str] = ()) -> Iterator[str]:
         if os.path.isdir(path):  # noqa: PTH112 - one call a file on a path that is a string
             yield from _below(path, left_out)
         elif os.path.lexists(path):
-            yield path
+            yield _without_dot(path)
         else:
             raise UsageError(
                 f"{path} does not exist: name a file, a folder or package.module:callable"
@@ -74,7 +74,12 @@ def _below(folder: str, left_out: "GitIgnoreSpec | None") -> Iterator[str]:
             if name.endswith(_SUFFIXES):
                 path = os.path.join(root, name)  # noqa: PTH118 - as above
                 if not _ignored(path, relevant) and not (left_out and left_out.match_file(path)):
-                    yield path
+                    yield _without_dot(path)
+
+
+def _without_dot(path: str) -> str:
+    """A path as others name it: GitHub finds no file called `./net.py`."""
+    return path.removeprefix("./")
 
 
 def _is_inside(root: str, base: str) -> bool:

@@ -36,6 +36,8 @@ _DROPOUTS = {
     "SpatialDropout2D": Along.CHANNEL,
     "SpatialDropout3D": Along.CHANNEL,
 }
+# Without a statement a file of settings outside the source decides.
+_STATED = {"channels_first": 1, "channels_last": -1}
 
 _CONVOLUTIONS = [f"Conv{rank}D" for rank in (1, 2, 3)]
 _WINDOWS = [
@@ -84,8 +86,8 @@ def _batch_norm(name: str, given: Arguments) -> tuple[Part, ...]:
     # Keras weighs the old statistic; a graph states the weight of the new one.
     momentum = 1 - given.number("momentum", 1, 0.99)
     eps = given.number("epsilon", 2, 1e-3)
-    axis = given.get("axis", 0)
-    axes = () if axis is None else given.sizes("axis", 0)
+    # Empty where it is stated and cannot be read.
+    axes = (-1,) if given.get("axis", 0) is None else given.sizes("axis", 0)
     norm = Norm(
         "batch",
         carries_statistics=True,
@@ -111,6 +113,7 @@ def _weight(name: str, given: Arguments) -> tuple[Part, ...]:
         bias=bias is True,
         bias_stated=given.get(old) is not None,
         width=given.whole_number("units" if family == "linear" else "filters", 0),
+        axis=_STATED.get(given.text("data_format", None, "")) if family != "linear" else None,
     )
     activation = given.get("activation", _activation_position(name))
     if activation is None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from normdrop.graph import Kind
 
 from ._arguments import Arguments
-from ._calls import Names, method, module_kind
+from ._definitions import Names, method, module_kind
 from ._run import Run
 from ._sketch import Sketch, TooLarge
 from ._values import Chain, Class, Flow, Function, Imported, Instance

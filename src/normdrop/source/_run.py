@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import Callable, Sequence
 
 from ._arguments import Arguments
-from ._calls import Names
+from ._definitions import Names
 from ._expressions import Expressions
 from ._sketch import TooLarge
 from ._values import (

@@ -28,12 +28,14 @@ class Sketch:
         made: For each node, where its layer is made.
         parts: For each node, what the source says of its layer.
         libraries: For each node, `"torch"` or `"keras"`.
+        checkpointed: The nodes that a backward pass computes again.
     """
 
     graph: Graph
     made: Mapping[int, Location]
     parts: Mapping[int, Part]
     libraries: Mapping[int, str]
+    checkpointed: frozenset[int] = frozenset()
 
 
 @dataclass(slots=True)
@@ -46,6 +48,7 @@ class Draft:
     outputs: list[int] = field(default_factory=list)
     libraries: dict[int, str] = field(default_factory=dict)
     layers: dict[str, Layer] = field(default_factory=dict)
+    checkpointed: set[int] = field(default_factory=set)
 
     def add(
         self,
@@ -114,7 +117,7 @@ class Draft:
         inputs = tuple(node.id for node in self.nodes if node.kind is Kind.INPUT)
         outputs = tuple(dict.fromkeys(self.outputs))
         graph = Graph(tuple(self.nodes), inputs, outputs, Mode.TRAIN)
-        return Sketch(graph, self.made, self.parts, self.libraries)
+        return Sketch(graph, self.made, self.parts, self.libraries, frozenset(self.checkpointed))
 
 
 def _no_values() -> "NDArray[Any]":

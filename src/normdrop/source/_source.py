@@ -5,16 +5,15 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from normdrop.graph import Location
 
 from ._index import Call, Definition, Index
-from ._keras_layers import KERAS_NAMES
 from ._names import dotted, imports
-from ._roots import sketches
-from ._sketch import Sketch
-from ._torch_layers import TORCH_NAMES
-from ._values import Imported, Value
+
+if TYPE_CHECKING:
+    from ._sketch import Sketch
 
 
 @dataclass(frozen=True)
@@ -40,8 +39,12 @@ class Source:
     functions: tuple[Definition, ...] = field(repr=False)
 
     @cached_property
-    def sketches(self) -> tuple[Sketch, ...]:
+    def sketches(self) -> "tuple[Sketch, ...]":
         """The models and parts of models the file describes, as far as that can be proven."""
+        # Most files describe no model; those that follow models are imported for those that do.
+        from ._roots import sketches
+        from ._values import Imported, Value
+
         names: dict[str, Value] = {name: Imported(to) for name, to in self.imported.items()}
         return tuple(sketches(self.path, self.tree, names, self.lines))
 
@@ -87,6 +90,11 @@ def read(path: str, text: str | bytes) -> Source:
 
 
 def _starred(stars: list[str]) -> dict[str, str]:
+    if not stars:
+        return {}
+    from ._keras_layers import KERAS_NAMES
+    from ._torch_layers import TORCH_NAMES
+
     known = {"keras.layers": KERAS_NAMES, "torch.nn": TORCH_NAMES}
     found = {name: f"{star}.{name}" for star in stars for name in known.get(star, ())}
     if {"keras", "keras.models"} & set(stars):

@@ -55,6 +55,7 @@ class Part:
         bias: Whether it certainly adds a bias.
         bias_stated: Whether the source says that it does, or does not.
         width: Number of units it yields, where that can be read.
+        axis: Its axis of channels, where the source states it; -1 is the last.
     """
 
     kind: Kind
@@ -63,6 +64,7 @@ class Part:
     bias: bool = False
     bias_stated: bool = False
     width: int | None = None
+    axis: int | None = None
 
 
 @dataclass(slots=True)

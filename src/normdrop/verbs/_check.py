@@ -40,20 +40,21 @@ def check_with(model: object, example: object, rules: "Sequence[Rule]") -> Findi
     from normdrop.moments import expected_shifts
     from normdrop.rules import check_captured
 
-    captured, training = _captured(model, example)
-    return check_captured(captured, expected_shifts(captured), rules, training=training)
+    captured, modes = _captured(model, example)
+    return check_captured(captured, expected_shifts(captured), rules, modes=modes)
 
 
-def _captured(model: object, example: object) -> "tuple[Captured, bool]":
-    """The model as a graph, and whether it is in train mode; a Keras model has none of its own."""
+def _captured(model: object, example: object) -> "tuple[Captured, dict[str, bool]]":
+    """The model as a graph, and which modules are in train mode; Keras' layers have no mode."""
     if is_keras(model):
         from normdrop.keras.capture import capture as capture_keras
 
-        return capture_keras(model, example), False
+        return capture_keras(model, example), {}
     from normdrop.torch.capture import capture
 
     network = torch_model(model, "check")
-    return capture(network, example), network.training
+    modes = {path: module.training for path, module in network.named_modules()}
+    return capture(network, example), modes
 
 
 def assert_clean(model: object, example: object, ignore: Iterable[str] = ()) -> None:

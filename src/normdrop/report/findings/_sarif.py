@@ -1,6 +1,7 @@
 """Findings as SARIF 2.1.0, which code hosts and editors read."""
 
 import json
+import math
 from pathlib import Path
 
 from normdrop.findings import Finding, Findings
@@ -57,9 +58,11 @@ def _result(finding: Finding, indices: dict[str, int]) -> dict[str, object]:
         "level": finding.severity,
         "message": {"text": text},
         "locations": [_location(finding)],
-        "relatedLocations": [{"physicalLocation": _physical(each)} for each in finding.related],
+        "relatedLocations": [
+            {"physicalLocation": _physical(each)} for each in dict.fromkeys(finding.related)
+        ],
     }
-    if finding.shift is not None:
+    if finding.shift is not None and math.isfinite(finding.shift):
         result["properties"] = {"shift": finding.shift}
     return result
 
@@ -70,7 +73,8 @@ def _location(finding: Finding) -> dict[str, object]:
         location["physicalLocation"] = _physical(finding.location)
     if finding.layers:
         location["logicalLocations"] = [
-            {"fullyQualifiedName": layer, "kind": "member"} for layer in finding.layers
+            {"fullyQualifiedName": layer, "kind": "member"}
+            for layer in dict.fromkeys(finding.layers)
         ]
     return location
 
