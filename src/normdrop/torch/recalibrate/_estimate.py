@@ -23,7 +23,6 @@ from normdrop.torch.stream import (
     extent,
     layer_shift,
     moments_of,
-    run,
 )
 
 _TOLERANCE = 1e-5
@@ -51,7 +50,7 @@ class Estimate:
         self._model = model
         self._source = source
         self._metric = metric
-        self._listener = Listener(model)
+        self.listener = Listener(model)
         self._switches = Switches(model)
         self._named = under(self._switches.norms, frozen)
         self.frozen: frozenset[str] = self._switches.frozen | self._named
@@ -78,7 +77,7 @@ class Estimate:
         before.
         """
         before = last = self._eval_pass()
-        if not self._listener.only_modules:
+        if not self.listener.only_modules:
             self._probe_frozen()
         passes, moved = 1, math.inf
         while moved > _TOLERANCE and passes <= len(self.original) + 1:
@@ -130,8 +129,7 @@ class Estimate:
         metric = None if self._metric is None else MetricMean(self._metric)
         for batch in self._source:
             recorder.batch = batch.number
-            with self._listener(recorder.answer):
-                outputs = run(self._model, batch)
+            outputs = self.listener.run(batch, recorder.answer)
             if metric is not None:
                 metric.add(outputs, batch)
         for path, moments in recorder.stored.items():

@@ -10,7 +10,6 @@ from normdrop.torch.stream._layer import moments_of as moments_of
 from normdrop.torch.stream._listener import Listener as Listener
 from normdrop.torch.stream._metric import MetricMean as MetricMean
 from normdrop.torch.stream._metric import metric_name as metric_name
-from normdrop.torch.stream._passes import run as run
 from normdrop.torch.stream._recorder import BatchRecorder as BatchRecorder
 from normdrop.torch.stream._recorder import Recorder as Recorder
 from normdrop.torch.stream._seen import Seen as Seen
