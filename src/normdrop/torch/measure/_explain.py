@@ -1,0 +1,193 @@
+"""Which of noise, stale statistics, small batches or other data explains a gap, in words."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _NormBase
+
+from normdrop.display import percentage
+from normdrop.errors import NormdropError
+from normdrop.severity import severity
+from normdrop.torch._fit import INITIAL_ABOVE, initial_share
+from normdrop.torch._norm_call import Moments
+from normdrop.torch.invert import stored_fit
+from normdrop.torch.stream import Arguments, Seen
+
+_MOVED = 0.2
+"""A mean off by so many deviations is as bad as a variance off by the square of it."""
+_SURE = 4.0
+"""Standard errors beyond which a step is no accident: it is looked at in many layers."""
+_USUAL = 0.1
+"""torch's own momentum, for a norm that says none."""
+_SCATTER = 0.05
+"""The part of the variance that lies between batches, beyond which they are small or unlike."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Statistics at every norm layer: stored, and on the same batches by batch statistics."""
+
+    stored: Mapping[str, Moments]
+    off: Mapping[str, Seen]
+    train: Mapping[str, Seen]
+
+
+@dataclass(frozen=True)
+class _Step:
+    """How far one change moves a layer's statistics.
+
+    Attributes:
+        layer: Its path.
+        ratio: Variance after over variance before, means over channels.
+        moved: Root mean square of the means' moves in deviations.
+        doubt: Standard errors of both, as batches scatter.
+    """
+
+    layer: str
+    ratio: float
+    moved: float
+    doubt: tuple[float, float]
+
+    @property
+    def size(self) -> float:
+        """How much it matters; 0 if it may be chance."""
+        ratio = abs(math.log(self.ratio)) if self.ratio > 0 else math.inf
+        ratio *= severity(self.ratio) != "note" and abs(self.ratio - 1) > _SURE * self.doubt[0]
+        return max(ratio, self.moved**2 * (self.moved > max(_MOVED, _SURE * self.doubt[1])))
+
+    def words(self, than: str) -> str:
+        """Both measures, the second where it says something."""
+        means = f", means {self.moved:.2f} deviations away" if self.moved > _MOVED else ""
+        return f"{self.ratio:.2f} times the variance {than}{means}"
+
+
+def explained(model: nn.Module, evidence: Evidence, inputs: Arguments) -> tuple[str, ...]:
+    """Sentences, the largest part first.
+
+    From the stored statistics to what eval mode meets there are three steps: to train mode on these
+    batches (statistics that lag behind the weights, or other data), from there to dropout off (the
+    noise), and from the batches' statistics to those over all (small or unlike batches). Each is
+    looked at where it is largest.
+
+    Args:
+        model: Left as it is; it runs only to tell stale statistics from other data.
+        evidence: The statistics.
+        inputs: What the model is called with.
+    """
+    lags = [
+        _lag(path, evidence.stored[path], seen, _memory(model, path))
+        for path, seen in evidence.train.items()
+    ]
+    noises = [_noise(path, seen, evidence.off[path]) for path, seen in evidence.train.items()]
+    lag, noise = max(lags, key=_size, default=None), max(noises, key=_size, default=None)
+    parts: list[tuple[float, str]] = []
+    if noise is not None and noise.size:
+        parts.append((noise.size, _noise_words(noise)))
+    if lag is not None and lag.size:
+        parts.append((lag.size, _lag_words(model, lag, inputs)))
+    layer, scatter = _most_scattered(evidence.off)
+    if scatter > _SCATTER:
+        parts.append((scatter, _scatter_words(layer, scatter)))
+    sentences = [words for _, words in sorted(parts, key=lambda part: -part[0])]
+    return tuple(sentences) or (_NOTHING,)
+
+
+_NOTHING = (
+    "Train and eval mode agree at every norm layer: what is left of a gap is what dropout takes "
+    "from the outputs themselves."
+)
+
+
+def _noise_words(noise: _Step) -> str:
+    return (
+        f"Noise: with dropout off {noise.layer!r} meets {noise.words('it meets in train mode')}; "
+        "train mode's are the statistics it keeps."
+    )
+
+
+def _lag_words(model: nn.Module, lag: _Step, inputs: Arguments) -> str:
+    met = f"in train mode {lag.layer!r} meets {lag.words('it has stored')}"
+    share = initial_share(model)
+    args, kwargs = inputs
+    try:
+        fit = stored_fit(model, kwargs or args)
+    except NormdropError:  # no floating-point input: none can be sought
+        return f"Stale statistics or other data: {met}. Which of the two cannot be told here."
+    if fit.lags:
+        why = (
+            f"the values it began with still weigh {percentage(share, 0)}"
+            if share > INITIAL_ABOVE
+            else "no inputs would give these weights the stored statistics"
+        )
+        return f"Stale statistics: {met}; {why}."
+    return (
+        f"Other data: {met}; other inputs would give these weights the stored statistics, so "
+        "these batches are not like the data they come from."
+    )
+
+
+def _scatter_words(layer: str, scatter: float) -> str:
+    return (
+        f"Small batches: {percentage(scatter, 0)} of the variance at {layer!r} lies between "
+        "batches, so that in train mode examples are normalised by statistics that vary with their "
+        "company."
+    )
+
+
+def _size(step: _Step) -> float:
+    return step.size
+
+
+def _memory(model: nn.Module, path: str) -> float:
+    """The variance of a running average over that of one batch: m / (2 - m) at momentum m."""
+    modules = dict(model.named_modules())
+    norm = modules.get(path)
+    if not isinstance(norm, _NormBase):
+        return _USUAL / (2 - _USUAL)
+    if norm.momentum is None:
+        batches = norm.num_batches_tracked
+        return 1.0 if batches is None else 1 / max(1, int(batches.item()))
+    return norm.momentum / (2 - norm.momentum)
+
+
+def _lag(path: str, stored: Moments, train: Seen, memory: float) -> _Step:
+    """From the stored statistics to those of train mode."""
+    scale = 1 / max(1, train.batches) + memory
+    return _step(path, stored, _unbiased(train), (train.spread * scale, train.between * scale))
+
+
+def _noise(path: str, train: Seen, off: Seen) -> _Step:
+    """From dropout on to dropout off, on the same batches."""
+    scale = 1 / max(1, train.batches)
+    doubt = (train.spread + off.spread) * scale, (train.between + off.between) * scale
+    return _step(path, _unbiased(train), _unbiased(off), doubt)
+
+
+def _step(path: str, before: Moments, after: Moments, error: tuple[float, Tensor]) -> _Step:
+    base = before.variance.mean().item()
+    alive = before.variance > 0
+    if not alive.any():
+        return _Step(path, 1.0, 0.0, (0.0, 0.0))
+    moved = (after.mean - before.mean)[alive].square() / before.variance[alive]
+    chance = error[1][alive] / before.variance[alive]
+    doubt = math.sqrt(error[0]) / base, math.sqrt(chance.mean().item())
+    return _Step(path, after.variance.mean().item() / base, math.sqrt(moved.mean().item()), doubt)
+
+
+def _unbiased(seen: Seen) -> Moments:
+    """Statistics as running ones come to be: means of batches, and their unbiased variances."""
+    size = seen.count / max(1, seen.batches)
+    return Moments(seen.mean, seen.within * (size / max(1.0, size - 1)))
+
+
+def _most_scattered(seen: Mapping[str, Seen]) -> tuple[str, float]:
+    """The layer with the largest part of its variance between batches, and that part."""
+    parts = {path: _part(one.between, one.variance) for path, one in seen.items()}
+    layer = max(parts, key=lambda path: parts[path], default="")
+    return layer, parts.get(layer, 0.0)
+
+
+def _part(between: Tensor, total: Tensor) -> float:
+    return between.mean().item() / total.mean().item() if total.mean() > 0 else 0.0

@@ -1,0 +1,184 @@
+"""What reaches every norm layer, seen at little cost."""
+
+from collections.abc import Callable, Iterable
+from typing import Any, Self, TypeAlias
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm, _NormBase
+from torch.overrides import TorchFunctionMode
+
+from normdrop.torch._channel_moments import stacked_moments
+from normdrop.torch._norm_call import NormCall, norm_call
+from normdrop.torch._owners import caller, paths_of
+from normdrop.torch.stream._batches import Batch
+from normdrop.torch.stream._passes import run
+
+Answer: TypeAlias = Callable[[str, NormCall], Tensor]
+"""Takes a norm layer's path and its call and gives the output."""
+
+_PLAIN = (_BatchNorm.forward, nn.SyncBatchNorm.forward)
+
+
+class Listener:
+    """Answers every norm call with running statistics in the norm layer's place.
+
+    A first run watches every torch call (`TorchFunctionMode`), so that a norm written as
+    `functional.batch_norm` or hidden in a module of its own is met, too. That costs some
+    microseconds a call. Where the first run met torch's own norm modules alone, later ones answer
+    in those modules' `forward` and the rest of the model runs undisturbed; leaving the `with`
+    statement gives them their `forward` back.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self._model = model
+        self._paths = paths_of(model)
+        self._owners = {
+            id(buffer): name.removesuffix("running_mean").removesuffix(".")
+            for name, buffer in model.named_buffers()
+        }
+        self._plain = {path: m for path, m in model.named_modules() if _is_plain(m)}
+        self._answer: Answer = _no_answer
+        self._met: set[str] | None = None
+        self._installed = False
+
+    @property
+    def only_modules(self) -> bool:
+        """Whether torch's own norm modules made all the norm calls of the first run."""
+        return self._met is not None and self._met <= self._plain.keys()
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Leave the modules as they were."""
+        if self._installed:
+            for module in self._plain.values():
+                del module.__dict__["forward"]
+        self._installed = False
+
+    def run(self, batch: Batch, answer: Answer) -> Any:  # noqa: ANN401 - whatever the model returns
+        """Call the model with a batch and answer its norm calls.
+
+        Raises:
+            CaptureError: The model raised; the message names the batch and the module.
+        """
+        self._answer = answer
+        if self._installed:
+            return run(self._model, batch)
+        met: set[str] = set()
+
+        def noted(call: NormCall) -> Tensor:
+            path = self._path(call)
+            met.add(path)
+            return answer(path, call)
+
+        with _Watch(noted):
+            outputs = run(self._model, batch)
+        if self._met is None:
+            self._met = met
+            if self.only_modules:
+                self._install()
+        return outputs
+
+    def _install(self) -> None:
+        for path, module in self._plain.items():
+            module.__dict__["forward"] = self._forward(path, module)
+        self._installed = True
+
+    def _forward(self, path: str, module: nn.Module) -> Callable[[Tensor], Tensor]:
+        parameters, buffers = module._parameters, module._buffers  # noqa: SLF001 - faster than attributes
+
+        def forward(input: Tensor) -> Tensor:  # noqa: A002 - torch's name for it
+            module._check_input_dim(input)  # type: ignore[operator] # noqa: SLF001 - as its own does
+            call = NormCall(
+                input,
+                buffers["running_mean"],  # type: ignore[arg-type] # a plain norm has it
+                buffers["running_var"],  # type: ignore[arg-type] # same
+                parameters["weight"],
+                parameters["bias"],
+                module.training,
+                module.eps,  # type: ignore[arg-type] # a float
+                per_instance=False,
+            )
+            return self._answer(path, call)
+
+        return forward
+
+    def _path(self, call: NormCall) -> str:
+        """A norm is known by its buffer; statistics kept elsewhere by the module that calls."""
+        path = self._owners.get(id(call.running_mean))
+        return caller(self._paths)[0] if path is None else path
+
+
+class _Watch(TorchFunctionMode):
+    """Hands norm calls over and lets all others pass."""
+
+    def __init__(self, norm: Callable[[NormCall], Tensor]) -> None:
+        super().__init__()
+        self._norm = norm
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Iterable[type],
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:  # noqa: ANN401 - whatever the call returns
+        kwargs = kwargs or {}
+        call = norm_call(func, args, kwargs)
+        return func(*args, **kwargs) if call is None else self._norm(call)
+
+
+def by_running(call: NormCall) -> Tensor:
+    """The output in eval mode; a norm that always goes by its batch does so, updating nothing."""
+    if call.from_batch:
+        return call.by_batch()
+    return _normalised(call, call.running_mean, call.running_variance)
+
+
+def by_batch(call: NormCall, mean: Tensor, variance: Tensor) -> Tensor:
+    """The output in train mode, its batch's statistics known; the running ones are not touched."""
+    if call.per_instance:
+        return call.by_batch()
+    mean, variance = mean.to(call.running_mean.dtype), variance.to(call.running_variance.dtype)
+    return _normalised(call, mean, variance)
+
+
+def _normalised(call: NormCall, mean: Tensor, variance: Tensor) -> Tensor:
+    """The output in eval mode; the wrapper in `functional` would cost as much as a small layer."""
+    return torch.batch_norm(
+        call.x,
+        call.weight,
+        call.bias,
+        mean,
+        variance,
+        training=False,
+        momentum=0.0,
+        eps=call.eps,
+        cudnn_enabled=torch.backends.cudnn.enabled,
+    )
+
+
+def moments(call: NormCall) -> Tensor:
+    """Mean and biased variance per channel of what reached the norm, shape (2, channels)."""
+    if call.per_instance:
+        found = call.moments()
+        return torch.stack([found.mean, found.variance])
+    return stacked_moments(call.x)
+
+
+def _is_plain(module: nn.Module) -> bool:
+    """Whether a module is torch's own norm with running statistics, its forward nobody's else."""
+    return (
+        isinstance(module, _NormBase)
+        and type(module).forward in _PLAIN
+        and "forward" not in module.__dict__
+        and module.running_mean is not None
+        and module.running_var is not None
+    )
+
+
+def _no_answer(path: str, call: NormCall) -> Tensor:
+    raise LookupError(path, call)
