@@ -1,8 +1,17 @@
 """The verbs: each picks the twin that knows the model's framework."""
 
 from normdrop.verbs._check import assert_clean, check, check_with
-from normdrop.verbs._fix import fix
+from normdrop.verbs._fix import fix, fix_with
 from normdrop.verbs._predict import predict
-from normdrop.verbs._weights import load_weights
+from normdrop.verbs._weights import load_weights, save_weights
 
-__all__ = ["assert_clean", "check", "check_with", "fix", "load_weights", "predict"]
+__all__ = [
+    "assert_clean",
+    "check",
+    "check_with",
+    "fix",
+    "fix_with",
+    "load_weights",
+    "predict",
+    "save_weights",
+]
