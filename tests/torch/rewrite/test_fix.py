@@ -340,11 +340,11 @@ def test_a_norm_straight_before_a_weight() -> None:
 
 
 @pytest.mark.slow
-def test_distributed_training_goes_on() -> None:
+def test_distributed_training_goes_on(tmp_path: Path) -> None:
     """The wrapper of a process group runs the hooks, and averages the same parameters."""
     model = normdrop.fix(PreResNet(0.1, blocks=1), SHAPE, move="branch").model
     torch.distributed.init_process_group(
-        "gloo", store=torch.distributed.HashStore(), world_size=1, rank=0
+        "gloo", init_method=f"file://{tmp_path}/meeting", world_size=1, rank=0
     )
     try:
         with warnings.catch_warnings():

@@ -21,13 +21,13 @@ class Look:
     Attributes:
         captured: Its graphs.
         names: The path of every module, by its id.
-        training: Whether it is in train mode.
+        modes: Whether each module is in train mode, by path.
         rules: The rules that judge it.
     """
 
     captured: Captured
     names: dict[int, str]
-    training: bool
+    modes: dict[str, bool]
     rules: Sequence[Rule]
 
     @classmethod
@@ -39,7 +39,8 @@ class Look:
         """
         captured = capture(model, example)
         names = {id(module): path for path, module in model.named_modules()}
-        return cls(captured, names, model.training, rules)
+        modes = {path: module.training for path, module in model.named_modules()}
+        return cls(captured, names, modes, rules)
 
     @cached_property
     def shifts(self) -> dict[str, LayerShift]:
@@ -50,7 +51,7 @@ class Look:
     def findings(self) -> Findings:
         """What the rules say."""
         layers = self.shifts.values()
-        return check_captured(self.captured, layers, self.rules, training=self.training)
+        return check_captured(self.captured, layers, self.rules, modes=self.modes)
 
     @property
     def graph(self) -> Graph:
