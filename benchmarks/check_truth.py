@@ -24,7 +24,7 @@ _AFFECTED, _CLEAN = 0.95, 0.01
 
 def judged(member: Member) -> tuple[list[str], list[str], set[str]]:
     """The affected, the clean and the found norm layers of one network."""
-    truths = fresh_truths(member)
+    truths = fresh_truths(member, "pink")
     shifts = {
         path: math.exp(sum(math.log(truth[path].shift) for truth in truths) / len(truths))
         for path in truths[0]

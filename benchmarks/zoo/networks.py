@@ -13,7 +13,6 @@ from pathlib import Path
 from torch import nn
 
 _IMAGE = (3, 64, 64)
-_SHIPPED = (3, 224, 224)
 
 
 def _names(library: str) -> list[str]:
@@ -57,13 +56,12 @@ def timm() -> Iterator[Network]:
 
 
 def pytorchcv() -> Iterator[Network]:
-    """Classifiers of pytorchcv."""
+    """Classifiers of pytorchcv for images of CIFAR-10."""
     from pytorchcv.model_provider import get_model
 
     for name in _names("pytorchcv"):
-        # Their last pooling has the size that the published resolution leaves.
-        image = (3, 32, 32) if "cifar" in name else _SHIPPED
-        yield Network("pytorchcv", name, partial(get_model, name, pretrained=False), image)
+        build = partial(get_model, name, pretrained=False)
+        yield Network("pytorchcv", name, build, (3, 32, 32))
 
 
 def monai() -> Iterator[Network]:

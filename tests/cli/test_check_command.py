@@ -158,6 +158,10 @@ def test_a_model_from_a_factory_is_checked(
     status, out, _ = run(capsys, "factory_net.py:make", "--input-shape", "8")
     assert status == 1
     assert "ND101 error: 0 (Dropout(0.5)) feeds 1 (BatchNorm1d)" in out
+    (project / "pyproject.toml").write_text(
+        '[[tool.normdrop.suppressions]]\ncode = "ND101"\npath = "0"\nreason = "published"\n'
+    )
+    assert run(capsys, "factory_net.py:make", "--input-shape", "8")[0] == 0
     status, _, error = run(capsys, "factory_net.py:make")
     assert status == 2
     assert "--input-shape" in error

@@ -4,6 +4,7 @@ import textwrap
 
 import pytest
 
+from normdrop.findings import Finding
 from normdrop.rules import check_text, selected
 
 FUNCTIONAL = (
@@ -160,10 +161,15 @@ _FILES = {
 }
 
 
+def found(source: str) -> list[Finding]:
+    """What all rules but opinions find."""
+    return check_text("net.py", textwrap.dedent(source), selected())
+
+
 def counted(source: str) -> dict[str, int]:
     """How often each rule finds something."""
     counts: dict[str, int] = {}
-    for finding in check_text("net.py", textwrap.dedent(source), selected()):
+    for finding in found(source):
         counts[finding.code] = counts.get(finding.code, 0) + 1
     return counts
 
@@ -174,3 +180,12 @@ def test_what_practitioners_report_is_found_and_mended(name: str) -> None:
     source, expected, mended = _FILES[name]
     assert counted(source) == expected
     assert counted(mended) == {}
+
+
+@pytest.mark.parametrize("name", _FILES)
+def test_every_finding_says_what_to_do(name: str) -> None:
+    """Each finding in a beginner's file has a line and a fix in words."""
+    for finding in found(_FILES[name][0]):
+        assert finding.location is not None
+        assert finding.fix is not None
+        assert finding.fix.what

@@ -183,3 +183,9 @@ def test_modes_are_those_of_the_model_as_it_is() -> None:
     assert (finding.severity, finding.layers) == ("note", ("0",))
     assert not model[0].training
     assert model[1].training
+
+
+def test_a_norm_that_is_the_output() -> None:
+    """The last layer is found, one before it is not."""
+    assert len(found("ND212", nn.Sequential(nn.Linear(8, 8), nn.BatchNorm1d(8)), (8,))) == 1
+    assert found("ND212", nn.Sequential(nn.BatchNorm1d(8), nn.Linear(8, 8)), (8,)) == []

@@ -8,7 +8,7 @@ from normdrop.errors import UsageError
 from normdrop.rules import Rule, all_rules, page, rule, selected
 
 # Rules about suppressions and about models that have values.
-_TESTED_ELSEWHERE = {"ND901", "ND210", "ND211", "ND303", "ND401"}
+_TESTED_ELSEWHERE = {"ND901", "ND210", "ND211", "ND212", "ND303", "ND401"}
 _ALL = [pytest.param(each, id=each.code) for each in all_rules()]
 
 

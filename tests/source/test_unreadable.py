@@ -1,5 +1,6 @@
 """Files that are no Python, and Python that nobody wrote by hand."""
 
+import sysconfig
 from pathlib import Path
 
 from hypothesis import given, settings
@@ -45,6 +46,36 @@ def test_endless_source_ends(tmp_path: Path) -> None:
         "class A(B): pass\nclass B(A):\n    def forward(self, x): return nn.BatchNorm1d(8)(x)\n"
     )
     assert check_files([str(tmp_path)], selected()).notes == ()
+
+
+def _grammar_files() -> list[Path]:
+    """CPython's own files of odd syntax; where they are not installed, its library."""
+    library = Path(sysconfig.get_path("stdlib"))
+    words = (
+        "grammar",
+        "syntax",
+        "fstring",
+        "patma",
+        "unpack",
+        "named_exp",
+        "coding",
+        "except_star",
+    )
+    odd = [file for word in words for file in sorted((library / "test").rglob(f"*{word}*.py"))]
+    return odd or sorted(library.glob("*.py"))
+
+
+def test_odd_syntax_is_read_or_refused() -> None:
+    """CPython's syntax files, with a model before each, raise only what reading says it raises."""
+    read = 0
+    for file in _grammar_files():
+        try:
+            found = check_text(file.name, _HEAD + file.read_bytes(), selected())
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            continue
+        read += 1
+        assert "ND101" in {finding.code for finding in found}, file
+    assert read > 5
 
 
 _NAMES = st.sampled_from(["x", "y", "self", "nn", "F", "model", "layers", "range"])

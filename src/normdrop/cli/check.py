@@ -62,6 +62,7 @@ def command(  # noqa: PLR0917 - one argument an option
     chosen = rules.selected(_codes(select) or settings.select, _codes(ignore) or settings.ignore)
     if _is_factory(sources):
         findings = _check_factory(sources[0], input_shape, arguments, chosen)
+        findings = rules.without_accepted(findings, settings.suppressions)
     else:
         patterns = (*settings.exclude, *exclude)
         findings = rules.check_files(

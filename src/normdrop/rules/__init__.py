@@ -5,6 +5,7 @@ from ._baseline import write_baseline as write_baseline
 from ._engine import check_captured as check_captured
 from ._engine import check_files as check_files
 from ._engine import check_text as check_text
+from ._engine import without_accepted as without_accepted
 from ._page import page as page
 from ._page import pages as pages
 from ._registry import all_rules as all_rules

@@ -49,6 +49,15 @@ def check_captured(
     return Findings(tuple(found)).worst_first()
 
 
+def without_accepted(findings: Findings, suppressions: Sequence[Suppression]) -> Findings:
+    """The findings of a model that no suppression by layer or file accepts.
+
+    Suppressions that are of no use are not judged: they may be meant for another model.
+    """
+    kept, _ = suppress(findings, suppressions)
+    return Findings(tuple(kept), findings.notes)
+
+
 def check_text(path: str, text: str | bytes, rules: Sequence[Rule]) -> list[Finding]:
     """What is wrong with Python source, in reading order; suppressions are not regarded.
 
