@@ -17,7 +17,7 @@ from torch import Tensor, nn
 import normdrop
 from normdrop.errors import CaptureError, NormdropError, UsageError
 from normdrop.repairs import Fix, Move
-from normdrop.torch import Block, UniformDropout
+from normdrop.torch import Block, Dropout, ResidualBlock, UniformDropout
 from normdrop.torch.capture import capture
 from normdrop.torch.rewrite._rewrite import FOLDING_TOLERANCE
 from normdrop.torch.simulate import simulate
@@ -162,6 +162,25 @@ def test_moves_by_path() -> None:
     assert isinstance(mended.model.blocks[0], nn.Module)
     assert isinstance(mended.model.get_submodule("blocks.0.drop"), nn.Dropout)
     assert isinstance(mended.model.get_submodule("blocks.1.drop"), UniformDropout)
+
+
+def test_what_one_layer_insists_on_is_not_blamed_on_another() -> None:
+    """A move that makes a shift grow does not keep another layer from being mended."""
+    mended = normdrop.fix(PreResNet(), SHAPE, move={"blocks.0": "branch"})
+    assert isinstance(mended.model.get_submodule("blocks.1.drop"), UniformDropout)
+    assert any("against advice" in line for line in mended.advice)
+
+
+def test_stochastic_depth_stays_at_the_end_of_its_branch() -> None:
+    """Noise that drops whole samples is replaced, never moved into its branch."""
+    model = nn.Sequential(
+        ResidualBlock(8, dropout=Dropout(0.3, along="sample"), position="P7"),
+        *(nn.BatchNorm2d(8), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 2)),
+    )
+    mended = normdrop.fix(model, (8, 16, 16))
+    noise = mended.model.get_submodule("0.branch.drop")
+    assert isinstance(noise, UniformDropout)
+    assert noise.along == "sample"
 
 
 def test_a_moved_dropout_stands_where_the_guideline_puts_it() -> None:
@@ -344,7 +363,7 @@ def test_distributed_training_goes_on(tmp_path: Path) -> None:
     """The wrapper of a process group runs the hooks, and averages the same parameters."""
     model = normdrop.fix(PreResNet(0.1, blocks=1), SHAPE, move="branch").model
     torch.distributed.init_process_group(
-        "gloo", init_method=f"file://{tmp_path}/meeting", world_size=1, rank=0
+        "gloo", f"file://{tmp_path / 'group'}", world_size=1, rank=0
     )
     try:
         with warnings.catch_warnings():

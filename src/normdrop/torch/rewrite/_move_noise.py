@@ -179,9 +179,11 @@ def _spoiled(
     for norm, shift in now.shifts.items():
         if worse(before, now, norm):
             causes = [paths[cause] for cause in shift.causes if cause in paths]
+            moved = [each for each in causes if each.options[0].move != "uniform"]
             was = before.shifts[norm].shift
             reason = f"the shift at {norm} would go from {was:.3g} to {shift.shift:.3g}"
-            yield from _blamed(causes or waiting, reason)
+            # What the user insists on has its price; uniform noise is the last to blame.
+            yield from _blamed(moved or causes or waiting, reason)
     known = {(each.code, each.layers[:1]) for each in before.findings}
     for finding in now.findings:
         if finding.severity == "note" or finding.code in _OWN:
