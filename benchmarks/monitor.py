@@ -12,6 +12,7 @@ import copy
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -43,7 +44,7 @@ def perceptron() -> nn.Module:
     widths = (32, 64, 64, 64)
     layers = [
         nn.Sequential(nn.Linear(*pair), nn.Dropout(0.5), nn.BatchNorm1d(pair[1]), nn.ReLU())
-        for pair in zip(widths, widths[1:], strict=False)
+        for pair in pairwise(widths)
     ]
     return nn.Sequential(*layers, nn.Linear(widths[-1], 10))
 
