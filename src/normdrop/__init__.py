@@ -15,23 +15,35 @@ if TYPE_CHECKING:
     from normdrop.lab.experiment import compare as compare
     from normdrop.order import Order as Order
     from normdrop.shift import LayerShift as LayerShift
+    from normdrop.shift import ModeTable as ModeTable
+    from normdrop.shift import Recalibration as Recalibration
     from normdrop.shift import ShiftReport as ShiftReport
     from normdrop.verbs import assert_clean as assert_clean
     from normdrop.verbs import check as check
+    from normdrop.verbs import measure as measure
+    from normdrop.verbs import modes as modes
     from normdrop.verbs import predict as predict
+    from normdrop.verbs import recalibrate as recalibrate
+    from normdrop.verbs import recalibrated as recalibrated
 
 _HOME = {
     "Finding": "normdrop.findings",
     "Findings": "normdrop.findings",
     "Input": "normdrop.example",
     "LayerShift": "normdrop.shift",
+    "ModeTable": "normdrop.shift",
     "NormdropError": "normdrop.errors",
     "Order": "normdrop.order",
+    "Recalibration": "normdrop.shift",
     "ShiftReport": "normdrop.shift",
     "assert_clean": "normdrop.verbs",
     "check": "normdrop.verbs",
     "compare": "normdrop.lab.experiment",
+    "measure": "normdrop.verbs",
+    "modes": "normdrop.verbs",
     "predict": "normdrop.verbs",
+    "recalibrate": "normdrop.verbs",
+    "recalibrated": "normdrop.verbs",
 }
 
 __all__ = list(_HOME)

@@ -4,7 +4,7 @@ import ast
 import importlib
 import importlib.util
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -14,8 +14,6 @@ from normdrop.errors import UsageError
 def make(factory: str, settings: Sequence[str] = ()) -> object:
     """Call `package.module:callable` or `path/to/file.py:callable`.
 
-    The current folder is importable, as it is for `python -m`.
-
     Args:
         factory: Where the callable is.
         settings: Its arguments by name, as `name=value`; a value is a Python literal, else text.
@@ -23,13 +21,28 @@ def make(factory: str, settings: Sequence[str] = ()) -> object:
     Raises:
         UsageError: It cannot be found, imported or called; the message says which and why.
     """
+    arguments = parse_settings(settings)
+    found = find(factory)
+    try:
+        return found(**arguments)
+    except Exception as error:
+        raise UsageError(f"{factory} raised {_named(error)}") from error
+
+
+def find(factory: str) -> Callable[..., object]:
+    """The callable at `package.module:callable` or `path/to/file.py:callable`.
+
+    The current folder is importable, as it is for `python -m`.
+
+    Raises:
+        UsageError: It cannot be found or imported, or is no callable.
+    """
     place, colon, name = factory.rpartition(":")
     if not colon or not place or not name:
         raise UsageError(
             f"{factory!r} names no callable: write package.module:callable or path/to/file.py:"
             "callable"
         )
-    arguments = parse_settings(settings)
     module = _from_file(Path(place)) if place.endswith(".py") else _from_package(place)
     found: object = module
     for part in name.split("."):
@@ -38,11 +51,7 @@ def make(factory: str, settings: Sequence[str] = ()) -> object:
         found = getattr(found, part)
     if not callable(found):
         raise UsageError(f"{factory} is no callable but a {type(found).__name__}")
-    try:
-        made: object = found(**arguments)
-    except Exception as error:
-        raise UsageError(f"{factory} raised {_named(error)}") from error
-    return made
+    return found
 
 
 def parse_settings(settings: Sequence[str]) -> Mapping[str, object]:

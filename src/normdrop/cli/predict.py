@@ -6,34 +6,15 @@ from pathlib import Path
 import rich_click as click
 from rich.console import Console
 
-from normdrop.cli._factory import make
-from normdrop.errors import UsageError
+from normdrop.cli._model import make_model
+from normdrop.cli._shape import shape_option
 from normdrop.shift import ShiftReport
-from normdrop.verbs import load_weights, predict
-
-
-def _shape(_context: click.Context, _option: click.Parameter, text: str) -> tuple[int, ...]:
-    """Read `3,32,32`.
-
-    Raises:
-        UsageError: A part is no positive whole number.
-    """
-    parts = [part.strip() for part in text.split(",")]
-    if not all(part.isdecimal() and int(part) > 0 for part in parts):
-        raise UsageError(
-            f"--input-shape {text}: write positive numbers without the batch axis, such as 3,32,32"
-        )
-    return tuple(int(part) for part in parts)
+from normdrop.verbs import predict
 
 
 @click.command("predict")
 @click.argument("factory")
-@click.option(
-    "--input-shape",
-    callback=_shape,
-    required=True,
-    help="Shape of one input without the batch axis, such as 3,32,32.",
-)
+@shape_option(required=True, help="Shape of one input without the batch axis, such as 3,32,32.")
 @click.option(
     "--method",
     type=click.Choice(["moments", "simulate", "invert"]),
@@ -64,10 +45,7 @@ def command(  # noqa: PLR0917 - click passes them by name
     per norm layer, worst first, with the noise layers that cause its shift. Exits with status 1
     if any shift is a warning or an error.
     """
-    model = make(factory, settings)
-    if weights is not None:
-        load_weights(model, weights)
-    report = predict(model, input_shape, method)
+    report = predict(make_model(factory, settings, weights), input_shape, method)
     _print(report, style)
     return 1 if report.findings else 0
 

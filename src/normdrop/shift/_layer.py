@@ -88,6 +88,11 @@ class LayerShift:
             return np.divide(_array(self.eval_variance), _array(self.train_variance))
 
     @property
+    def shift_ratio(self) -> float:
+        """max(Δ, 1/Δ), the metric of Li et al.'s figures: at least 1, whichever way it moves."""
+        return max(self.shift, 1 / self.shift) if self.shift else math.inf
+
+    @property
     def mean_shift_per_channel(self) -> NDArray[np.float64]:
         """(Eval mean - train mean) / train deviation, channel by channel."""
         difference = _array(self.eval_mean) - _array(self.train_mean)
@@ -112,6 +117,7 @@ class LayerShift:
             "path": self.path,
             "method": self.method,
             "shift": _json(self.shift),
+            "shift_ratio": _json(self.shift_ratio),
             "mean_shift": _json(self.mean_shift),
             "severity": self.severity,
             "error": self.error,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console, ConsoleOptions, RenderResult
 
 from normdrop.shift._layer import LayerShift, Method
+from normdrop.shift._mode_table import ModeTable
 from normdrop.shift._table import table
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ class ShiftReport:
         layers: One value per norm layer, sorted: the largest |log Δ| first, unknown ones last.
         method: How the numbers were obtained.
         notes: What holds for the whole model and must be known to read the numbers, in sentences.
+        modes: A metric in four modes and what explains their difference, where one was measured.
 
     >>> report = ShiftReport([LayerShift("bn", "measured", eval_mean=[0], eval_variance=[1],
     ...                                  train_mean=[0], train_variance=[2])], "measured")
@@ -35,6 +37,7 @@ class ShiftReport:
     layers: Sequence[LayerShift]
     method: Method
     notes: tuple[str, ...] = ()
+    modes: ModeTable | None = None
 
     def __post_init__(self) -> None:
         """Sort the layers, worst first; equal ones keep the model's order."""
@@ -69,6 +72,7 @@ class ShiftReport:
         return {
             "method": self.method,
             "notes": list(self.notes),
+            "modes": None if self.modes is None else self.modes.to_dict(),
             "layers": [layer.to_dict() for layer in self],
         }
 
@@ -90,15 +94,23 @@ class ShiftReport:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Draw the table, so that `rich.print(report)` shows it."""
-        yield self.to_table()
+        for number, one in enumerate(self._tables()):
+            if number:
+                yield ""
+            yield one
 
     def __str__(self) -> str:
-        """The table as plain text."""
-        return self.to_table().to_text()
+        """The tables as plain text."""
+        return "\n".join(one.to_text() for one in self._tables())
 
     def _repr_html_(self) -> str:
         """How a notebook shows the report."""
-        return self.to_table().to_html()
+        return "".join(one.to_html() for one in self._tables())
+
+    def _tables(self) -> "Iterator[Table]":
+        yield self.to_table()
+        if self.modes is not None:
+            yield self.modes.to_table()
 
     def plot(self) -> "go.Figure":
         """A figure with one row per layer: no shift at 1, and the shift it has.

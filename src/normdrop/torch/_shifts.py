@@ -52,26 +52,41 @@ def shifts(passes: Passes, batches: Sequence[Arguments], repeats: int) -> Shifts
     return Shifts(train, evaluated, error)
 
 
-def causes(passes: Passes, inputs: Arguments) -> dict[str, dict[str, float]]:
+def causes(passes: Passes, batches: Sequence[Arguments]) -> dict[str, dict[str, float]]:
     """Every noise layer's share of every norm layer's log Δ, by switching them off one at a time.
 
-    A share is how much log Δ shrinks without the layer, normalised over the layers that make it
-    larger. The other layers make the same noise each time.
+    A share is how much log Δ, averaged over the batches, shrinks without the layer, normalised over
+    the layers that make it larger. The other layers make the same noise each time.
     """
-    train_tape, eval_tape = Tape(), Tape()
     with torch.no_grad():
-        whole = passes.train(inputs, 0, tape=train_tape)
-        evaluated = passes.evaluate(inputs, whole, (eval_tape, whole))
-        logs = {path: _log_ratio(evaluated, whole, path) for path in evaluated}
-        without: dict[str, dict[str, float]] = {}
-        for layer in list(passes.noise.layers):
-            train = passes.train(inputs, 0, layer, train_tape)
-            seen = passes.evaluate(inputs, train, (eval_tape, whole))
-            without[layer] = {path: _log_ratio(seen, train, path) for path in seen}
+        found = [_one_by_one(passes, batch, seed) for seed, batch in enumerate(batches)]
+    layers = dict.fromkeys(layer for _, without in found for layer in without)
     return {
-        path: _shares(log, {layer: found[path] for layer, found in without.items()})
-        for path, log in logs.items()
+        path: _shares(
+            _mean([logs[path] for logs, _ in found if path in logs]),
+            {
+                layer: _mean([one[layer][path] for _, one in found if path in one.get(layer, {})])
+                for layer in layers
+            },
+        )
+        for path in dict.fromkeys(path for logs, _ in found for path in logs)
     }
+
+
+def _one_by_one(
+    passes: Passes, inputs: Arguments, seed: int
+) -> tuple[dict[str, float], dict[str, dict[str, float]]]:
+    """Log Δ per norm layer with all noise layers on, and without each of them."""
+    train_tape, eval_tape = Tape(), Tape()
+    whole = passes.train(inputs, seed, tape=train_tape)
+    evaluated = passes.evaluate(inputs, whole, (eval_tape, whole))
+    logs = {path: _log_ratio(evaluated, whole, path) for path in evaluated}
+    without: dict[str, dict[str, float]] = {}
+    for layer in list(passes.noise.layers):
+        train = passes.train(inputs, seed, layer, train_tape)
+        seen = passes.evaluate(inputs, train, (eval_tape, whole))
+        without[layer] = {path: _log_ratio(seen, train, path) for path in seen}
+    return logs, without
 
 
 def report(
@@ -111,6 +126,10 @@ def _shares(log_shift: float, without: Mapping[str, float]) -> dict[str, float]:
 def _log_ratio(evaluated: Statistics, train: Statistics, path: str) -> float:
     top, bottom = evaluated[path].variance.mean().item(), train[path].variance.mean().item()
     return math.log(top / bottom) if top > 0 and bottom > 0 else math.nan
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values) if values else math.nan
 
 
 def _standard_error(values: Sequence[float]) -> float:

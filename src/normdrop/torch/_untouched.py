@@ -11,10 +11,14 @@ from normdrop.errors import CaptureError
 
 
 @contextmanager
-def untouched(model: nn.Module) -> Iterator[None]:
+def untouched(model: nn.Module, *, gradients: bool = True) -> Iterator[None]:
     """Put back modes, buffers, gradients, `requires_grad` and the random state on leaving.
 
-    Costs a copy of the buffers, not of the weights.
+    Costs a copy of the buffers and of gradients that are there, not of the weights.
+
+    Args:
+        model: What runs inside.
+        gradients: Whether to copy gradients: needed only where a backward pass may add to them.
 
     Raises:
         CaptureError: A module that cannot be watched, or that its first call would change for good.
@@ -24,8 +28,11 @@ def untouched(model: nn.Module) -> Iterator[None]:
     modes = [(module, module.training) for module in model.modules()]
     buffers = [(module, dict(module._buffers)) for module in model.modules()]  # noqa: SLF001
     values = [(buffer, buffer.detach().clone()) for buffer in model.buffers()]
-    parameters = [(p, p.requires_grad, p.grad, _clone(p.grad)) for p in model.parameters()]
-    with torch.random.fork_rng(_cuda_devices(model)):
+    parameters = [
+        (p, p.requires_grad, p.grad, _clone(p.grad) if gradients else None)
+        for p in model.parameters()
+    ]
+    with torch.random.fork_rng(cuda_devices(model)):
         try:
             yield
         finally:
@@ -60,7 +67,7 @@ def _clone(tensor: Tensor | None) -> Tensor | None:
     return None if tensor is None else tensor.detach().clone()
 
 
-def _cuda_devices(model: nn.Module) -> list[torch.device]:
+def cuda_devices(model: nn.Module) -> list[torch.device]:
     """The GPUs whose random state a forward pass of the model may move."""
     devices = {p.device for p in model.parameters()} | {b.device for b in model.buffers()}
     return sorted((d for d in devices if d.type == "cuda"), key=str)

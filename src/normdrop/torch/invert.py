@@ -51,10 +51,10 @@ def invert(
         UsageError: No input is a floating-point one, so that none can be optimised.
     """
     with untouched(model):
-        passes, inputs, found, stored = _inverted(model, example, steps, seed)
+        passes, inputs, found, stored = inverted(model, example, steps, seed)
         if stored.lags:
             return _untrusted(passes, stored)
-        shares = causes(passes, _first(inputs, _BLAMED)) if blame else {}
+        shares = causes(passes, [_first(inputs, _BLAMED)]) if blame else {}
     return report(found, shares, "invert")
 
 
@@ -68,13 +68,16 @@ def stored_fit(model: nn.Module, example: object, *, steps: int = 40, seed: int 
         seed: Of inputs and noise.
     """
     with untouched(model):
-        return _inverted(model, example, steps, seed)[-1]
+        return inverted(model, example, steps, seed)[-1]
 
 
-def _inverted(
+def inverted(
     model: nn.Module, example: object, steps: int, seed: int
 ) -> tuple[Passes, Arguments, Shifts, Fit]:
-    """The passes, the inputs found, what both modes make of them, and how well they fit."""
+    """The passes, the inputs found, what both modes make of them, and how well they fit.
+
+    Run it inside `untouched(model)`.
+    """
     initial = initial_share(model)  # passes in train mode count on
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)

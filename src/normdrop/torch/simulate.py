@@ -56,7 +56,7 @@ def simulate(
         runs = 2 * (1 + len(passes.noise.layers))
         fewer = max(_FEWEST // 4, min(count, _BLAME_COST * count // runs))
         small = synthetic(example, fewer, generator, device)
-        shares = causes(passes, small) if blame else {}
+        shares = causes(passes, [small]) if blame else {}
     return report(found, shares, "simulate")
 
 

@@ -1,5 +1,6 @@
 """Weights from a file, without executing anything that may be in it."""
 
+import io
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from normdrop.errors import UsageError
+from normdrop.files import write_atomically
 
 _NESTED = ("state_dict", "model_state_dict", "model")
 
@@ -57,3 +59,26 @@ def _read_safetensors(path: Path) -> Mapping[str, Tensor]:
         return load_file(path)
     except SafetensorError as error:
         raise UsageError(f"{path} is no safetensors file: {error}") from error
+
+
+def save_weights(model: nn.Module, path: Path) -> Path:
+    """Write a state dict to a `.safetensors` or `.pt` file, whole or not at all.
+
+    Returns:
+        The path of the file itself, links resolved.
+
+    Raises:
+        NormdropError: The file cannot be written.
+        UsageError: The file name ends in neither.
+    """
+    state = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
+    if path.suffix == ".safetensors":
+        from safetensors.torch import save
+
+        # Tied weights share memory, which the format does not know: each is written by itself.
+        return write_atomically(path, save({key: value.clone() for key, value in state.items()}))
+    if path.suffix != ".pt":
+        raise UsageError(f"{path}: name the file .pt or .safetensors")
+    content = io.BytesIO()
+    torch.save(state, content)
+    return write_atomically(path, content.getvalue())

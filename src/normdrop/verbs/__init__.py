@@ -1,7 +1,21 @@
 """The verbs: each picks the twin that knows the model's framework."""
 
 from normdrop.verbs._check import assert_clean, check, check_with
+from normdrop.verbs._measure import measure
+from normdrop.verbs._modes import modes
 from normdrop.verbs._predict import predict
-from normdrop.verbs._weights import load_weights
+from normdrop.verbs._recalibrate import recalibrate, recalibrated
+from normdrop.verbs._weights import load_weights, save_weights
 
-__all__ = ["assert_clean", "check", "check_with", "load_weights", "predict"]
+__all__ = [
+    "assert_clean",
+    "check",
+    "check_with",
+    "load_weights",
+    "measure",
+    "modes",
+    "predict",
+    "recalibrate",
+    "recalibrated",
+    "save_weights",
+]

@@ -1,4 +1,4 @@
-"""Weights from a file."""
+"""Weights from a file and into one."""
 
 from pathlib import Path
 
@@ -14,3 +14,18 @@ def load_weights(model: object, path: Path) -> None:
     from normdrop.torch.weights import load_weights as load
 
     load(torch_model(model, "a state dict"), path)
+
+
+def save_weights(model: object, path: Path) -> Path:
+    """Write a model's state dict to a `.pt` or `.safetensors` file, whole or not at all.
+
+    Returns:
+        The path of the file itself, links resolved.
+
+    Raises:
+        NormdropError: The file cannot be written.
+        UsageError: No model, or a file name that ends in neither.
+    """
+    from normdrop.torch.weights import save_weights as save
+
+    return save(torch_model(model, "a state dict"), path)

@@ -1,0 +1,74 @@
+"""DATA on the command line: batches of a built-in data set, or of a callable."""
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Literal
+
+from normdrop.cli._factory import find
+from normdrop.errors import UsageError
+
+Split = Literal["train", "test"]
+
+_SEED = 0
+"""Of the order of a built-in data set's rows: the same in every pass and every run."""
+
+
+def resolve(data: str, *, split: Split = "train", batch_size: int = 128) -> Iterable[object]:
+    """Batches of `(inputs, targets)` by the name of a data set, or what a callable yields.
+
+    Rows of a built-in data set come in a fixed shuffled order, images as numbers in [0, 1], as
+    `normdrop compare` trains with. A callable is called without arguments at the start of every
+    pass; what it returns is iterated over.
+
+    Args:
+        data: `digits`, `mnist` and so on; or `package.module:callable` or `file.py:callable`.
+        split: Which rows of a built-in data set.
+        batch_size: Rows per batch of a built-in data set.
+
+    Raises:
+        DataError: The data set is unknown, or its files are missing or damaged.
+        UsageError: The callable cannot be found or imported.
+    """
+    if ":" in data:
+        return _Called(data, find(data))
+    return _BuiltIn(data, split, batch_size)
+
+
+class _Called:
+    """What a callable yields, anew in every pass."""
+
+    def __init__(self, name: str, function: Callable[..., object]) -> None:
+        self._name = name
+        self._function = function
+
+    def __iter__(self) -> Iterator[object]:
+        made = self._function()
+        if not isinstance(made, Iterable):
+            raise UsageError(
+                f"{self._name} gave a {type(made).__name__}: return or yield batches from it"
+            )
+        return iter(made)
+
+
+class _BuiltIn:
+    """A built-in data set, held as bytes until a batch is due."""
+
+    def __init__(self, name: str, split: Split, batch_size: int) -> None:
+        from torch import device
+
+        from normdrop.lab.data import load
+        from normdrop.lab.examples import Examples
+
+        dataset = load(name)
+        rows = dataset.train if split == "train" else dataset.test
+        self._examples = Examples.of(rows, device("cpu"))
+        self._batch_size = batch_size
+
+    def __len__(self) -> int:
+        return math.ceil(len(self._examples) / self._batch_size)
+
+    def __iter__(self) -> Iterator[tuple[Any, Any]]:
+        from torch import Generator
+
+        order = Generator().manual_seed(_SEED)
+        return self._examples.shuffled_batches(self._batch_size, order)

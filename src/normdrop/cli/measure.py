@@ -1,0 +1,68 @@
+"""`normdrop measure`: the shift at every norm layer on real data."""
+
+import json
+from pathlib import Path
+
+import rich_click as click
+from rich.console import Console
+
+from normdrop.cli._batches import Split, resolve
+from normdrop.cli._metric import metric as metric_of
+from normdrop.cli._model import make_model
+from normdrop.cli._progress import batches_bar
+from normdrop.verbs import measure
+
+
+@click.command("measure")
+@click.argument("factory")
+@click.option("--data", required=True, metavar="DATA", help="A data set's name, or a callable.")
+@click.option(
+    "--weights",
+    type=click.Path(path_type=Path),
+    help="State dict: a .safetensors file, or one that torch.save wrote.",
+)
+@click.option("--metric", metavar="METRIC", help="accuracy, loss, mse or a callable.")
+@click.option("--blame", is_flag=True, help="Find each noise layer's share.")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Read N batches at most.")
+@click.option(
+    "--batch-size", type=click.IntRange(min=1), default=128, show_default=True, metavar="N"
+)
+@click.option("--split", type=click.Choice(["train", "test"]), default="train", show_default=True)
+@click.option("--device", metavar="DEVICE", help="cpu, cuda, cuda:1 and so on.")
+@click.option(
+    "--with", "settings", multiple=True, metavar="NAME=VALUE", help="An argument of FACTORY."
+)
+@click.option(
+    "--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True
+)
+def command(  # noqa: PLR0917 - click passes them by name
+    factory: str,
+    data: str,
+    weights: Path | None,
+    metric: str | None,
+    blame: bool,  # noqa: FBT001 - same
+    limit: int | None,
+    batch_size: int,
+    split: Split,
+    device: str | None,
+    settings: tuple[str, ...],
+    style: str,
+) -> int:
+    """Measure the shift at every norm layer on real data.
+
+    FACTORY is package.module:callable or path/to/file.py:callable and returns the model. DATA is
+    a built-in data set (`normdrop data list`), whose batch size and split can be set, or a callable
+    of the same form that yields batches of inputs or of (inputs, targets). With --metric every
+    batch runs four times, dropout on and off, by running and by batch statistics, and words say
+    what explains the difference. Exits with status 1 if any shift is a warning or an error.
+    """
+    scale = metric_of(metric)
+    model = make_model(factory, settings, weights, device)
+    batches = resolve(data, split=split, batch_size=batch_size)
+    with batches_bar("measuring") as progress:
+        report = measure(model, batches, scale, limit=limit, blame=blame, progress=progress)
+    if style == "json":
+        click.echo(json.dumps(report.to_dict(), indent=2))
+    else:
+        Console().print(report)
+    return 1 if report.findings else 0

@@ -1,0 +1,105 @@
+"""`normdrop recalibrate`: running statistics estimated anew, written to a file."""
+
+import json
+from pathlib import Path
+
+import rich_click as click
+from rich.console import Console
+
+from normdrop.cli._batches import Split, resolve
+from normdrop.cli._metric import metric as metric_of
+from normdrop.cli._model import make_model
+from normdrop.cli._paths import file_to_write
+from normdrop.cli._progress import batches_bar
+from normdrop.cli._shape import shape_option
+from normdrop.errors import UsageError
+from normdrop.shift import Recalibration
+from normdrop.verbs import recalibrate, save_weights
+
+
+@click.command("recalibrate")
+@click.argument("factory")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    callback=file_to_write,
+    required=True,
+    metavar="FILE",
+    help="State dict to write: a .safetensors or a .pt file.",
+)
+@click.option("--data", metavar="DATA", help="A data set's name, or a callable.")
+@shape_option(required=False, help="Without data: the shape of one input, such as 3,32,32.")
+@click.option(
+    "--weights",
+    type=click.Path(path_type=Path),
+    help="State dict: a .safetensors file, or one that torch.save wrote.",
+)
+@click.option(
+    "--method",
+    type=click.Choice(["batch", "exact"]),
+    default="batch",
+    show_default=True,
+    help="One pass, or passes until the statistics settle.",
+)
+@click.option("--metric", metavar="METRIC", help="accuracy, loss, mse or a callable.")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Read N batches at most.")
+@click.option(
+    "--batch-size", type=click.IntRange(min=1), default=128, show_default=True, metavar="N"
+)
+@click.option("--split", type=click.Choice(["train", "test"]), default="train", show_default=True)
+@click.option("--device", metavar="DEVICE", help="cpu, cuda, cuda:1 and so on.")
+@click.option(
+    "--with", "settings", multiple=True, metavar="NAME=VALUE", help="An argument of FACTORY."
+)
+@click.option(
+    "--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True
+)
+def command(  # noqa: PLR0917 - click passes them by name
+    factory: str,
+    out: Path,
+    data: str | None,
+    input_shape: tuple[int, ...] | None,
+    weights: Path | None,
+    method: str,
+    metric: str | None,
+    limit: int | None,
+    batch_size: int,
+    split: Split,
+    device: str | None,
+    settings: tuple[str, ...],
+    style: str,
+) -> int:
+    """Estimate running statistics anew, dropout off, and write the model's state dict.
+
+    FACTORY is package.module:callable or path/to/file.py:callable and returns the model. DATA is
+    a built-in data set (`normdrop data list`), whose batch size and split can be set, or a callable
+    of the same form that yields batches. With --input-shape in place of --data the stored
+    statistics are inverted, which is refused where they lag behind the weights.
+    """
+    if (data is None) == (input_shape is None):
+        raise UsageError("recalibrate takes --data, or --input-shape to do without")
+    if out.suffix not in {".pt", ".safetensors"}:
+        raise UsageError(f"--out {out}: name the file .pt or .safetensors")
+    scale = metric_of(metric)
+    model = make_model(factory, settings, weights, device)
+    batches = None if data is None else resolve(data, split=split, batch_size=batch_size)
+    with batches_bar("recalibrating") as progress:
+        done = recalibrate(
+            model,
+            batches,
+            scale,
+            method=method,
+            example=input_shape,
+            limit=limit,
+            progress=progress,
+        )
+    _print(done, style, save_weights(model, out))
+    return 0
+
+
+def _print(done: Recalibration, style: str, written: Path) -> None:
+    if style == "json":
+        click.echo(json.dumps({**done.to_dict(), "written": str(written)}, indent=2))
+    else:
+        Console().print(done)
+        click.echo(f"written: {written}")

@@ -1,0 +1,43 @@
+"""Dropout and norm layers in modes of their own."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+from normdrop.verbs._framework import torch_model
+
+
+@contextmanager
+def modes(
+    model: object, *, dropout: bool | None = None, norm: Literal["running", "batch"] | None = None
+) -> Iterator[None]:
+    """Put dropout and norm layers in any combination of modes; all is put back on leaving.
+
+    `model.train()` for Monte Carlo dropout also makes every norm layer go by its batch and learn
+    from it. Here dropout is on while norm layers keep to what they have stored:
+
+    >>> import torch
+    >>> from torch import nn
+    >>> _ = torch.manual_seed(0)
+    >>> model = nn.Sequential(nn.Linear(4, 16), nn.BatchNorm1d(16), nn.Dropout(0.5)).eval()
+    >>> x = torch.randn(8, 4)
+    >>> with modes(model, dropout=True):
+    ...     draws = torch.stack([model(x) for _ in range(10)])
+    >>> draws.shape, bool((draws.std(0) > 0).any()), model[1].num_batches_tracked.item()
+    (torch.Size([10, 8, 16]), True, 0)
+
+    Args:
+        model: A `torch.nn.Module`.
+        dropout: Whether layers that drop units, and all others that make noise, do so; `None`
+            leaves them as they are. Functional calls are switched with the module they stand in.
+        norm: Whether norm layers go by their running statistics or by their batch's; `None` leaves
+            them as they are. Inside, nothing is learned of the batches; frozen layers (see
+            `recalibrate`) keep to their running statistics.
+
+    Raises:
+        UsageError: No model, or another word for `norm`.
+    """
+    from normdrop.torch.modes import modes as modes_torch
+
+    with modes_torch(torch_model(model, "modes"), dropout=dropout, norm=norm):
+        yield
