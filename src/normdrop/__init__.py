@@ -14,12 +14,15 @@ if TYPE_CHECKING:
     from normdrop.findings import Findings as Findings
     from normdrop.lab.experiment import compare as compare
     from normdrop.order import Order as Order
+    from normdrop.repairs import Change as Change
+    from normdrop.repairs import Fix as Fix
     from normdrop.shift import LayerShift as LayerShift
     from normdrop.shift import ModeTable as ModeTable
     from normdrop.shift import Recalibration as Recalibration
     from normdrop.shift import ShiftReport as ShiftReport
     from normdrop.verbs import assert_clean as assert_clean
     from normdrop.verbs import check as check
+    from normdrop.verbs import fix as fix
     from normdrop.verbs import measure as measure
     from normdrop.verbs import modes as modes
     from normdrop.verbs import predict as predict
@@ -27,8 +30,10 @@ if TYPE_CHECKING:
     from normdrop.verbs import recalibrated as recalibrated
 
 _HOME = {
+    "Change": "normdrop.repairs",
     "Finding": "normdrop.findings",
     "Findings": "normdrop.findings",
+    "Fix": "normdrop.repairs",
     "Input": "normdrop.example",
     "LayerShift": "normdrop.shift",
     "ModeTable": "normdrop.shift",
@@ -39,6 +44,7 @@ _HOME = {
     "assert_clean": "normdrop.verbs",
     "check": "normdrop.verbs",
     "compare": "normdrop.lab.experiment",
+    "fix": "normdrop.verbs",
     "measure": "normdrop.verbs",
     "modes": "normdrop.verbs",
     "predict": "normdrop.verbs",

@@ -59,7 +59,8 @@ class InitialStatistics(Rule):
 
 
 def _is_new(norm: Node) -> bool:
-    return _holds(norm, "running_mean", 0.0) and _holds(norm, "running_var", 1.0)
+    """Whether the variances are those of a new layer; a bias may be folded into the means."""
+    return _holds(norm, "running_var", 1.0)
 
 
 def _has_new_weights(norm: Node) -> bool:

@@ -4,6 +4,7 @@ from torch import nn
 
 from normdrop.moments import expected_shifts, stored_shifts
 from normdrop.shift import ShiftReport
+from normdrop.torch._stored import has_statistics
 from normdrop.torch.capture import capture
 
 _SKETCH = (
@@ -33,15 +34,7 @@ def carry(model: nn.Module, example: object) -> ShiftReport:
     """
     captured = capture(model, example)
     layers = {layer.path: layer for layer in expected_shifts(captured)}
-    if not _trained(model):
+    if not has_statistics(model):
         return ShiftReport(list(layers.values()), "moments")
     layers.update({layer.path: layer for layer in stored_shifts(captured)})
     return ShiftReport(list(layers.values()), "moments", notes=(_SKETCH,))
-
-
-def _trained(model: nn.Module) -> bool:
-    """Whether any norm layer has statistics that a new one has not."""
-    buffers = {name: buffer for name, buffer in model.named_buffers() if buffer.numel()}
-    means = (b for name, b in buffers.items() if name.endswith("running_mean"))
-    variances = (b for name, b in buffers.items() if name.endswith("running_var"))
-    return any(bool(b.any()) for b in means) or any(bool((b != 1).any()) for b in variances)

@@ -7,6 +7,7 @@ from torch import nn
 
 from normdrop.errors import UsageError
 from normdrop.shift import ShiftReport
+from normdrop.torch._stored import has_statistics
 from normdrop.torch.carry import carry
 from normdrop.torch.invert import invert
 from normdrop.torch.simulate import simulate
@@ -34,14 +35,3 @@ def expected_shift(model: nn.Module, example: object, method: str | None = None)
     if chosen not in _METHODS:
         raise UsageError(f"unknown method {chosen!r}: one of {', '.join(_METHODS)}")
     return _METHODS[chosen](model, example)
-
-
-def has_statistics(model: nn.Module) -> bool:
-    """Whether any running statistics differ from those of a new layer."""
-    for name, buffer in model.named_buffers():
-        kind = name.rpartition(".")[2]
-        if kind == "running_mean" and buffer.any():
-            return True
-        if kind == "running_var" and (buffer != 1).any():
-            return True
-    return False

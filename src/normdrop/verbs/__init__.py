@@ -1,6 +1,7 @@
 """The verbs: each picks the twin that knows the model's framework."""
 
 from normdrop.verbs._check import assert_clean, check, check_with
+from normdrop.verbs._fix import fix
 from normdrop.verbs._measure import measure
 from normdrop.verbs._modes import modes
 from normdrop.verbs._predict import predict
@@ -11,6 +12,7 @@ __all__ = [
     "assert_clean",
     "check",
     "check_with",
+    "fix",
     "load_weights",
     "measure",
     "modes",

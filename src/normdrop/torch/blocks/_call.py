@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Mapping
 
 import torch
+from torch import nn
 
 
 def written_call(cls: type, arguments: Mapping[str, object]) -> str:
@@ -26,3 +27,11 @@ def _written(value: object) -> str:
     if isinstance(value, type):
         return f"{value.__module__}.{value.__qualname__}"
     return repr(str(value)) if isinstance(value, torch.device) else repr(value)
+
+
+Structure = tuple[tuple[str, type[nn.Module]], ...]
+
+
+def structure(module: nn.Module) -> Structure:
+    """The modules inside one, by name and class: while they stay, its call builds it again."""
+    return tuple((name, type(each)) for name, each in module.named_modules() if name)

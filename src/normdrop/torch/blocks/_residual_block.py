@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from normdrop.errors import UsageError
 from normdrop.order import Order, ResidualPosition, ResidualStyle, branch_order
 from normdrop.torch.blocks._activations import make_activation
-from normdrop.torch.blocks._call import written_call
+from normdrop.torch.blocks._call import structure, written_call
 from normdrop.torch.blocks._noises import is_silent, make_noise
 from normdrop.torch.blocks._parts import build
 from normdrop.torch.blocks._settings import (
@@ -131,6 +131,7 @@ class ResidualBlock(nn.Module):
             projection = Weight(leaving, stride=strides, bias=False)
             self.shortcut = nn.Sequential(build(order, entering, [projection], settings))
         self.act = make_activation(activation, settings) if style == "post" else nn.Identity()
+        self._built = structure(self)
 
     def forward(self, x: Tensor) -> Tensor:
         """The sum of branch and trunk, through the activation in post-activation style."""
@@ -139,8 +140,8 @@ class ResidualBlock(nn.Module):
         return y
 
     def __repr__(self) -> str:
-        """The call that builds this block again."""
-        return self._call
+        """The call that builds this block again; its parts, where they are others by now."""
+        return self._call if structure(self) == self._built else super().__repr__()
 
 
 def _strides(stride: Size, dimensions: int) -> tuple[int, ...]:

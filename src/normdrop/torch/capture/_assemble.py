@@ -7,6 +7,7 @@ from dataclasses import replace
 from torch import nn
 
 from normdrop.graph import Kind, Layer, Location, Node
+from normdrop.torch.hooks import HELD
 
 from ._nodes import Origin
 
@@ -41,7 +42,7 @@ def _layer(
     if node.kind in _SOURCES:
         return ""
     path, module = origin.frame.path, origin.frame.module
-    whole = isinstance(module, nn.MultiheadAttention) or not any(True for _ in module.children())
+    whole = isinstance(module, nn.MultiheadAttention) or _is_leaf(module)
     if path and path not in several and whole:
         return path
     if origin.owner and origin.owner != path:
@@ -68,13 +69,18 @@ def layers_of(
             type(module).__name__,
             calls[path],
             used=path in reached,
-            leaf=not any(True for _ in module.children()),
+            leaf=_is_leaf(module),
             training=module.training,
             aliases=tuple(aliases[id(module)][1:]),
         )
         for path, module in modules.items()
         if aliases[id(module)][0] == path
     )
+
+
+def _is_leaf(module: nn.Module) -> bool:
+    """Whether a module has no modules inside but dropout that its own hooks apply."""
+    return all(name in HELD for name, _ in module.named_children())
 
 
 def _ends(path: str) -> list[int]:

@@ -1,0 +1,67 @@
+"""What a model looks like now: its graph, its expected shifts and its findings."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from torch import nn
+
+from normdrop.findings import Finding, Findings
+from normdrop.graph import Captured, Graph, Node
+from normdrop.moments import expected_shifts
+from normdrop.rules import Rule, check_captured
+from normdrop.shift import LayerShift, ShiftReport
+from normdrop.torch.capture import capture
+
+
+@dataclass(frozen=True)
+class Look:
+    """One look at a model.
+
+    Attributes:
+        captured: Its graphs.
+        shifts: The expected shift at its norm layers, by path.
+        findings: What the rules say.
+        names: The path of every module, by its id.
+    """
+
+    captured: Captured
+    shifts: dict[str, LayerShift]
+    findings: Findings
+    names: dict[int, str]
+
+    @classmethod
+    def at(cls, model: nn.Module, example: object, rules: Sequence[Rule]) -> "Look":
+        """Look at a model, which only is read.
+
+        Raises:
+            CaptureError: The model raised; the message names the module.
+        """
+        captured = capture(model, example)
+        layers = expected_shifts(captured)
+        findings = check_captured(captured, layers, rules, training=model.training)
+        names = {id(module): path for path, module in model.named_modules()}
+        return cls(captured, {layer.path: layer for layer in layers}, findings, names)
+
+    @property
+    def graph(self) -> Graph:
+        """The calls in train mode."""
+        return self.captured.train
+
+    @property
+    def report(self) -> ShiftReport:
+        """The shifts as a report."""
+        return ShiftReport(list(self.shifts.values()), "moments")
+
+    @cached_property
+    def calls(self) -> dict[str, int]:
+        """How often each module is called."""
+        return {layer.path: layer.calls for layer in self.graph.layers}
+
+    def of(self, *codes: str) -> list[Finding]:
+        """The findings of some rules."""
+        return [finding for finding in self.findings if finding.code in codes]
+
+    def nodes(self, layer: str) -> tuple[Node, ...]:
+        """The calls of a layer."""
+        return self.graph.of_layer(layer)
