@@ -1,18 +1,16 @@
 """One look at a model under training: its norm layers' inputs in eval mode, on one batch."""
 
-from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_flatten, tree_map
 
 from normdrop.shift import LayerShift, ShiftReport
-from normdrop.torch._norm_call import Moments, NormCall, norm_call
-from normdrop.torch._owners import caller, paths_of
+from normdrop.torch._norm_call import Moments, NormCall
 from normdrop.torch._passes import average
 from normdrop.torch._untouched import untouched
+from normdrop.torch.stream import Listener, by_running, eager
 
 
 def look(
@@ -29,13 +27,22 @@ def look(
         args: Positional arguments of the call.
         kwargs: Keyword arguments of the call.
     """
-    watch = _Watch(module)
-    with untouched(module), torch.no_grad(), watch:
+    seen: dict[str, list[Moments]] = {}
+    stored: dict[str, Moments] = {}
+
+    def note(path: str, call: NormCall) -> Tensor:
+        if not call.from_batch:
+            stored.setdefault(path, call.stored())
+            seen.setdefault(path, []).append(_unbiased(call))
+        return by_running(call)
+
+    with untouched(module, gradients=False), eager(), torch.no_grad():
         module.eval()
-        module(*args, **kwargs)
+        with Listener(module)(note):
+            module(*args, **kwargs)
     layers = [
-        _layer(f"{prefix}.{path}".strip("."), average(seen), watch.stored[path])
-        for path, seen in watch.seen.items()
+        _layer(f"{prefix}.{path}".strip("."), average(moments), stored[path])
+        for path, moments in seen.items()
     ]
     return ShiftReport(layers, "measured")
 
@@ -55,41 +62,6 @@ def batch_size(arguments: object) -> int:
     """The extent of the first tensor's first axis; 1 without any."""
     leaves, _ = tree_flatten(arguments)
     return next((len(x) for x in leaves if isinstance(x, Tensor) and x.ndim), 1)
-
-
-class _Watch(TorchFunctionMode):
-    """Notes what reaches each norm layer that goes by its running statistics.
-
-    Attributes:
-        seen: Norm layer path to the moments of its input, variance unbiased, one a call.
-        stored: Norm layer path to its running statistics.
-    """
-
-    def __init__(self, module: nn.Module) -> None:
-        super().__init__()
-        self.seen: dict[str, list[Moments]] = {}
-        self.stored: dict[str, Moments] = {}
-        self._modules = paths_of(module)
-        self._owners = {
-            id(buffer): path.rpartition(".")[0]
-            for path, buffer in module.named_buffers()
-            if path.rpartition(".")[2] == "running_mean"
-        }
-
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Iterable[type],
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
-    ) -> Any:  # noqa: ANN401 - whatever the call returns
-        kwargs = kwargs or {}
-        call = norm_call(func, args, kwargs)
-        if call is not None and not call.from_batch:
-            path = self._owners.get(id(call.running_mean)) or caller(self._modules)[0]
-            self.stored.setdefault(path, call.stored())
-            self.seen.setdefault(path, []).append(_unbiased(call))
-        return func(*args, **kwargs)
 
 
 def _unbiased(call: NormCall) -> Moments:
