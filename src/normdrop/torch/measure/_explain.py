@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _NormBase
 
 from normdrop.display import percentage
 from normdrop.errors import NormdropError
@@ -16,6 +17,10 @@ from normdrop.torch.stream import Arguments, Seen
 
 _MOVED = 0.2
 """A mean off by so many deviations is as bad as a variance off by the square of it."""
+_SURE = 4.0
+"""Standard errors beyond which a step is no accident: it is looked at in many layers."""
+_USUAL = 0.1
+"""torch's own momentum, for a norm that says none."""
 _SCATTER = 0.05
 """The part of the variance that lies between batches, beyond which they are small or unlike."""
 
@@ -31,23 +36,31 @@ class Evidence:
 
 @dataclass(frozen=True)
 class _Step:
-    """How far one change moves statistics: the layer where most, and both measures of it there."""
+    """How far one change moves a layer's statistics.
+
+    Attributes:
+        layer: Its path.
+        ratio: Variance after over variance before, means over channels.
+        moved: Root mean square of the means' moves in deviations.
+        doubt: Standard errors of both, as batches scatter.
+    """
 
     layer: str
     ratio: float
     moved: float
+    doubt: tuple[float, float]
 
     @property
     def size(self) -> float:
-        return max(abs(math.log(self.ratio)) if self.ratio > 0 else math.inf, self.moved**2)
+        """How much it matters; 0 if it may be chance."""
+        ratio = abs(math.log(self.ratio)) if self.ratio > 0 else math.inf
+        ratio *= severity(self.ratio) != "note" and abs(self.ratio - 1) > _SURE * self.doubt[0]
+        return max(ratio, self.moved**2 * (self.moved > max(_MOVED, _SURE * self.doubt[1])))
 
-    @property
-    def matters(self) -> bool:
-        return severity(self.ratio) != "note" or self.moved > _MOVED
-
-    def __str__(self) -> str:
-        words = f"{self.ratio:.2f} times the variance"
-        return words + (f", means {self.moved:.2f} deviations off" if self.moved > _MOVED else "")
+    def words(self, than: str) -> str:
+        """Both measures, the second where it says something."""
+        means = f", means {self.moved:.2f} deviations away" if self.moved > _MOVED else ""
+        return f"{self.ratio:.2f} times the variance {than}{means}"
 
 
 def explained(model: nn.Module, evidence: Evidence, inputs: Arguments) -> tuple[str, ...]:
@@ -63,13 +76,16 @@ def explained(model: nn.Module, evidence: Evidence, inputs: Arguments) -> tuple[
         evidence: The statistics.
         inputs: What the model is called with.
     """
-    stored = {path: evidence.stored[path] for path in evidence.train}
-    train = {path: _unbiased(seen) for path, seen in evidence.train.items()}
-    off = {path: _unbiased(seen) for path, seen in evidence.off.items()}
+    lags = [
+        _lag(path, evidence.stored[path], seen, _memory(model, path))
+        for path, seen in evidence.train.items()
+    ]
+    noises = [_noise(path, seen, evidence.off[path]) for path, seen in evidence.train.items()]
+    lag, noise = max(lags, key=_size, default=None), max(noises, key=_size, default=None)
     parts: list[tuple[float, str]] = []
-    if (noise := _largest(train, off)).matters:
+    if noise is not None and noise.size:
         parts.append((noise.size, _noise_words(noise)))
-    if (lag := _largest(stored, train)).matters:
+    if lag is not None and lag.size:
         parts.append((lag.size, _lag_words(model, lag, inputs)))
     layer, scatter = _most_scattered(evidence.off)
     if scatter > _SCATTER:
@@ -86,13 +102,13 @@ _NOTHING = (
 
 def _noise_words(noise: _Step) -> str:
     return (
-        f"Noise: without dropout {noise.layer!r} meets {noise} that it has in train mode, whose "
-        "statistics are the ones it keeps."
+        f"Noise: with dropout off {noise.layer!r} meets {noise.words('it meets in train mode')}; "
+        "train mode's are the statistics it keeps."
     )
 
 
 def _lag_words(model: nn.Module, lag: _Step, inputs: Arguments) -> str:
-    met = f"in train mode {lag.layer!r} meets {lag} that it has stored"
+    met = f"in train mode {lag.layer!r} meets {lag.words('it has stored')}"
     share = initial_share(model)
     args, kwargs = inputs
     try:
@@ -105,9 +121,9 @@ def _lag_words(model: nn.Module, lag: _Step, inputs: Arguments) -> str:
             if share > INITIAL_ABOVE
             else "no inputs would give these weights the stored statistics"
         )
-        return f"Stale statistics: {met}, and {why}."
+        return f"Stale statistics: {met}; {why}."
     return (
-        f"Other data: {met}, and other inputs would give these weights the stored statistics: "
+        f"Other data: {met}; other inputs would give these weights the stored statistics, so "
         "these batches are not like the data they come from."
     )
 
@@ -120,24 +136,50 @@ def _scatter_words(layer: str, scatter: float) -> str:
     )
 
 
+def _size(step: _Step) -> float:
+    return step.size
+
+
+def _memory(model: nn.Module, path: str) -> float:
+    """The variance of a running average over that of one batch: m / (2 - m) at momentum m."""
+    modules = dict(model.named_modules())
+    norm = modules.get(path)
+    if not isinstance(norm, _NormBase):
+        return _USUAL / (2 - _USUAL)
+    if norm.momentum is None:
+        batches = norm.num_batches_tracked
+        return 1.0 if batches is None else 1 / max(1, int(batches.item()))
+    return norm.momentum / (2 - norm.momentum)
+
+
+def _lag(path: str, stored: Moments, train: Seen, memory: float) -> _Step:
+    """From the stored statistics to those of train mode."""
+    scale = 1 / max(1, train.batches) + memory
+    return _step(path, stored, _unbiased(train), (train.spread * scale, train.between * scale))
+
+
+def _noise(path: str, train: Seen, off: Seen) -> _Step:
+    """From dropout on to dropout off, on the same batches."""
+    scale = 1 / max(1, train.batches)
+    doubt = (train.spread + off.spread) * scale, (train.between + off.between) * scale
+    return _step(path, _unbiased(train), _unbiased(off), doubt)
+
+
+def _step(path: str, before: Moments, after: Moments, error: tuple[float, Tensor]) -> _Step:
+    base = before.variance.mean().item()
+    alive = before.variance > 0
+    if not alive.any():
+        return _Step(path, 1.0, 0.0, (0.0, 0.0))
+    moved = (after.mean - before.mean)[alive].square() / before.variance[alive]
+    chance = error[1][alive] / before.variance[alive]
+    doubt = math.sqrt(error[0]) / base, math.sqrt(chance.mean().item())
+    return _Step(path, after.variance.mean().item() / base, math.sqrt(moved.mean().item()), doubt)
+
+
 def _unbiased(seen: Seen) -> Moments:
     """Statistics as running ones come to be: means of batches, and their unbiased variances."""
     size = seen.count / max(1, seen.batches)
     return Moments(seen.mean, seen.within * (size / max(1.0, size - 1)))
-
-
-def _largest(before: Mapping[str, Moments], after: Mapping[str, Moments]) -> _Step:
-    """The largest of all layers' steps."""
-    steps = [_step(path, before[path], moments) for path, moments in after.items()]
-    return max(steps, key=lambda step: step.size, default=_Step("", 1.0, 0.0))
-
-
-def _step(path: str, before: Moments, after: Moments) -> _Step:
-    base = before.variance.mean().item()
-    ratio = after.variance.mean().item() / base if base > 0 else 1.0
-    alive = before.variance > 0
-    moved = (after.mean - before.mean)[alive].square() / before.variance[alive]
-    return _Step(path, ratio, math.sqrt(moved.mean().item()) if len(moved) else 0.0)
 
 
 def _most_scattered(seen: Mapping[str, Seen]) -> tuple[str, float]:

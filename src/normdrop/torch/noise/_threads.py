@@ -30,18 +30,20 @@ def _pool(workers: int) -> ThreadPoolExecutor:
 os.register_at_fork(after_in_child=_pool.cache_clear)
 
 
-def run_on_tiles(work: Callable[[int, int], None], tiles: int) -> None:
+def run_on_tiles(
+    work: Callable[[int, int], None], tiles: int, share: int = _TILES_PER_SHARE
+) -> None:
     """Call `work(first, last)` on shares of `tiles`, on at most torch's number of threads."""
-    threads = min(torch.get_num_threads(), tiles // (2 * _TILES_PER_SHARE))
+    threads = min(torch.get_num_threads(), tiles // (2 * share))
     if threads <= 1:
         work(0, tiles)
         return
-    shares = pairwise([*range(0, tiles, _TILES_PER_SHARE), tiles])
+    shares = pairwise([*range(0, tiles, share), tiles])
     lock = Lock()
 
     def drain() -> None:
-        while share := _next(shares, lock):
-            work(*share)
+        while bounds := _next(shares, lock):
+            work(*bounds)
 
     futures = [_pool(threads - 1).submit(drain) for _ in range(threads - 1)]
     drain()

@@ -11,7 +11,7 @@ from normdrop.errors import UsageError
 from normdrop.torch.stream._seen import Seen, merged
 
 _HEAD = 4
-_NUMBERS = 4
+_NUMBERS = 5
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def _packed(found: Pass, channels: Mapping[str, int]) -> Tensor:
     parts = [torch.tensor(head, dtype=torch.float64)]
     for path, size in channels.items():
         seen = found.seen.get(path, Seen.nothing(size))
-        numbers = [seen.count, seen.batches, path in found.frozen, seen.pooled]
+        numbers = [seen.count, seen.batches, seen.spread, path in found.frozen, seen.pooled]
         parts.append(torch.tensor(numbers, dtype=torch.float64))
         parts += [seen.mean, seen.within, seen.between]
     return torch.cat(parts)
@@ -104,11 +104,11 @@ def _unpacked(numbers: Tensor, channels: Mapping[str, int]) -> Pass:
     frozen: set[str] = set()
     start = _HEAD
     for path, size in channels.items():
-        count, calls, is_frozen, pooled = numbers[start : start + _NUMBERS].tolist()
+        count, calls, spread, is_frozen, pooled = numbers[start : start + _NUMBERS].tolist()
         start += _NUMBERS
         mean, within, between = numbers[start : start + 3 * size].view(3, size)
         start += 3 * size
-        seen[path] = Seen(count, int(calls), mean, within, between, bool(pooled))
+        seen[path] = Seen(count, int(calls), mean, within, between, spread, bool(pooled))
         if is_frozen:
             frozen.add(path)
     return Pass(seen, int(batches), int(examples), frozenset(frozen), metric)

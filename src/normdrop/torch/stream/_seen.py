@@ -21,8 +21,10 @@ class Seen:
         mean: Mean per channel, shape (channels,).
         within: Mean of the batches' biased variances, weighted by their size.
         between: Biased variance of the batches' means, weighted likewise.
-        pooled: Whether that counts: not for a layer that normalises every sample by itself, whose
-            statistics are plain averages.
+        spread: Biased variance, over batches, of the variance averaged over channels: how far a
+            single batch's word is to be trusted.
+        pooled: Whether `between` counts: not for a layer that normalises every sample by itself,
+            whose statistics are plain averages.
     """
 
     count: float
@@ -30,6 +32,7 @@ class Seen:
     mean: Tensor
     within: Tensor
     between: Tensor
+    spread: float
     pooled: bool = True
 
     @property
@@ -41,7 +44,7 @@ class Seen:
     def nothing(cls, channels: int) -> "Seen":
         """Statistics of no values."""
         zero = torch.zeros(channels, dtype=torch.float64)
-        return cls(0.0, 0, zero, zero, zero)
+        return cls(0.0, 0, zero, zero, zero, 0.0)
 
 
 def merged(one: Seen, other: Seen) -> Seen:
@@ -51,12 +54,14 @@ def merged(one: Seen, other: Seen) -> Seen:
         return one if one.count else other
     share = other.count / count
     step = other.mean - one.mean
+    jump = (other.within - one.within).mean().item()
     return Seen(
         count,
         one.batches + other.batches,
         one.mean + share * step,
         one.within + share * (other.within - one.within),
         one.between + share * (other.between - one.between) + share * (1 - share) * step.square(),
+        one.spread + share * (other.spread - one.spread) + share * (1 - share) * jump**2,
         one.pooled,
     )
 
@@ -108,6 +113,7 @@ class Tally:
         centre = (weight * mean).sum(0)
         between = (weight * (mean - centre).square()).sum(0)
         within = (weight * variance).sum(0)
+        spread = (weight[:, 0] * (variance - within).mean(1).square()).sum().item()
         count = size.sum().item()
-        folded = Seen(count, len(numbers), centre, within, between, self._pooled)
+        folded = Seen(count, len(numbers), centre, within, between, spread, self._pooled)
         self._seen = folded if self._seen is None else merged(self._seen, folded)
