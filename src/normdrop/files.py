@@ -1,6 +1,7 @@
 """Files are written whole or not at all."""
 
 import os
+import shutil
 from pathlib import Path
 from uuid import uuid4
 
@@ -11,7 +12,8 @@ def write_atomically(path: str | os.PathLike[str], content: str | bytes) -> Path
     """Write a file so that a reader, now or after a crash, sees the old one or the new one whole.
 
     The content goes to a temporary file in the same folder, is forced to the disk and takes the
-    name in one step. Missing folders are made. A link keeps pointing where it did.
+    name in one step. Missing folders are made. A link keeps pointing where it did, and a file that
+    was there hands on its permissions.
 
     Args:
         path: Where the file is to be.
@@ -32,6 +34,8 @@ def write_atomically(path: str | os.PathLike[str], content: str | bytes) -> Path
             file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
+        if target.exists():
+            shutil.copymode(target, temporary)
         temporary.replace(target)
     except OSError as error:
         raise NormdropError(

@@ -15,3 +15,5 @@ from ._settings import Settings as Settings
 from ._settings import settings as settings
 from ._subject import Subject as Subject
 from ._suppressions import Suppression as Suppression
+from ._suppressions import comments as comments
+from ._suppressions import suppress as suppress

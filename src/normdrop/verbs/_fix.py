@@ -1,6 +1,6 @@
 """A model mended as far as that is safe."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from normdrop.repairs import Fix, Move
@@ -8,6 +8,8 @@ from normdrop.verbs._framework import torch_model
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from normdrop.rules import Rule
 
 ModelT = TypeVar("ModelT", bound="nn.Module")
 
@@ -69,16 +71,33 @@ def fix(
     )
     """
     from normdrop.rules import selected
-    from normdrop.torch.rewrite import Wishes, rewrite
 
-    network = torch_model(model, "fix")
     codes = (select,) if isinstance(select, str) else tuple(select or ())
-    mended = rewrite(
-        network,
+    mended = fix_with(
+        model,
         example,
         selected(codes),
-        Wishes(move, remove_bias),
+        move=move,
+        remove_bias=remove_bias,
         notes=bool(codes),
         in_place=in_place,
     )
     return cast("Fix[ModelT]", mended)
+
+
+def fix_with(
+    model: object,
+    example: object,
+    rules: "Sequence[Rule]",
+    *,
+    move: Move | Mapping[str, Move] | None = None,
+    remove_bias: bool = False,
+    notes: bool = False,
+    in_place: bool = False,
+) -> "Fix[nn.Module]":
+    """Mend what some rules find, notes too if asked; see `fix`."""
+    from normdrop.torch.rewrite import Wishes, rewrite
+
+    network = torch_model(model, "fix")
+    wishes = Wishes(move, remove_bias)
+    return rewrite(network, example, rules, wishes, notes=notes, in_place=in_place)

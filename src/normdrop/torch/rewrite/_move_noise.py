@@ -165,7 +165,7 @@ def _fault(now: Look, candidate: Candidate, module: nn.Module) -> str:
     left = [each for each in now.of(CODE) if each.layers[:1] == (path,)]
     shift = next((each.shift for each in left if each.shift is not None), None)
     if shift is not None and not candidate.wished and severity(shift) != "note":
-        return f"a shift of {shift:.2g} would stay"
+        return f"a shift of {shift:.3g} would stay"
     return ""
 
 
@@ -178,7 +178,7 @@ def _spoiled(
         if worse(before, now, norm):
             causes = [paths[cause] for cause in shift.causes if cause in paths]
             was = before.shifts[norm].shift
-            reason = f"the shift at {norm} would go from {was:.2g} to {shift.shift:.2g}"
+            reason = f"the shift at {norm} would go from {was:.3g} to {shift.shift:.3g}"
             yield from _blamed(causes or waiting, reason)
     known = {(each.code, each.layers[:1]) for each in before.findings}
     for finding in now.findings:

@@ -1,0 +1,223 @@
+"""`normdrop fix`: source or a model mended, as far as that is safe."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import rich_click as click
+from rich.console import Console
+
+from normdrop.cli._paths import file_to_write
+from normdrop.cli._shape import shape_option
+from normdrop.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from normdrop.patches import Patch
+    from normdrop.repairs import Move
+    from normdrop.rules import Rule
+
+_MOVES = "branch, head, uniform or keep"
+_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
+
+
+@click.command("fix")
+@click.argument("targets", nargs=-1, required=True, metavar="FILE... | FACTORY")
+@click.option("--write", is_flag=True, help="Write the files instead of showing what changes.")
+@click.option("--unsafe", is_flag=True, help="Also mend what changes what the model computes.")
+@click.option("--remove-bias", is_flag=True, help="Remove biases that a norm cancels.")
+@click.option("--select", multiple=True, help="Codes to mend, or their beginnings.")
+@click.option("--ignore", multiple=True, help="Codes not to mend, or their beginnings.")
+@click.option("--exclude", multiple=True, help="Files to leave out, as in a .gitignore.")
+@shape_option(required=False, help="For a FACTORY: the shape of one input, such as 3,32,32.")
+@click.option(
+    "--with", "settings", multiple=True, metavar="NAME=VALUE", help="An argument of the FACTORY."
+)
+@click.option(
+    "--weights",
+    type=click.Path(path_type=Path),
+    help="State dict: a .safetensors file, or one that torch.save wrote.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    callback=file_to_write,
+    help="State dict of the mended model to write: a .safetensors or a .pt file.",
+)
+@click.option(
+    "--move",
+    "moves",
+    multiple=True,
+    metavar="[PATH=]MOVE",
+    help=f"What becomes of dropout before a norm, of all or below PATH: {_MOVES}.",
+)
+@click.option(
+    "--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True
+)
+def command(  # noqa: PLR0917 - click passes them by name
+    targets: tuple[str, ...],
+    select: tuple[str, ...],
+    ignore: tuple[str, ...],
+    exclude: tuple[str, ...],
+    input_shape: tuple[int, ...] | None,
+    settings: tuple[str, ...],
+    weights: Path | None,
+    out: Path | None,
+    moves: tuple[str, ...],
+    style: str,
+    *,
+    write: bool,
+    unsafe: bool,
+    remove_bias: bool,
+) -> int:
+    """Mend what `normdrop check` finds.
+
+    FILE is a file or a folder of Python source, which is never run: the changes are shown as a
+    patch, or written with --write. FACTORY is package.module:callable or path/to/file.py:callable;
+    it is called, and the model it returns is mended: what changes is listed, and --out writes its
+    state dict. Exit status: 0 with nothing left to mend, 1 with something left or not written, 2
+    for unreadable input.
+    """
+    from normdrop import rules
+
+    chosen = rules.settings(Path.cwd())
+    run = rules.selected(_codes(select) or chosen.select, _codes(ignore) or chosen.ignore)
+    if _is_factory(targets):
+        if write or unsafe or exclude:
+            raise UsageError("--write, --unsafe and --exclude are for files: --out writes a model")
+        if input_shape is None:
+            raise UsageError(f"{targets[0]} needs an input: add --input-shape, such as 3,32,32")
+        return _fix_model(
+            _made(targets[0], settings, weights),
+            input_shape,
+            run,
+            move=_wish(moves),
+            remove_bias=remove_bias,
+            notes=bool(select),
+            out=out,
+            style=style,
+        )
+    if input_shape or settings or weights or out or moves or style != "text":
+        raise UsageError(
+            "--input-shape, --with, --weights, --out, --move and --format are for a FACTORY, such "
+            "as net.py:make"
+        )
+    return _fix_files(
+        targets,
+        run,
+        (*chosen.exclude, *exclude),
+        write=write,
+        unsafe=unsafe,
+        remove_bias=remove_bias,
+    )
+
+
+def _fix_files(
+    targets: tuple[str, ...],
+    run: "tuple[Rule, ...]",
+    exclude: tuple[str, ...],
+    *,
+    write: bool,
+    unsafe: bool,
+    remove_bias: bool,
+) -> int:
+    from normdrop import patches, rules
+
+    notes: list[str] = []
+    found = patches.patch_files(
+        targets,
+        run,
+        exclude=exclude,
+        suppressions=rules.settings(Path.cwd()).suppressions,
+        unsafe=unsafe,
+        remove_bias=remove_bias,
+        notes=notes,
+    )
+    complete = True
+    for patch in found:
+        if patch.changes and write:
+            patches.write(patch)
+        elif patch.changes:
+            _show(patch.diff())
+        complete &= patch.is_complete and (write or not patch.changes)
+        _report(patch, write=write)
+    for note in notes:
+        click.echo(f"normdrop: {note}", err=True)
+    if notes:
+        return 2
+    return 0 if complete else 1
+
+
+def _show(diff: str) -> None:
+    """The patch as it is, coloured where the terminal has colours."""
+    for line in diff.splitlines(keepends=True):
+        click.echo(click.style(line, fg=_COLOURS.get(line[:1])), nl=False)
+
+
+def _report(patch: "Patch", *, write: bool) -> None:
+    """On standard error: how much was mended, and what is left."""
+    if patch.mended:
+        done = "mended" if write else "would be mended"
+        codes = ", ".join(dict.fromkeys(each.code for each in patch.mended))
+        click.echo(f"{patch.path}: {len(patch.mended)} {done} ({codes})", err=True)
+    for left in patch.left:
+        hint = f"{left.flag} mends it" if left.flag else left.reason
+        click.echo(f"{left.finding}; {hint}", err=True)
+
+
+def _fix_model(
+    model: object,
+    shape: tuple[int, ...],
+    run: "tuple[Rule, ...]",
+    *,
+    move: "Move | Mapping[str, Move] | None",
+    remove_bias: bool,
+    notes: bool,
+    out: Path | None,
+    style: str,
+) -> int:
+    from normdrop.verbs import fix_with, save_weights
+
+    mended = fix_with(model, shape, run, move=move, remove_bias=remove_bias, notes=notes)
+    if out is not None:
+        save_weights(mended.model, out)
+    if style == "json":
+        click.echo(json.dumps(mended.to_dict(), indent=2))
+    else:
+        Console().print(mended.to_table())
+    return 0 if mended.is_complete else 1
+
+
+def _made(factory: str, settings: tuple[str, ...], weights: Path | None) -> object:
+    from normdrop.cli._factory import make
+    from normdrop.verbs import load_weights
+
+    model = make(factory, settings)
+    if weights is not None:
+        load_weights(model, weights)
+    return model
+
+
+def _wish(moves: tuple[str, ...]) -> "Move | Mapping[str, Move] | None":
+    """One move for all layers, or some by path; the verb refuses what is no move."""
+    if not moves:
+        return None
+    if len(moves) == 1 and "=" not in moves[0]:
+        return cast("Move", moves[0])
+    pairs = [each.partition("=") for each in moves]
+    if not all(equals for _, equals, _ in pairs):
+        raise UsageError("--move: give one move for all, or PATH=MOVE as often as needed")
+    return {path: cast("Move", move) for path, _, move in pairs}
+
+
+def _codes(given: tuple[str, ...]) -> tuple[str, ...]:
+    """Codes, also when several are joined by commas."""
+    return tuple(code.strip().upper() for each in given for code in each.split(",") if code.strip())
+
+
+def _is_factory(targets: tuple[str, ...]) -> bool:
+    found = [each for each in targets if ":" in each and not Path(each).exists()]
+    if found and len(targets) > 1:
+        raise UsageError(f"{found[0]} is mended by itself: name one FACTORY, or only files")
+    return bool(found)
