@@ -8,6 +8,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from normdrop.diagnosis import Diagnosis as Diagnosis
     from normdrop.errors import NormdropError as NormdropError
     from normdrop.example import Input as Input
     from normdrop.findings import Finding as Finding
@@ -19,9 +20,11 @@ if TYPE_CHECKING:
     from normdrop.shift import LayerShift as LayerShift
     from normdrop.shift import ModeTable as ModeTable
     from normdrop.shift import Recalibration as Recalibration
+    from normdrop.shift import ShiftHistory as ShiftHistory
     from normdrop.shift import ShiftReport as ShiftReport
     from normdrop.verbs import assert_clean as assert_clean
     from normdrop.verbs import check as check
+    from normdrop.verbs import doctor as doctor
     from normdrop.verbs import fix as fix
     from normdrop.verbs import measure as measure
     from normdrop.verbs import modes as modes
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "Change": "normdrop.repairs",
+    "Diagnosis": "normdrop.diagnosis",
     "Finding": "normdrop.findings",
     "Findings": "normdrop.findings",
     "Fix": "normdrop.repairs",
@@ -40,13 +44,15 @@ _HOME = {
     "NormdropError": "normdrop.errors",
     "Order": "normdrop.order",
     "Recalibration": "normdrop.shift",
+    "ShiftHistory": "normdrop.shift",
     "ShiftReport": "normdrop.shift",
     "assert_clean": "normdrop.verbs",
     "check": "normdrop.verbs",
     "compare": "normdrop.lab.experiment",
+    "doctor": "normdrop.verbs",
+    "fix": "normdrop.verbs",
     "measure": "normdrop.verbs",
     "modes": "normdrop.verbs",
-    "fix": "normdrop.verbs",
     "predict": "normdrop.verbs",
     "recalibrate": "normdrop.verbs",
     "recalibrated": "normdrop.verbs",

@@ -35,3 +35,7 @@ class UsageError(NormdropError):
 
 class NoiseError(NormdropError, ValueError):
     """A noise parameter out of its range, or an input the noise cannot multiply."""
+
+
+class ShiftWarning(UserWarning):
+    """A norm layer under training whose input in eval mode is far from its running statistics."""

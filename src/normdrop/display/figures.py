@@ -39,12 +39,13 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Curve:
-    """A named series of values, one for each step from 1, with the lowest and highest of each."""
+    """A named series of values, with the lowest and highest of each; steps count from 1."""
 
     name: str
     values: tuple[float, ...]
     low: tuple[float, ...] = ()
     high: tuple[float, ...] = ()
+    steps: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -144,7 +145,7 @@ def curves(series: Sequence[Curve], step: str, axis: str) -> go.Figure:
     for number, curve in enumerate(series):
         hue = _HUES[number % len(_HUES)]
         dash = _DASHES[number // len(_HUES) % len(_DASHES)]
-        steps = list(range(1, len(curve.values) + 1))
+        steps = list(curve.steps or range(1, len(curve.values) + 1))
         if curve.low and len(series) <= _MOST_BANDS:
             figure.add_trace(_band(curve, steps, hue))
         figure.add_trace(

@@ -2,6 +2,7 @@
 
 from normdrop.severity import Severity as Severity
 from normdrop.severity import severity as severity
+from normdrop.shift._history import ShiftHistory as ShiftHistory
 from normdrop.shift._layer import LayerShift as LayerShift
 from normdrop.shift._layer import Method as Method
 from normdrop.shift._mode_table import ModeTable as ModeTable

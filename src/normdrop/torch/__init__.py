@@ -10,6 +10,7 @@ from normdrop.torch.layers import UniformDropout as UniformDropout
 from normdrop.torch.layers import dropout as dropout
 from normdrop.torch.layers import gaussian_dropout as gaussian_dropout
 from normdrop.torch.layers import uniform_dropout as uniform_dropout
+from normdrop.torch.monitor import ShiftMonitor as ShiftMonitor
 
 __all__ = [
     "Block",
@@ -18,6 +19,7 @@ __all__ = [
     "Head",
     "NoiseLayer",
     "ResidualBlock",
+    "ShiftMonitor",
     "UniformDropout",
     "dropout",
     "gaussian_dropout",

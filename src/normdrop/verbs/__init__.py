@@ -1,6 +1,7 @@
 """The verbs: each picks the twin that knows the model's framework."""
 
 from normdrop.verbs._check import assert_clean, check, check_with
+from normdrop.verbs._doctor import doctor
 from normdrop.verbs._fix import fix, fix_with
 from normdrop.verbs._measure import measure
 from normdrop.verbs._modes import modes
@@ -12,6 +13,7 @@ __all__ = [
     "assert_clean",
     "check",
     "check_with",
+    "doctor",
     "fix",
     "fix_with",
     "load_weights",

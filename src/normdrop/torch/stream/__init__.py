@@ -8,6 +8,7 @@ from normdrop.torch.stream._layer import extent as extent
 from normdrop.torch.stream._layer import layer_shift as layer_shift
 from normdrop.torch.stream._layer import moments_of as moments_of
 from normdrop.torch.stream._listener import Listener as Listener
+from normdrop.torch.stream._listener import by_running as by_running
 from normdrop.torch.stream._metric import MetricMean as MetricMean
 from normdrop.torch.stream._metric import metric_name as metric_name
 from normdrop.torch.stream._recorder import BatchRecorder as BatchRecorder

@@ -1,0 +1,117 @@
+"""`normdrop doctor`: what is wrong with a model, what it costs, and a mended copy."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import rich_click as click
+from rich.console import Console
+
+from normdrop.cli._batches import Split, resolve
+from normdrop.cli._metric import metric as metric_of
+from normdrop.cli._model import make_model
+from normdrop.cli._paths import file_to_write
+from normdrop.cli._progress import steps_bar
+from normdrop.errors import UsageError
+from normdrop.verbs import doctor, save_weights
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from normdrop.diagnosis import Diagnosis
+
+
+@click.command("doctor")
+@click.argument("factory")
+@click.option("--data", required=True, metavar="DATA", help="A data set's name, or a callable.")
+@click.option(
+    "--weights",
+    type=click.Path(path_type=Path),
+    help="State dict: a .safetensors file, or one that torch.save wrote.",
+)
+@click.option(
+    "--metric",
+    metavar="METRIC",
+    help="accuracy, loss, mse or a callable; for a built-in data set, accuracy or mse by default.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    callback=file_to_write,
+    metavar="FILE",
+    help="State dict of the mended copy to write: a .safetensors or a .pt file.",
+)
+@click.option(
+    "--report",
+    type=click.Path(path_type=Path),
+    callback=file_to_write,
+    metavar="FILE",
+    help="Write the same as one HTML page.",
+)
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Read N batches at most.")
+@click.option(
+    "--batch-size", type=click.IntRange(min=1), default=128, show_default=True, metavar="N"
+)
+@click.option("--split", type=click.Choice(["train", "test"]), default="train", show_default=True)
+@click.option("--device", metavar="DEVICE", help="cpu, cuda, cuda:1 and so on.")
+@click.option(
+    "--with", "settings", multiple=True, metavar="NAME=VALUE", help="An argument of FACTORY."
+)
+@click.option(
+    "--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True
+)
+def command(  # noqa: PLR0917 - click passes them by name
+    factory: str,
+    data: str,
+    weights: Path | None,
+    metric: str | None,
+    out: Path | None,
+    report: Path | None,
+    limit: int | None,
+    batch_size: int,
+    split: Split,
+    device: str | None,
+    settings: tuple[str, ...],
+    style: str,
+) -> int:
+    """Say what is wrong with a model, what it costs, and mend a copy.
+
+    FACTORY is package.module:callable or path/to/file.py:callable and returns the model. DATA is a
+    built-in data set (`normdrop data list`), whose batch size and split can be set, or a callable
+    of the same form that yields batches of inputs or of (inputs, targets). In turn: check, predict,
+    measure; for trained weights recalibrate, for fresh ones fix; measure or predict again. Exits
+    with status 1 if an error or a warning was found or measured.
+    """
+    if out is not None and out.suffix not in {".pt", ".safetensors"}:
+        raise UsageError(f"--out {out}: name the file .pt or .safetensors")
+    scale = metric_of(metric or _usual_metric(data))
+    model = cast("nn.Module", make_model(factory, settings, weights, device))
+    batches = resolve(data, split=split, batch_size=batch_size)
+    with steps_bar("checking") as progress:
+        diagnosis = doctor(model, batches, scale, limit=limit, name=factory, progress=progress)
+    written = [] if out is None else [save_weights(diagnosis.model, out)]
+    if report is not None:
+        from normdrop.report import write_diagnosis
+
+        written.append(write_diagnosis(diagnosis, report))
+    _print(diagnosis, style, written)
+    return 0 if diagnosis.is_clean else 1
+
+
+def _usual_metric(data: str) -> str | None:
+    """What a built-in data set is usually judged by; nothing for a callable."""
+    if ":" in data:
+        return None
+    from normdrop.lab.data import source
+
+    return "accuracy" if source(data).task == "classification" else "mse"
+
+
+def _print(diagnosis: "Diagnosis[nn.Module]", style: str, written: list[Path]) -> None:
+    if style == "json":
+        content = {**diagnosis.to_dict(), "written": [str(path) for path in written]}
+        click.echo(json.dumps(content, indent=2))
+        return
+    Console().print(diagnosis)
+    for path in written:
+        click.echo(f"written: {path}")

@@ -1,0 +1,61 @@
+"""A diagnosis as one HTML file that opens without a network, and needs no script."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from normdrop.diagnosis import Diagnosis, story
+from normdrop.errors import NormdropError
+from normdrop.files import write_atomically
+from normdrop.report._shift_figure import shift_figure
+
+
+def write_diagnosis(diagnosis: Diagnosis[Any], path: str | os.PathLike[str]) -> Path:
+    """Write a diagnosis as a page: one file, no request to anywhere, light and dark.
+
+    Args:
+        diagnosis: What to report.
+        path: Where the file is to be; missing folders are made.
+
+    Returns:
+        The file's path, links resolved.
+
+    Raises:
+        NormdropError: If the file cannot be written (the old one is kept), or if jinja2 is not
+            installed.
+    """
+    return write_atomically(path, diagnosis_html(diagnosis))
+
+
+def diagnosis_html(diagnosis: Diagnosis[Any]) -> str:
+    """The page's text. Every name and message in it is escaped.
+
+    Raises:
+        NormdropError: If jinja2 is not installed.
+    """
+    try:
+        from jinja2 import Environment, PackageLoader, StrictUndefined
+        from markupsafe import Markup
+    except ImportError as error:
+        raise NormdropError("a report needs jinja2: install normdrop[report]") from error
+    environment = Environment(
+        loader=PackageLoader("normdrop.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    figure = shift_figure(diagnosis.before or diagnosis.predicted, diagnosis.after)
+    return environment.get_template("diagnosis.html").render(
+        name=diagnosis.name,
+        treatment=diagnosis.treatment,
+        chapters=[
+            (
+                chapter.title,
+                chapter.sentences,
+                [Markup(table.to_html()) for table in chapter.tables],  # noqa: S704 - escaped by Table
+            )
+            for chapter in story(diagnosis)
+        ],
+        figure=Markup(figure),  # noqa: S704 - escaped by shift_figure
+    )

@@ -1,0 +1,211 @@
+"""The whole examination: what is wrong, what it costs, what helps, what it costs then."""
+
+import copy
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, TypeVar, cast
+
+from normdrop.diagnosis import Diagnosis, Treatment
+from normdrop.errors import CaptureError, NormdropError, UsageError
+from normdrop.repairs import Fix
+from normdrop.shift import Recalibration, ShiftReport
+from normdrop.verbs._check import check
+from normdrop.verbs._fix import fix
+from normdrop.verbs._framework import torch_model
+from normdrop.verbs._measure import measure
+from normdrop.verbs._predict import predict
+from normdrop.verbs._recalibrate import recalibrate
+
+if TYPE_CHECKING:
+    from torch import nn
+
+ModelT = TypeVar("ModelT", bound="nn.Module")
+T = TypeVar("T")
+
+Progress = Callable[[str, int, int | None], None]
+"""Called with the step that is at work, the batches done and, where known, how many there are."""
+
+
+def doctor(
+    model: ModelT,
+    batches: object,
+    metric: object = None,
+    *,
+    limit: int | None = None,
+    name: str | None = None,
+    progress: Progress | None = None,
+) -> Diagnosis[ModelT]:
+    """Find what is wrong with a model, what it costs, and mend a copy as far as that helps.
+
+    In turn: `check`, `predict`, `measure`; for trained weights whose shift is an error or a
+    warning anywhere `recalibrate`, for fresh weights `fix`; then `measure` again, or `predict` for
+    fresh weights. What `fix` would change before the next training is listed for trained weights
+    too.
+
+    Args:
+        model: A `torch.nn.Module`. Nothing about it changes.
+        batches: As for `measure`, readable several times; the first also serves as the example.
+        metric: As for `measure`; without one the cost is not told in its terms.
+        limit: How many batches to read at most.
+        name: What the model is called in the story; by default its class.
+        progress: Called as the examination goes on.
+
+    Returns:
+        All that was found and done, and the mended copy.
+
+    Raises:
+        CaptureError: The model raised; the message names the module.
+        UsageError: As for `measure`; or batches that can be read only once.
+
+    >>> import torch
+    >>> from torch import nn
+    >>> _ = torch.manual_seed(0)
+    >>> model = nn.Sequential(nn.Linear(8, 64), nn.Dropout(0.5), nn.BatchNorm1d(64))
+    >>> batches = [torch.randn(64, 8) for _ in range(50)]
+    >>> for batch in batches:
+    ...     _ = model(batch)  # train mode: the running statistics come to be
+    >>> diagnosis = doctor(model, batches)
+    >>> diagnosis.findings.codes, diagnosis.treatment
+    (('ND101',), 'recalibrated')
+    >>> round(diagnosis.before["2"].shift, 1), round(diagnosis.after["2"].shift, 1)
+    (0.5, 1.0)
+    """
+    if isinstance(batches, Iterator):
+        raise UsageError(
+            f"doctor reads the batches several times, and a {type(batches).__name__} can be read "
+            "only once: pass a list, a DataLoader or any object whose __iter__ starts anew"
+        )
+    from normdrop.torch._stored import has_statistics
+    from normdrop.torch.stream import unwrapped
+
+    inner = cast("ModelT", unwrapped(torch_model(model, "doctor")))
+    visit = _Visit(inner, batches, metric, limit, progress)
+    examine = visit.trained if has_statistics(inner) else visit.fresh
+    return cast("Diagnosis[ModelT]", examine(name or type(inner).__name__))
+
+
+class _Visit:
+    """One examination, step by step."""
+
+    def __init__(
+        self,
+        model: "nn.Module",
+        batches: object,
+        metric: object,
+        limit: int | None,
+        progress: Progress | None,
+    ) -> None:
+        self._model = model
+        self._batches = batches
+        self._metric = metric
+        self._limit = limit
+        self._progress = progress
+        self._example = self._first()
+        self._notes: list[str] = []
+
+    def trained(self, name: str) -> Diagnosis["nn.Module"]:
+        """Measure, estimate the statistics anew where that is called for, measure again."""
+        findings = check(self._model, self._example)
+        predicted = self._try("predict", self._predict)
+        before = self._blamed() or self._measure(self._model, "measuring")
+        mended = copy.deepcopy(self._model)
+        recalibration, after = None, None
+        if before.findings:
+            recalibration = self._try("recalibrate", lambda: self._recalibrate(mended))
+        if recalibration is not None:
+            after = self._measure(mended, "measuring again")
+        treatment: Treatment = "none" if recalibration is None else "recalibrated"
+        return Diagnosis(
+            mended,
+            name,
+            treatment,
+            findings,
+            predicted,
+            before,
+            after,
+            self._try("fix", self._fix),
+            recalibration,
+            tuple(self._notes),
+        )
+
+    def fresh(self, name: str) -> Diagnosis["nn.Module"]:
+        """Mend the order of the layers before anything is trained, and predict again."""
+        findings = check(self._model, self._example)
+        predicted = self._try("predict", self._predict)
+        mended = self._try("fix", self._fix)
+        changed = mended is not None and bool(mended.changes)
+        model = mended.model if mended is not None else copy.deepcopy(self._model)
+        treatment: Treatment = "fixed" if changed else "none"
+        after = self._try("predict", lambda: predict(model, self._example)) if changed else None
+        return Diagnosis(
+            model,
+            name,
+            treatment,
+            findings,
+            predicted,
+            None,
+            after,
+            mended,
+            None,
+            tuple(self._notes),
+        )
+
+    def _first(self) -> object:
+        """The first batch's inputs, as an example."""
+        from normdrop.torch.stream import Batches
+
+        for batch in Batches(self._batches, self._model, limit=self._limit).first():
+            args, kwargs = batch.arguments
+            return kwargs or (args[0] if len(args) == 1 else args)
+        raise UsageError("there are no batches")
+
+    def _predict(self) -> ShiftReport:
+        self._tell("predicting")
+        return predict(self._model, self._example)
+
+    def _fix(self) -> Fix["nn.Module"]:
+        self._tell("mending")
+        return fix(self._model, self._example)
+
+    def _blamed(self) -> ShiftReport | None:
+        """The measured shift with its causes, or a note of why these cannot be found.
+
+        They take passes in train mode, which a model may refuse where it takes those in eval mode.
+        """
+        try:
+            return self._measure(self._model, "measuring", blame=True)
+        except CaptureError as error:
+            self._notes.append(f"Finding the causes was not possible: {error}.")
+            return None
+
+    def _measure(self, model: "nn.Module", step: str, *, blame: bool = False) -> ShiftReport:
+        return measure(
+            model,
+            self._batches,
+            self._metric,
+            limit=self._limit,
+            blame=blame,
+            progress=self._told(step),
+        )
+
+    def _recalibrate(self, model: "nn.Module") -> Recalibration:
+        return recalibrate(
+            model, self._batches, limit=self._limit, progress=self._told("recalibrating")
+        )
+
+    def _try(self, verb: str, action: Callable[[], T]) -> T | None:
+        """What a step gives, or nothing and a note of why."""
+        try:
+            return action()
+        except NormdropError as error:
+            self._notes.append(f"{verb} was not possible: {error}.")
+            return None
+
+    def _told(self, step: str) -> Callable[[int, int | None], None] | None:
+        if self._progress is None:
+            return None
+        tell = self._progress
+        return lambda done, total: tell(step, done, total)
+
+    def _tell(self, step: str) -> None:
+        if self._progress is not None:
+            self._progress(step, 0, None)
