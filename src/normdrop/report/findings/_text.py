@@ -45,7 +45,7 @@ def _parts(finding: Finding) -> Iterator[str]:
             if place.column:
                 yield f"{gutter} | {' ' * (place.column - 1)}^"
     if finding.related:
-        yield f"{gutter} = norm: {', '.join(map(str, finding.related[:3]))}" + (
+        yield f"{gutter} = see: {', '.join(map(str, finding.related[:3]))}" + (
             f" and {len(finding.related) - 3} more" if len(finding.related) > 3 else ""  # noqa: PLR2004 - as many as fit
         )
     if finding.fix is not None:
