@@ -12,7 +12,7 @@ from normdrop.shift import ShiftReport
 from normdrop.torch._norm_call import Moments
 from normdrop.torch._switches import Switches, under
 from normdrop.torch.recalibrate import _statistics as statistics
-from normdrop.torch.recalibrate._gather import Pass, over_all_processes
+from normdrop.torch.recalibrate._gather import Pass, over_all_processes, several_processes
 from normdrop.torch.stream import (
     Batches,
     BatchRecorder,
@@ -48,6 +48,7 @@ class Estimate:
         self, model: nn.Module, source: Batches, metric: object, frozen: tuple[str, ...]
     ) -> None:
         self._model = model
+        source.may_be_empty = several_processes()
         self._source = source
         self._metric = metric
         self.listener = Listener(model)
@@ -135,7 +136,7 @@ class Estimate:
         for path, moments in recorder.stored.items():
             self.original.setdefault(path, moments)
         self.buffers.update(recorder.buffers)
-        value = metric.value() if metric is not None else 0.0
+        value = metric.value() if metric is not None and metric.weight else 0.0
         count, examples = self._source.count, self._source.examples
         return Pass(recorder.seen(), count, examples, frozenset(recorder.frozen), value)
 

@@ -46,7 +46,7 @@ def over_all_processes(run: Callable[[], Pass], channels: Mapping[str, int]) -> 
     Raises:
         UsageError: Another process failed, or a layer has no name the others know.
     """
-    if not (dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1):
+    if not several_processes():
         return run()
     try:
         found = run()
@@ -59,6 +59,11 @@ def over_all_processes(run: Callable[[], Pass], channels: Mapping[str, int]) -> 
     if failed:
         raise UsageError(f"the pass of process {failed[0]} failed: its error says why")
     return _put_together([_unpacked(numbers, channels) for numbers in theirs])
+
+
+def several_processes() -> bool:
+    """Whether this is one process of several."""
+    return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
 
 
 def _put_together(passes: list[Pass]) -> Pass:
