@@ -20,6 +20,7 @@ from normdrop.torch.stream import (
     MetricMean,
     Recorder,
     Seen,
+    copied,
     extent,
     layer_shift,
     moments_of,
@@ -56,7 +57,7 @@ class Estimate:
         self._named = under(self._switches.norms, frozen)
         self.frozen: frozenset[str] = self._switches.frozen | self._named
         self.buffers = statistics.buffers(model, self._switches.norms)
-        self.original = {path: statistics.moments(*pair) for path, pair in self.buffers.items()}
+        self.original = {path: copied(*pair) for path, pair in self.buffers.items()}
         self._channels = {path: len(mean) for path, (mean, _) in self.buffers.items()}
         self.calls: dict[str, int] = {}
 
@@ -78,7 +79,7 @@ class Estimate:
         before.
         """
         before = last = self._eval_pass()
-        if not self.listener.only_modules:
+        if before.watched:
             self._probe_frozen()
         passes, moved = 1, math.inf
         while moved > _TOLERANCE and passes <= len(self.original) + 1:
@@ -138,7 +139,8 @@ class Estimate:
         self.buffers.update(recorder.buffers)
         value = metric.value() if metric is not None and metric.weight else 0.0
         count, examples = self._source.count, self._source.examples
-        return Pass(recorder.seen(), count, examples, frozenset(recorder.frozen), value)
+        watched = bool(self.listener.others)
+        return Pass(recorder.seen(), count, examples, frozenset(recorder.frozen), watched, value)
 
 
 def _settled(passes: int, moved: float) -> str:

@@ -10,7 +10,7 @@ from torch import Tensor
 from normdrop.errors import UsageError
 from normdrop.torch.stream._seen import Seen, merged
 
-_HEAD = 4
+_HEAD = 5
 _NUMBERS = 5
 
 
@@ -23,6 +23,7 @@ class Pass:
         batches: Batches read.
         examples: Examples in them.
         frozen: Norm layers met that keep to running statistics in train mode.
+        watched: Whether any norm call came from no norm module of torch's.
         metric: The metric's value, 0 without one.
     """
 
@@ -30,6 +31,7 @@ class Pass:
     batches: int
     examples: int
     frozen: frozenset[str]
+    watched: bool
     metric: float
 
 
@@ -78,6 +80,7 @@ def _put_together(passes: list[Pass]) -> Pass:
         sum(one.batches for one in passes),
         examples,
         frozenset().union(*(one.frozen for one in passes)),
+        any(one.watched for one in passes),
         sum(one.metric * one.examples for one in passes) / examples,
     )
 
@@ -93,7 +96,7 @@ def _packed(found: Pass, channels: Mapping[str, int]) -> Tensor:
             f"{min(unknown)!r} keeps its statistics in no buffers called running_mean and "
             "running_var, by which processes could agree on it"
         )
-    head = [0.0, found.batches, found.examples, found.metric]
+    head = [0.0, found.batches, found.examples, found.watched, found.metric]
     parts = [torch.tensor(head, dtype=torch.float64)]
     for path, size in channels.items():
         seen = found.seen.get(path, Seen.nothing(size))
@@ -104,7 +107,7 @@ def _packed(found: Pass, channels: Mapping[str, int]) -> Tensor:
 
 
 def _unpacked(numbers: Tensor, channels: Mapping[str, int]) -> Pass:
-    _, batches, examples, metric = numbers[:_HEAD].tolist()
+    _, batches, examples, watched, metric = numbers[:_HEAD].tolist()
     seen: dict[str, Seen] = {}
     frozen: set[str] = set()
     start = _HEAD
@@ -116,7 +119,7 @@ def _unpacked(numbers: Tensor, channels: Mapping[str, int]) -> Pass:
         seen[path] = Seen(count, int(calls), mean, within, between, spread, bool(pooled))
         if is_frozen:
             frozen.add(path)
-    return Pass(seen, int(batches), int(examples), frozenset(frozen), metric)
+    return Pass(seen, int(batches), int(examples), frozenset(frozen), bool(watched), metric)
 
 
 def _exchanged(mine: Tensor) -> list[Tensor]:

@@ -27,6 +27,9 @@ class Listener:
     watches every torch call (`TorchFunctionMode`), so that a norm written as
     `functional.batch_norm` or hidden in a module of its own is met, too. That costs some
     microseconds a call, and later runs do so only where one was met.
+
+    Attributes:
+        others: Paths of the norms met in the first run that are no norm modules of torch's.
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -38,13 +41,8 @@ class Listener:
         }
         self._plain = {path: m for path, m in model.named_modules() if _is_plain(m)}
         self._answer: Answer = _no_answer
-        self._others: set[str] | None = None
+        self.others: set[str] | None = None
         self._answering = False
-
-    @property
-    def only_modules(self) -> bool:
-        """Whether torch's own norm modules made all the norm calls of the first run."""
-        return self._others is not None and not self._others
 
     def __enter__(self) -> Self:
         """Let the modules answer."""
@@ -64,7 +62,7 @@ class Listener:
             CaptureError: The model raised; the message names the batch and the module.
         """
         self._answer = answer
-        if self.only_modules:
+        if self.others is not None and not self.others:
             return run(self._model, batch)
         others: set[str] = set()
 
@@ -77,8 +75,8 @@ class Listener:
 
         with _Watch(noted):
             outputs = run(self._model, batch)
-        if self._others is None:
-            self._others = others
+        if self.others is None:
+            self.others = others
         return outputs
 
     def _forward(self, path: str, module: nn.Module) -> Callable[[Tensor], Tensor]:
