@@ -54,7 +54,7 @@ def peers() -> dict[str, Peer]:
     """The three by name."""
     precise = _fvcore()
     return {
-        "recalibrate": lambda model, batches: normdrop.recalibrate(model, batches),
+        "recalibrate": normdrop.recalibrate,
         "recalibrate, exact": lambda model, batches: normdrop.recalibrate(
             model, batches, method="exact"
         ),

@@ -27,7 +27,7 @@ def test_every_process_ends_with_the_statistics_of_all_data(
     results: list[dict[str, Any]] = [
         torch.load(folder / f"{kind}-{rank}.pt") for rank in range(PROCESSES)
     ]
-    model = network()
+    model = network(kind)
     if kind == "failing":
         assert "batch 3" in results[1]["error"]
         assert all("process 1 failed" in results[rank]["error"] for rank in (0, 2))

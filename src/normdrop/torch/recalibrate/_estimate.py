@@ -12,7 +12,7 @@ from normdrop.shift import ShiftReport
 from normdrop.torch._norm_call import Moments
 from normdrop.torch._switches import Switches, under
 from normdrop.torch.recalibrate import _statistics as statistics
-from normdrop.torch.recalibrate._gather import Pass, over_all_processes
+from normdrop.torch.recalibrate._gather import Pass, over_all_processes, several_processes
 from normdrop.torch.stream import (
     Batches,
     BatchRecorder,
@@ -20,6 +20,7 @@ from normdrop.torch.stream import (
     MetricMean,
     Recorder,
     Seen,
+    copied,
     extent,
     layer_shift,
     moments_of,
@@ -48,6 +49,7 @@ class Estimate:
         self, model: nn.Module, source: Batches, metric: object, frozen: tuple[str, ...]
     ) -> None:
         self._model = model
+        source.may_be_empty = several_processes()
         self._source = source
         self._metric = metric
         self.listener = Listener(model)
@@ -55,7 +57,7 @@ class Estimate:
         self._named = under(self._switches.norms, frozen)
         self.frozen: frozenset[str] = self._switches.frozen | self._named
         self.buffers = statistics.buffers(model, self._switches.norms)
-        self.original = {path: statistics.moments(*pair) for path, pair in self.buffers.items()}
+        self.original = {path: copied(*pair) for path, pair in self.buffers.items()}
         self._channels = {path: len(mean) for path, (mean, _) in self.buffers.items()}
         self.calls: dict[str, int] = {}
 
@@ -77,7 +79,7 @@ class Estimate:
         before.
         """
         before = last = self._eval_pass()
-        if not self.listener.only_modules:
+        if before.watched:
             self._probe_frozen()
         passes, moved = 1, math.inf
         while moved > _TOLERANCE and passes <= len(self.original) + 1:
@@ -135,9 +137,10 @@ class Estimate:
         for path, moments in recorder.stored.items():
             self.original.setdefault(path, moments)
         self.buffers.update(recorder.buffers)
-        value = metric.value() if metric is not None else 0.0
+        value = metric.value() if metric is not None and metric.weight else 0.0
         count, examples = self._source.count, self._source.examples
-        return Pass(recorder.seen(), count, examples, frozenset(recorder.frozen), value)
+        watched = bool(self.listener.others)
+        return Pass(recorder.seen(), count, examples, frozenset(recorder.frozen), watched, value)
 
 
 def _settled(passes: int, moved: float) -> str:

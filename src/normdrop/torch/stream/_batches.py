@@ -47,6 +47,7 @@ class Batches:
     with any of these as inputs.
 
     Attributes:
+        may_be_empty: Whether a pass without any batch will do: elsewhere there may be some.
         count: How many were read in the last pass.
         examples: How many examples they held.
     """
@@ -71,6 +72,7 @@ class Batches:
         self._device = _device(model) if device is None else torch.device(device)
         self._progress = progress
         self._passes = 0
+        self.may_be_empty = False
         self.count = 0
         self.examples = 0
 
@@ -114,7 +116,7 @@ class Batches:
             if self._progress is not None:
                 self._progress(self.count, total)
         self._passes += 1
-        if not self.count:
+        if not self.count and not self.may_be_empty:
             again = " any more: they can be read only once" if self._passes > 1 else ""
             raise UsageError(f"there are no batches{again}")
 

@@ -23,11 +23,13 @@ _PLAIN = (_BatchNorm.forward, nn.SyncBatchNorm.forward)
 class Listener:
     """Answers every norm call with running statistics in the norm layer's place.
 
-    A first run watches every torch call (`TorchFunctionMode`), so that a norm written as
+    Inside a `with` statement torch's own norm modules answer in their `forward`. The first run also
+    watches every torch call (`TorchFunctionMode`), so that a norm written as
     `functional.batch_norm` or hidden in a module of its own is met, too. That costs some
-    microseconds a call. Where the first run met torch's own norm modules alone, later ones answer
-    in those modules' `forward` and the rest of the model runs undisturbed; leaving the `with`
-    statement gives them their `forward` back.
+    microseconds a call, and later runs do so only where one was met.
+
+    Attributes:
+        others: Paths of the norms met in the first run that are no norm modules of torch's.
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -39,24 +41,19 @@ class Listener:
         }
         self._plain = {path: m for path, m in model.named_modules() if _is_plain(m)}
         self._answer: Answer = _no_answer
-        self._met: set[str] | None = None
-        self._installed = False
-
-    @property
-    def only_modules(self) -> bool:
-        """Whether torch's own norm modules made all the norm calls of the first run."""
-        return self._met is not None and self._met <= self._plain.keys()
+        self.others: set[str] | None = None
+        self._answering = False
 
     def __enter__(self) -> Self:
-        """Begin."""
+        """Let the modules answer."""
+        for path, module in self._plain.items():
+            module.__dict__["forward"] = self._forward(path, module)
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Leave the modules as they were."""
-        if self._installed:
-            for module in self._plain.values():
-                del module.__dict__["forward"]
-        self._installed = False
+        """Give the modules their `forward` back."""
+        for module in self._plain.values():
+            del module.__dict__["forward"]
 
     def run(self, batch: Batch, answer: Answer) -> Any:  # noqa: ANN401 - whatever the model returns
         """Call the model with a batch and answer its norm calls.
@@ -65,30 +62,26 @@ class Listener:
             CaptureError: The model raised; the message names the batch and the module.
         """
         self._answer = answer
-        if self._installed:
+        if self.others is not None and not self.others:
             return run(self._model, batch)
-        met: set[str] = set()
+        others: set[str] = set()
 
-        def noted(call: NormCall) -> Tensor:
+        def noted(call: NormCall) -> Tensor | None:
+            if self._answering:
+                return None
             path = self._path(call)
-            met.add(path)
+            others.add(path)
             return answer(path, call)
 
         with _Watch(noted):
             outputs = run(self._model, batch)
-        if self._met is None:
-            self._met = met
-            if self.only_modules:
-                self._install()
+        if self.others is None:
+            self.others = others
         return outputs
 
-    def _install(self) -> None:
-        for path, module in self._plain.items():
-            module.__dict__["forward"] = self._forward(path, module)
-        self._installed = True
-
     def _forward(self, path: str, module: nn.Module) -> Callable[[Tensor], Tensor]:
-        parameters, buffers = module._parameters, module._buffers  # noqa: SLF001 - faster than attributes
+        # Their dicts are faster than attributes.
+        parameters, buffers = module._parameters, module._buffers  # noqa: SLF001
 
         def forward(input: Tensor) -> Tensor:  # noqa: A002 - torch's name for it
             module._check_input_dim(input)  # type: ignore[operator] # noqa: SLF001 - as its own does
@@ -102,7 +95,11 @@ class Listener:
                 module.eps,  # type: ignore[arg-type] # a float
                 per_instance=False,
             )
-            return self._answer(path, call)
+            self._answering = True
+            try:
+                return self._answer(path, call)
+            finally:
+                self._answering = False
 
         return forward
 
@@ -113,9 +110,9 @@ class Listener:
 
 
 class _Watch(TorchFunctionMode):
-    """Hands norm calls over and lets all others pass."""
+    """Hands norm calls over; what is not answered passes."""
 
-    def __init__(self, norm: Callable[[NormCall], Tensor]) -> None:
+    def __init__(self, norm: Callable[[NormCall], Tensor | None]) -> None:
         super().__init__()
         self._norm = norm
 
@@ -128,7 +125,8 @@ class _Watch(TorchFunctionMode):
     ) -> Any:  # noqa: ANN401 - whatever the call returns
         kwargs = kwargs or {}
         call = norm_call(func, args, kwargs)
-        return func(*args, **kwargs) if call is None else self._norm(call)
+        answer = None if call is None else self._norm(call)
+        return func(*args, **kwargs) if answer is None else answer
 
 
 def by_running(call: NormCall) -> Tensor:

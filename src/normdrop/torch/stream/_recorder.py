@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+import torch
 from torch import Tensor
 
 from normdrop.errors import UsageError
@@ -41,7 +42,7 @@ class Recorder:
         tally = self._tallies.get(path)
         if tally is None:
             tally = self._tallies[path] = Tally(path, pooled=not call.per_instance)
-            self.stored[path] = call.stored()
+            self.stored[path] = copied(call.running_mean, call.running_variance)
             self.buffers[path] = call.running_mean, call.running_variance
         found = moments(call)
         x = call.x
@@ -83,3 +84,9 @@ class BatchRecorder(Recorder):
     def _is_frozen(self, path: str, call: NormCall) -> bool:
         """A norm without a module of its own says so by its call."""
         return path in self._known or (path not in self._mixed and not call.from_batch)
+
+
+def copied(mean: Tensor, variance: Tensor) -> Moments:
+    """A copy of running statistics in float64 on the CPU; not every device has float64."""
+    both = (x.detach().cpu().to(torch.float64, copy=True) for x in (mean, variance))
+    return Moments(*both)
