@@ -28,11 +28,10 @@ def carried_report(captured: Captured) -> ShiftReport:
 
 
 def _is_trained(captured: Captured) -> bool:
-    """Whether any norm layer has statistics that a new one has not."""
-    fresh = {"running_mean": 0.0, "running_var": 1.0}
-    return any(
-        bool(np.any(norm.parameters[role].read() != value))
+    """Whether any running variance differs from that of a new layer; means may hold a bias."""
+    variances = (
+        norm.parameters["running_var"]
         for norm in captured.train.of_kind(Kind.NORM)
-        for role, value in fresh.items()
-        if role in norm.parameters
+        if "running_var" in norm.parameters
     )
+    return any(bool(np.any(variance.read() != 1)) for variance in variances)

@@ -15,7 +15,7 @@ import normdrop
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What three processes saved."""
     path = tmp_path_factory.mktemp("processes")
-    mp.spawn(run, (str(path),), nprocs=PROCESSES)  # type: ignore[no-untyped-call] # torch's own
+    mp.spawn(run, (str(path),), nprocs=PROCESSES)  # type: ignore[attr-defined, no-untyped-call] # torch's own
     return path
 
 

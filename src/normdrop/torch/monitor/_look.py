@@ -10,7 +10,7 @@ from normdrop.shift import LayerShift, ShiftReport
 from normdrop.torch._norm_call import Moments, NormCall
 from normdrop.torch._passes import average
 from normdrop.torch._untouched import untouched
-from normdrop.torch.stream import Listener, by_running, eager
+from normdrop.torch.stream import Batch, Listener, by_running, eager
 
 
 def look(
@@ -38,8 +38,8 @@ def look(
 
     with untouched(module, gradients=False), eager(), torch.no_grad():
         module.eval()
-        with Listener(module)(note):
-            module(*args, **kwargs)
+        with Listener(module) as listener:
+            listener.run(Batch(0, (args, kwargs), targets=None, size=0), note)
     layers = [
         _layer(f"{prefix}.{path}".strip("."), average(moments), stored[path])
         for path, moments in seen.items()
