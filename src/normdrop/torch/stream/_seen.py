@@ -118,8 +118,10 @@ class Tally:
         folded = Seen(
             count,
             len(numbers),
-            *map(torch.from_numpy, (centre, within, between)),
-            spread=spread,
-            pooled=self._pooled,
+            torch.from_numpy(centre),
+            torch.from_numpy(within),
+            torch.from_numpy(between),
+            spread,
+            self._pooled,
         )
         self._seen = folded if self._seen is None else merged(self._seen, folded)
