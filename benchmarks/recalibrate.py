@@ -151,7 +151,7 @@ def main() -> None:
     torch.manual_seed(0)
     print(f"processor time ÷ recalibrate's, median of {_ROUNDS}, one thread; the target is >= 1")
     cases: tuple[tuple[str, Callable[[], nn.Module], tuple[int, ...], int], ...] = (
-        ("perceptron of 64, batches of 32", lambda: perceptron(64), (32, 32), 100),
+        ("perceptron of 64, batches of 32", lambda: perceptron(64), (32, 32), 200),
         ("4 convolutions of 16, 8 of 16×16", lambda: convolutions(16, 4), (8, 3, 16, 16), 40),
         ("4 convolutions of 32, 32 of 32×32", lambda: convolutions(32, 4), (32, 3, 32, 32), 6),
         ("ResNet-18, 16 of 64×64", resnet18, (16, 3, 64, 64), 4),

@@ -44,10 +44,10 @@ def channel_moments(x: Tensor) -> tuple[Tensor, Tensor]:
 
 def stacked_moments(x: Tensor) -> Tensor:
     """Mean and biased variance over all axes but the second, shape (2, channels); no gradient."""
-    if x.device.type == "cpu" and x.dtype is torch.float32 and x.numel():
+    if x.is_cpu and x.dtype is torch.float32 and x.numel():
         kernels = _kernels()
         if kernels is not None:
-            return _compiled(kernels, x.detach())
+            return _compiled(kernels, x.detach() if x.requires_grad else x)
     x = x.float() if x.dtype in {torch.float16, torch.bfloat16} else x
     if x.device.type != "cpu":
         variance, mean = torch.var_mean(x, [a for a in range(x.ndim) if a != 1], correction=0)
@@ -79,17 +79,19 @@ def _compiled(kernels: ModuleType, x: Tensor) -> Tensor:
     channels = x.shape[1]
     out = torch.empty(2, channels)
     found = out.numpy()
-    if x.ndim > _PLAIN and x.is_contiguous():
+    contiguous = x.is_contiguous()
+    if contiguous and x.ndim > _PLAIN:
         kernel, lanes = kernels.channel_first, 1
         values = x.view(x.shape[0], channels, -1).numpy()
     else:  # channels side by side in memory, or what is brought into that order
         kernel, lanes = kernels.channel_last, _LANES
-        rows = x if x.ndim == _PLAIN else x.movedim(1, -1).reshape(-1, channels)
-        values = rows.contiguous().numpy()
-    if x.numel() < 2 * _SHARE:
+        rows = x if contiguous else x.movedim(1, -1).reshape(-1, channels).contiguous()
+        values = rows.numpy()
+    numbers = x.numel()
+    if numbers < 2 * _SHARE:
         kernel(values, found, 0, channels)
         return out
-    share = math.ceil(_SHARE * channels / x.numel() / lanes) * lanes
+    share = math.ceil(_SHARE * channels / numbers / lanes) * lanes
     run_on_tiles(lambda first, last: kernel(values, found, first, last), channels, share)
     return out
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -19,9 +19,10 @@ class Moments:
     variance: Tensor
 
 
-@dataclass(frozen=True)
-class NormCall:
+class NormCall(NamedTuple):
     """A batch or instance norm call that carries running statistics.
+
+    A tuple, because one is made for every call of a norm layer, and a dataclass takes longer.
 
     Attributes:
         x: The input, (batch, channels, ...).

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from types import CodeType, FunctionType
 from typing import Literal
 
@@ -107,6 +108,7 @@ def makes_noise(module: nn.Module) -> bool:
     return "training" in names and not names.isdisjoint(_NOISE)
 
 
+@cache
 def _names_of(kind: type[nn.Module]) -> frozenset[str]:
     """Names in the methods of a class and its bases up to `nn.Module`, initialisers left out."""
     functions: Mapping[str, object] = {

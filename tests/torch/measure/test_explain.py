@@ -51,8 +51,9 @@ def _planted(*causes: str) -> tuple[nn.Module, Batches]:
     model = _settled((_perceptron if small else _network)(rate), _data(shape, count))
     if "Stale statistics" in causes:
         with torch.no_grad():
-            model[7].get_parameter("weight").copy_(1.5 * model[7].get_parameter("weight").flip(0))
-            model[3].get_parameter("weight").mul_(2)
+            weight = model.get_parameter("7.weight")
+            weight.copy_(1.5 * weight.flip(0))
+            model.get_parameter("3.weight").mul_(2)
     return model, _data(shape, count, 2.0 if "Other data" in causes else 1.0)
 
 
@@ -100,7 +101,7 @@ def test_without_float_inputs_nobody_can_tell() -> None:
     for x, _ in batches * 5:
         model(x)
     with torch.no_grad():
-        model[0].get_parameter("weight").mul_(3)
+        model.get_parameter("0.weight").mul_(3)
     table = normdrop.measure(model, batches, functional.cross_entropy).modes
     assert table is not None
     assert table.explanations[0].startswith("Stale statistics or other data")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import torch
-import torch.multiprocessing as mp
+import torch.multiprocessing.spawn as mp
 from distributed_recalibration import CASES, PROCESSES, batches, network, run
 
 import normdrop
@@ -15,7 +15,7 @@ import normdrop
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What three processes saved."""
     path = tmp_path_factory.mktemp("processes")
-    mp.spawn(run, (str(path),), nprocs=PROCESSES)  # type: ignore[attr-defined, no-untyped-call] # torch's own
+    mp.start_processes(run, (str(path),), nprocs=PROCESSES, start_method="spawn")  # type: ignore[no-untyped-call] # torch's own
     return path
 
 

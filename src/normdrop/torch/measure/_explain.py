@@ -21,6 +21,8 @@ _SURE = 4.0
 """Standard errors beyond which a step is no accident: it is looked at in many layers."""
 _USUAL = 0.1
 """torch's own momentum, for a norm that says none."""
+_SMALL_PART = 0.25
+"""Data that change show at the first norm layer; where it moves by less, the weights did."""
 _SCATTER = 0.05
 """The part of the variance that lies between batches, beyond which they are small or unlike."""
 
@@ -49,6 +51,11 @@ class _Step:
     ratio: float
     moved: float
     doubt: tuple[float, float]
+
+    @property
+    def raw(self) -> float:
+        """How far both measures go, the mean's in the units of the variance's."""
+        return max(abs(math.log(self.ratio)) if self.ratio > 0 else math.inf, self.moved**2)
 
     @property
     def size(self) -> float:
@@ -82,11 +89,12 @@ def explained(model: nn.Module, evidence: Evidence, inputs: Arguments) -> tuple[
     ]
     noises = [_noise(path, seen, evidence.off[path]) for path, seen in evidence.train.items()]
     lag, noise = max(lags, key=_size, default=None), max(noises, key=_size, default=None)
+    same_data = lag is not None and lags[0].raw < _SMALL_PART * lag.size
     parts: list[tuple[float, str]] = []
     if noise is not None and noise.size:
         parts.append((noise.size, _noise_words(noise)))
     if lag is not None and lag.size:
-        parts.append((lag.size, _lag_words(model, lag, inputs)))
+        parts.append((lag.size, _lag_words(model, lag, inputs, same_data=same_data)))
     layer, scatter = _most_scattered(evidence.off)
     if scatter > _SCATTER:
         parts.append((scatter, _scatter_words(layer, scatter)))
@@ -107,8 +115,10 @@ def _noise_words(noise: _Step) -> str:
     )
 
 
-def _lag_words(model: nn.Module, lag: _Step, inputs: Arguments) -> str:
+def _lag_words(model: nn.Module, lag: _Step, inputs: Arguments, *, same_data: bool) -> str:
     met = f"in train mode {lag.layer!r} meets {lag.words('it has stored')}"
+    if same_data:
+        return f"Stale statistics: {met}; the first norm layer, nearest to the data, has not moved."
     share = initial_share(model)
     args, kwargs = inputs
     try:

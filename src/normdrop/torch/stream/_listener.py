@@ -136,27 +136,21 @@ def by_running(call: NormCall) -> Tensor:
     return _normalised(call, call.running_mean, call.running_variance)
 
 
-def by_batch(call: NormCall, mean: Tensor, variance: Tensor) -> Tensor:
-    """The output in train mode, its batch's statistics known; the running ones are not touched."""
+def by_batch(call: NormCall, found: Tensor) -> Tensor:
+    """The output in train mode, given `moments(call)`; the running statistics are not touched."""
     if call.per_instance:
         return call.by_batch()
-    mean, variance = mean.to(call.running_mean.dtype), variance.to(call.running_variance.dtype)
+    mean, variance = found
+    if mean.dtype != call.running_mean.dtype:
+        mean, variance = mean.to(call.running_mean), variance.to(call.running_variance)
     return _normalised(call, mean, variance)
 
 
 def _normalised(call: NormCall, mean: Tensor, variance: Tensor) -> Tensor:
     """The output in eval mode; the wrapper in `functional` would cost as much as a small layer."""
-    return torch.batch_norm(
-        call.x,
-        call.weight,
-        call.bias,
-        mean,
-        variance,
-        training=False,
-        momentum=0.0,
-        eps=call.eps,
-        cudnn_enabled=torch.backends.cudnn.enabled,
-    )
+    x, weight, bias = call.x, call.weight, call.bias
+    cudnn = x.is_cuda and torch.backends.cudnn.enabled
+    return torch.batch_norm(x, weight, bias, mean, variance, False, 0.0, call.eps, cudnn)  # noqa: FBT003 - its own order
 
 
 def moments(call: NormCall) -> Tensor:

@@ -79,7 +79,7 @@ class BatchRecorder(Recorder):
                 "batch statistics take two: pass larger batches (drop_last=True drops a last one "
                 "that is smaller) or estimate with method='exact'"
             )
-        return by_batch(call, found[0], found[1])
+        return by_batch(call, found)
 
     def _is_frozen(self, path: str, call: NormCall) -> bool:
         """A norm without a module of its own says so by its call."""
