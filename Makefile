@@ -32,6 +32,8 @@ benchmarks: $(VENV)/installed
 	$(BIN)/python benchmarks/throughput.py
 	$(BIN)/python benchmarks/capture.py
 	$(BIN)/python benchmarks/predict_speed.py
+	$(BIN)/python benchmarks/measure.py
+	$(BIN)/python benchmarks/recalibrate.py
 
 clean:
 	rm -rf $(VENV) out .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,5 +1,6 @@
 """Mean and variance per channel, fast and differentiable."""
 
+import math
 from functools import cache
 from types import ModuleType
 
@@ -12,6 +13,9 @@ from normdrop.torch.noise._threads import run_on_tiles
 _SHARE = 400_000
 """Numbers that take about a tenth of a millisecond: less is not worth a thread."""
 _LANES = 16
+"""Channels that are reduced side by side in a vector."""
+_PLAIN = 2
+"""Axes of a batch of vectors."""
 
 
 def channel_moments(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -34,10 +38,21 @@ def channel_moments(x: Tensor) -> tuple[Tensor, Tensor]:
     if x.device.type != "cpu":
         variance, mean = torch.var_mean(x, [a for a in range(x.ndim) if a != 1], correction=0)
         return mean, variance
-    if not (torch.is_grad_enabled() and x.requires_grad):
-        return _reduced(x)
     mean, variance = _ChannelMoments.apply(x)  # type: ignore[no-untyped-call] # torch's own
     return mean, variance
+
+
+def stacked_moments(x: Tensor) -> Tensor:
+    """Mean and biased variance over all axes but the second, shape (2, channels); no gradient."""
+    if x.device.type == "cpu" and x.dtype is torch.float32 and x.numel():
+        kernels = _kernels()
+        if kernels is not None:
+            return _compiled(kernels, x.detach())
+    x = x.float() if x.dtype in {torch.float16, torch.bfloat16} else x
+    if x.device.type != "cpu":
+        variance, mean = torch.var_mean(x, [a for a in range(x.ndim) if a != 1], correction=0)
+        return torch.stack([mean, variance])
+    return torch.stack(torch.batch_norm_update_stats(x, None, None, 0.0))
 
 
 class _ChannelMoments(torch.autograd.Function):
@@ -45,7 +60,7 @@ class _ChannelMoments(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: FunctionCtx, x: Tensor) -> tuple[Tensor, Tensor]:
-        mean, variance = _reduced(x)
+        mean, variance = stacked_moments(x)
         ctx.save_for_backward(x, mean)
         return mean, variance
 
@@ -60,26 +75,23 @@ class _ChannelMoments(torch.autograd.Function):
         return torch.addcmul(offset.view(shape), x, (2 / count) * by_variance.view(shape))
 
 
-def _reduced(x: Tensor) -> tuple[Tensor, Tensor]:
-    kernels = _kernels()
-    if kernels is None or x.dtype is not torch.float32 or not x.numel():
-        mean, variance = torch.batch_norm_update_stats(x, None, None, 0.0)
-        return mean, variance
-    x = x.detach()
-    out = torch.empty(2, x.shape[1])
-    rows = _as_rows(x)
-    values, found = (x.reshape(*x.shape[:2], -1) if rows is None else rows).numpy(), out.numpy()
-    kernel, lanes = (kernels.channel_first, 1) if rows is None else (kernels.channel_last, _LANES)
-    share = max(1, _SHARE * x.shape[1] // x.numel())
-    share = -(-share // lanes) * lanes
-    run_on_tiles(lambda first, last: kernel(values, found, first, last), x.shape[1], share)
-    return out[0], out[1]
-
-
-def _as_rows(x: Tensor) -> Tensor | None:
-    """The tensor as (samples, channels) in memory order, if its channels lie side by side."""
-    flat = x.movedim(1, -1)
-    return flat.reshape(-1, x.shape[1]) if flat.is_contiguous() else None
+def _compiled(kernels: ModuleType, x: Tensor) -> Tensor:
+    channels = x.shape[1]
+    out = torch.empty(2, channels)
+    found = out.numpy()
+    if x.ndim > _PLAIN and x.is_contiguous():
+        kernel, lanes = kernels.channel_first, 1
+        values = x.view(x.shape[0], channels, -1).numpy()
+    else:  # channels side by side in memory, or what is brought into that order
+        kernel, lanes = kernels.channel_last, _LANES
+        rows = x if x.ndim == _PLAIN else x.movedim(1, -1).reshape(-1, channels)
+        values = rows.contiguous().numpy()
+    if x.numel() < 2 * _SHARE:
+        kernel(values, found, 0, channels)
+        return out
+    share = math.ceil(_SHARE * channels / x.numel() / lanes) * lanes
+    run_on_tiles(lambda first, last: kernel(values, found, first, last), channels, share)
+    return out
 
 
 @cache

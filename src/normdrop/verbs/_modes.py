@@ -13,6 +13,8 @@ def modes(
 ) -> Iterator[None]:
     """Put dropout and norm layers in any combination of modes; all is put back on leaving.
 
+    Modules that do neither keep their mode.
+
     `model.train()` for Monte Carlo dropout also makes every norm layer go by its batch and learn
     from it. Here dropout is on while norm layers keep to what they have stored:
 

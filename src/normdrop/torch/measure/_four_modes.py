@@ -16,7 +16,6 @@ from normdrop.torch.stream import (
     MetricMean,
     Recorder,
     metric_name,
-    run,
 )
 
 
@@ -54,11 +53,11 @@ class FourModes:
         for mode in (self.eval, self._off, self._on, self._train):
             self._switches.set(dropout=mode.dropout, norm=mode.norm)
             mode.recorder.batch = batch.number
-            answer = mode.recorder.answer
             # The loader's own draws must not depend on ours.
-            with torch.random.fork_rng(self._devices), self._listener(answer):
+            with torch.random.fork_rng(self._devices):
                 torch.manual_seed(batch.number)
-                mode.metric.add(run(self._model, batch), batch)
+                outputs = self._listener.run(batch, mode.recorder.answer)
+            mode.metric.add(outputs, batch)
 
     def table(self, sample: Batch) -> ModeTable:
         """The four values and what explains their difference."""

@@ -17,7 +17,6 @@ from normdrop.torch.stream import (
     eager,
     extent,
     layer_shift,
-    run,
     unwrapped,
 )
 
@@ -41,8 +40,8 @@ def measure(
     sample: list[Batch] = []
     wanted = (_BLAMED_BATCHES, _BLAMED_EXAMPLES) if blame else (1, 1)
     modes: ModeTable | None = None
-    with untouched(inner, gradients=False), eager(), torch.no_grad():
-        listener = Listener(inner)
+    listener = Listener(inner)
+    with untouched(inner, gradients=False), eager(), torch.no_grad(), listener:
         inner.eval()
         four = None if metric is None else FourModes(inner, metric, listener)
         recorder = Recorder() if four is None else four.eval.recorder
@@ -53,14 +52,19 @@ def measure(
                 four.add(batch)
                 continue
             recorder.batch = batch.number
-            with listener(recorder.answer):
-                run(inner, batch)
+            listener.run(batch, recorder.answer)
         seen = recorder.seen()
         if four is not None:
             modes = four.table(sample[0])
-        shares = causes(Passes(inner), [one.arguments for one in sample]) if blame else {}
+    shares = _blamed(inner, sample) if blame else {}
     layers = [
         layer_shift(path, one, recorder.stored[path], shares.get(path, {}))
         for path, one in seen.items()
     ]
     return ShiftReport(layers, "measured", (extent(source.count, source.examples),), modes)
+
+
+def _blamed(model: nn.Module, sample: list[Batch]) -> dict[str, dict[str, float]]:
+    """Norm layer path to noise layer path to its share."""
+    with untouched(model, gradients=False), eager():
+        return causes(Passes(model), [batch.arguments for batch in sample])

@@ -12,7 +12,7 @@ from normdrop.shift import ShiftReport
 from normdrop.torch._norm_call import Moments
 from normdrop.torch._switches import Switches, under
 from normdrop.torch.recalibrate import _statistics as statistics
-from normdrop.torch.recalibrate._gather import Pass, over_all_processes
+from normdrop.torch.recalibrate._gather import Pass, over_all_processes, several_processes
 from normdrop.torch.stream import (
     Batches,
     BatchRecorder,
@@ -20,10 +20,10 @@ from normdrop.torch.stream import (
     MetricMean,
     Recorder,
     Seen,
+    copied,
     extent,
     layer_shift,
     moments_of,
-    run,
 )
 
 _TOLERANCE = 1e-5
@@ -49,14 +49,15 @@ class Estimate:
         self, model: nn.Module, source: Batches, metric: object, frozen: tuple[str, ...]
     ) -> None:
         self._model = model
+        source.may_be_empty = several_processes()
         self._source = source
         self._metric = metric
-        self._listener = Listener(model)
+        self.listener = Listener(model)
         self._switches = Switches(model)
         self._named = under(self._switches.norms, frozen)
         self.frozen: frozenset[str] = self._switches.frozen | self._named
         self.buffers = statistics.buffers(model, self._switches.norms)
-        self.original = {path: statistics.moments(*pair) for path, pair in self.buffers.items()}
+        self.original = {path: copied(*pair) for path, pair in self.buffers.items()}
         self._channels = {path: len(mean) for path, (mean, _) in self.buffers.items()}
         self.calls: dict[str, int] = {}
 
@@ -78,7 +79,7 @@ class Estimate:
         before.
         """
         before = last = self._eval_pass()
-        if not self._listener.only_modules:
+        if before.watched:
             self._probe_frozen()
         passes, moved = 1, math.inf
         while moved > _TOLERANCE and passes <= len(self.original) + 1:
@@ -130,16 +131,16 @@ class Estimate:
         metric = None if self._metric is None else MetricMean(self._metric)
         for batch in self._source:
             recorder.batch = batch.number
-            with self._listener(recorder.answer):
-                outputs = run(self._model, batch)
+            outputs = self.listener.run(batch, recorder.answer)
             if metric is not None:
                 metric.add(outputs, batch)
         for path, moments in recorder.stored.items():
             self.original.setdefault(path, moments)
         self.buffers.update(recorder.buffers)
-        value = metric.value() if metric is not None else 0.0
+        value = metric.value() if metric is not None and metric.weight else 0.0
         count, examples = self._source.count, self._source.examples
-        return Pass(recorder.seen(), count, examples, frozenset(recorder.frozen), value)
+        watched = bool(self.listener.others)
+        return Pass(recorder.seen(), count, examples, frozenset(recorder.frozen), watched, value)
 
 
 def _settled(passes: int, moved: float) -> str:

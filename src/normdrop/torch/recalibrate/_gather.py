@@ -10,7 +10,7 @@ from torch import Tensor
 from normdrop.errors import UsageError
 from normdrop.torch.stream._seen import Seen, merged
 
-_HEAD = 4
+_HEAD = 5
 _NUMBERS = 5
 
 
@@ -23,6 +23,7 @@ class Pass:
         batches: Batches read.
         examples: Examples in them.
         frozen: Norm layers met that keep to running statistics in train mode.
+        watched: Whether any norm call came from no norm module of torch's.
         metric: The metric's value, 0 without one.
     """
 
@@ -30,6 +31,7 @@ class Pass:
     batches: int
     examples: int
     frozen: frozenset[str]
+    watched: bool
     metric: float
 
 
@@ -46,7 +48,7 @@ def over_all_processes(run: Callable[[], Pass], channels: Mapping[str, int]) -> 
     Raises:
         UsageError: Another process failed, or a layer has no name the others know.
     """
-    if not (dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1):
+    if not several_processes():
         return run()
     try:
         found = run()
@@ -61,6 +63,11 @@ def over_all_processes(run: Callable[[], Pass], channels: Mapping[str, int]) -> 
     return _put_together([_unpacked(numbers, channels) for numbers in theirs])
 
 
+def several_processes() -> bool:
+    """Whether this is one process of several."""
+    return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
+
+
 def _put_together(passes: list[Pass]) -> Pass:
     examples = sum(one.examples for one in passes)
     if not examples:
@@ -73,6 +80,7 @@ def _put_together(passes: list[Pass]) -> Pass:
         sum(one.batches for one in passes),
         examples,
         frozenset().union(*(one.frozen for one in passes)),
+        any(one.watched for one in passes),
         sum(one.metric * one.examples for one in passes) / examples,
     )
 
@@ -88,7 +96,7 @@ def _packed(found: Pass, channels: Mapping[str, int]) -> Tensor:
             f"{min(unknown)!r} keeps its statistics in no buffers called running_mean and "
             "running_var, by which processes could agree on it"
         )
-    head = [0.0, found.batches, found.examples, found.metric]
+    head = [0.0, found.batches, found.examples, found.watched, found.metric]
     parts = [torch.tensor(head, dtype=torch.float64)]
     for path, size in channels.items():
         seen = found.seen.get(path, Seen.nothing(size))
@@ -99,7 +107,7 @@ def _packed(found: Pass, channels: Mapping[str, int]) -> Tensor:
 
 
 def _unpacked(numbers: Tensor, channels: Mapping[str, int]) -> Pass:
-    _, batches, examples, metric = numbers[:_HEAD].tolist()
+    _, batches, examples, watched, metric = numbers[:_HEAD].tolist()
     seen: dict[str, Seen] = {}
     frozen: set[str] = set()
     start = _HEAD
@@ -111,7 +119,7 @@ def _unpacked(numbers: Tensor, channels: Mapping[str, int]) -> Pass:
         seen[path] = Seen(count, int(calls), mean, within, between, spread, bool(pooled))
         if is_frozen:
             frozen.add(path)
-    return Pass(seen, int(batches), int(examples), frozenset(frozen), metric)
+    return Pass(seen, int(batches), int(examples), frozenset(frozen), bool(watched), metric)
 
 
 def _exchanged(mine: Tensor) -> list[Tensor]:

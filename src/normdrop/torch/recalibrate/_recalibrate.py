@@ -51,8 +51,8 @@ def _with_data(
         source.need_repeatable("method='exact'")
     elif metric is not None:
         source.need_repeatable("a metric before and after")
-    with untouched(model, gradients=False), eager(), torch.no_grad():
-        work = Estimate(model, source, metric, frozen)
+    work = Estimate(model, source, metric, frozen)
+    with untouched(model, gradients=False), eager(), torch.no_grad(), work.listener:
         found = work.exact() if method == "exact" else work.batch()
     undo = statistics.snapshot(model, work.buffers)
     statistics.write(work.buffers, found.used)

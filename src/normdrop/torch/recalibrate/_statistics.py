@@ -24,18 +24,13 @@ def buffers(model: nn.Module, paths: Iterable[str]) -> dict[str, tuple[Tensor, T
     }
 
 
-def moments(mean: Tensor, variance: Tensor) -> Moments:
-    """A copy of running statistics."""
-    return Moments(mean.detach().double().cpu().clone(), variance.detach().double().cpu().clone())
-
-
 def write(buffers: Buffers, statistics: Mapping[str, Moments]) -> None:
     """Set running statistics in place."""
     with torch.no_grad():
         for path, moments in statistics.items():
             mean, variance = buffers[path]
-            mean.copy_(moments.mean)
-            variance.copy_(moments.variance)
+            mean.copy_(moments.mean.to(mean.dtype))
+            variance.copy_(moments.variance.to(variance.dtype))
 
 
 def count(model: nn.Module, batches: Mapping[str, int]) -> None:

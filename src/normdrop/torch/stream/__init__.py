@@ -11,9 +11,9 @@ from normdrop.torch.stream._listener import Listener as Listener
 from normdrop.torch.stream._listener import by_running as by_running
 from normdrop.torch.stream._metric import MetricMean as MetricMean
 from normdrop.torch.stream._metric import metric_name as metric_name
-from normdrop.torch.stream._passes import run as run
 from normdrop.torch.stream._recorder import BatchRecorder as BatchRecorder
 from normdrop.torch.stream._recorder import Recorder as Recorder
+from normdrop.torch.stream._recorder import copied as copied
 from normdrop.torch.stream._seen import Seen as Seen
 from normdrop.torch.stream._seen import Tally as Tally
 from normdrop.torch.stream._unwrap import eager as eager

@@ -10,7 +10,6 @@ from typing import Any, TypeAlias
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_map
 
 from normdrop.errors import UsageError
 
@@ -48,6 +47,7 @@ class Batches:
     with any of these as inputs.
 
     Attributes:
+        may_be_empty: Whether a pass without any batch will do: elsewhere there may be some.
         count: How many were read in the last pass.
         examples: How many examples they held.
     """
@@ -72,6 +72,7 @@ class Batches:
         self._device = _device(model) if device is None else torch.device(device)
         self._progress = progress
         self._passes = 0
+        self.may_be_empty = False
         self.count = 0
         self.examples = 0
 
@@ -108,14 +109,14 @@ class Batches:
         self.count = self.examples = 0
         total = self._total()
         for item in itertools.islice(self._read(), self._limit):
-            batch = self._reader(self.count, tree_map(self._placed, item))
+            batch = self._reader(self.count, self._placed(item))
             yield batch
             self.count += 1
             self.examples += batch.size
             if self._progress is not None:
                 self._progress(self.count, total)
         self._passes += 1
-        if not self.count:
+        if not self.count and not self.may_be_empty:
             again = " any more: they can be read only once" if self._passes > 1 else ""
             raise UsageError(f"there are no batches{again}")
 
@@ -137,10 +138,17 @@ class Batches:
             return self._limit
         return length if self._limit is None else min(length, self._limit)
 
-    def _placed(self, leaf: Any) -> Any:  # noqa: ANN401 - what is no tensor stays
-        if isinstance(leaf, np.ndarray):
-            leaf = torch.from_numpy(leaf)
-        return leaf.to(self._device, non_blocking=True) if isinstance(leaf, Tensor) else leaf
+    def _placed(self, item: Any) -> Any:  # noqa: ANN401 - a user's batch
+        """The batch on its device, its arrays as tensors."""
+        if isinstance(item, Tensor):
+            return item if item.device == self._device else item.to(self._device, non_blocking=True)
+        if isinstance(item, np.ndarray):
+            return self._placed(torch.from_numpy(item))
+        if isinstance(item, Mapping):
+            return {key: self._placed(value) for key, value in item.items()}
+        if isinstance(item, tuple | list):
+            return tuple(map(self._placed, item))
+        return item
 
 
 class _Reader:
@@ -159,6 +167,8 @@ class _Reader:
 
     def __call__(self, number: int, item: Any) -> Batch:  # noqa: ANN401 - a user's batch
         inputs, targets = self._split(number, item)
+        if isinstance(inputs, Tensor) and inputs.ndim and len(inputs):
+            return Batch(number, ((inputs,), {}), targets, len(inputs))
         arguments = self._arguments(number, inputs)
         size = next((len(x) for x in _tensors(arguments) if x.ndim), None)
         if size is None:

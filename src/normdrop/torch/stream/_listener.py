@@ -1,17 +1,18 @@
 """What reaches every norm layer, seen at little cost."""
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from typing import Any, TypeAlias
+from collections.abc import Callable, Iterable
+from typing import Any, Self, TypeAlias
 
+import torch
 from torch import Tensor, nn
-from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm, _NormBase
 from torch.overrides import TorchFunctionMode
 
-from normdrop.torch._channel_moments import channel_moments
+from normdrop.torch._channel_moments import stacked_moments
 from normdrop.torch._norm_call import NormCall, norm_call
 from normdrop.torch._owners import caller, paths_of
+from normdrop.torch.stream._batches import Batch
+from normdrop.torch.stream._passes import run
 
 Answer: TypeAlias = Callable[[str, NormCall], Tensor]
 """Takes a norm layer's path and its call and gives the output."""
@@ -22,10 +23,13 @@ _PLAIN = (_BatchNorm.forward, nn.SyncBatchNorm.forward)
 class Listener:
     """Answers every norm call with running statistics in the norm layer's place.
 
-    A first pass watches every torch call (`TorchFunctionMode`), so that a norm written as
+    Inside a `with` statement torch's own norm modules answer in their `forward`. The first run also
+    watches every torch call (`TorchFunctionMode`), so that a norm written as
     `functional.batch_norm` or hidden in a module of its own is met, too. That costs some
-    microseconds a call. Where the first pass met torch's own norm modules alone, later ones answer
-    in those modules' `forward` and the rest of the model runs undisturbed.
+    microseconds a call, and later runs do so only where one was met.
+
+    Attributes:
+        others: Paths of the norms met in the first run that are no norm modules of torch's.
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -36,41 +40,68 @@ class Listener:
             for name, buffer in model.named_buffers()
         }
         self._plain = {path: m for path, m in model.named_modules() if _is_plain(m)}
-        self._all_plain: bool | None = None
+        self._answer: Answer = _no_answer
+        self.others: set[str] | None = None
+        self._answering = False
 
-    @property
-    def only_modules(self) -> bool:
-        """Whether torch's own norm modules made all the norm calls met so far."""
-        return bool(self._all_plain)
+    def __enter__(self) -> Self:
+        """Let the modules answer."""
+        for path, module in self._plain.items():
+            module.__dict__["forward"] = self._forward(path, module)
+        return self
 
-    @contextmanager
-    def __call__(self, answer: Answer) -> Iterator[None]:
-        """Answer norm calls inside."""
-        if self._all_plain:
-            with self._in_modules(answer):
-                yield
-            return
-        met: set[str] = set()
+    def __exit__(self, *error: object) -> None:
+        """Give the modules their `forward` back."""
+        for module in self._plain.values():
+            del module.__dict__["forward"]
 
-        def noted(call: NormCall) -> Tensor:
+    def run(self, batch: Batch, answer: Answer) -> Any:  # noqa: ANN401 - whatever the model returns
+        """Call the model with a batch and answer its norm calls.
+
+        Raises:
+            CaptureError: The model raised; the message names the batch and the module.
+        """
+        self._answer = answer
+        if self.others is not None and not self.others:
+            return run(self._model, batch)
+        others: set[str] = set()
+
+        def noted(call: NormCall) -> Tensor | None:
+            if self._answering:
+                return None
             path = self._path(call)
-            met.add(path)
+            others.add(path)
             return answer(path, call)
 
         with _Watch(noted):
-            yield
-        if self._all_plain is None:
-            self._all_plain = met <= self._plain.keys()
+            outputs = run(self._model, batch)
+        if self.others is None:
+            self.others = others
+        return outputs
 
-    @contextmanager
-    def _in_modules(self, answer: Answer) -> Iterator[None]:
-        for path, module in self._plain.items():
-            module.__dict__["forward"] = _forward(path, module, answer)
-        try:
-            yield
-        finally:
-            for module in self._plain.values():
-                del module.__dict__["forward"]
+    def _forward(self, path: str, module: nn.Module) -> Callable[[Tensor], Tensor]:
+        # Their dicts are faster than attributes.
+        parameters, buffers = module._parameters, module._buffers  # noqa: SLF001
+
+        def forward(input: Tensor) -> Tensor:  # noqa: A002 - torch's name for it
+            module._check_input_dim(input)  # type: ignore[operator] # noqa: SLF001 - as its own does
+            call = NormCall(
+                input,
+                buffers["running_mean"],  # type: ignore[arg-type] # a plain norm has it
+                buffers["running_var"],  # type: ignore[arg-type] # same
+                parameters["weight"],
+                parameters["bias"],
+                module.training,
+                module.eps,  # type: ignore[arg-type] # a float
+                per_instance=False,
+            )
+            self._answering = True
+            try:
+                return self._answer(path, call)
+            finally:
+                self._answering = False
+
+        return forward
 
     def _path(self, call: NormCall) -> str:
         """A norm is known by its buffer; statistics kept elsewhere by the module that calls."""
@@ -79,9 +110,9 @@ class Listener:
 
 
 class _Watch(TorchFunctionMode):
-    """Hands norm calls over and lets all others pass."""
+    """Hands norm calls over; what is not answered passes."""
 
-    def __init__(self, norm: Callable[[NormCall], Tensor]) -> None:
+    def __init__(self, norm: Callable[[NormCall], Tensor | None]) -> None:
         super().__init__()
         self._norm = norm
 
@@ -94,16 +125,15 @@ class _Watch(TorchFunctionMode):
     ) -> Any:  # noqa: ANN401 - whatever the call returns
         kwargs = kwargs or {}
         call = norm_call(func, args, kwargs)
-        return func(*args, **kwargs) if call is None else self._norm(call)
+        answer = None if call is None else self._norm(call)
+        return func(*args, **kwargs) if answer is None else answer
 
 
 def by_running(call: NormCall) -> Tensor:
     """The output in eval mode; a norm that always goes by its batch does so, updating nothing."""
     if call.from_batch:
         return call.by_batch()
-    return functional.batch_norm(
-        call.x, call.running_mean, call.running_variance, call.weight, call.bias, eps=call.eps
-    )
+    return _normalised(call, call.running_mean, call.running_variance)
 
 
 def by_batch(call: NormCall, mean: Tensor, variance: Tensor) -> Tensor:
@@ -111,15 +141,30 @@ def by_batch(call: NormCall, mean: Tensor, variance: Tensor) -> Tensor:
     if call.per_instance:
         return call.by_batch()
     mean, variance = mean.to(call.running_mean.dtype), variance.to(call.running_variance.dtype)
-    return functional.batch_norm(call.x, mean, variance, call.weight, call.bias, eps=call.eps)
+    return _normalised(call, mean, variance)
 
 
-def moments(call: NormCall) -> tuple[Tensor, Tensor]:
-    """Mean and biased variance per channel of what reached the norm."""
+def _normalised(call: NormCall, mean: Tensor, variance: Tensor) -> Tensor:
+    """The output in eval mode; the wrapper in `functional` would cost as much as a small layer."""
+    return torch.batch_norm(
+        call.x,
+        call.weight,
+        call.bias,
+        mean,
+        variance,
+        training=False,
+        momentum=0.0,
+        eps=call.eps,
+        cudnn_enabled=torch.backends.cudnn.enabled,
+    )
+
+
+def moments(call: NormCall) -> Tensor:
+    """Mean and biased variance per channel of what reached the norm, shape (2, channels)."""
     if call.per_instance:
         found = call.moments()
-        return found.mean, found.variance
-    return channel_moments(call.x)
+        return torch.stack([found.mean, found.variance])
+    return stacked_moments(call.x)
 
 
 def _is_plain(module: nn.Module) -> bool:
@@ -133,19 +178,5 @@ def _is_plain(module: nn.Module) -> bool:
     )
 
 
-def _forward(path: str, module: nn.Module, answer: Answer) -> Callable[[Tensor], Tensor]:
-    def forward(input: Tensor) -> Tensor:  # noqa: A002 - torch's name for it
-        module._check_input_dim(input)  # type: ignore[operator] # noqa: SLF001 - as its forward does
-        call = NormCall(
-            input,
-            module._buffers["running_mean"],  # type: ignore[arg-type] # noqa: SLF001 - not None
-            module._buffers["running_var"],  # type: ignore[arg-type] # noqa: SLF001 - not None
-            module._parameters["weight"],  # noqa: SLF001 - faster than an attribute
-            module._parameters["bias"],  # noqa: SLF001 - same
-            module.training,
-            module.eps,  # type: ignore[arg-type] # a float
-            per_instance=False,
-        )
-        return answer(path, call)
-
-    return forward
+def _no_answer(path: str, call: NormCall) -> Tensor:
+    raise LookupError(path, call)

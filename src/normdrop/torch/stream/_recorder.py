@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+import torch
 from torch import Tensor
 
 from normdrop.errors import UsageError
@@ -37,16 +38,16 @@ class Recorder:
         """Norm layer path to the statistics of all batches."""
         return {path: tally.seen() for path, tally in self._tallies.items()}
 
-    def _record(self, path: str, call: NormCall) -> tuple[Tensor, Tensor]:
+    def _record(self, path: str, call: NormCall) -> Tensor:
         tally = self._tallies.get(path)
         if tally is None:
             tally = self._tallies[path] = Tally(path, pooled=not call.per_instance)
-            self.stored[path] = call.stored()
+            self.stored[path] = copied(call.running_mean, call.running_variance)
             self.buffers[path] = call.running_mean, call.running_variance
-        mean, variance = moments(call)
+        found = moments(call)
         x = call.x
-        tally.add(self.batch, x.numel() // x.shape[1], mean, variance)
-        return mean, variance
+        tally.add(self.batch, x.numel() // x.shape[1], found)
+        return found
 
 
 class BatchRecorder(Recorder):
@@ -68,7 +69,7 @@ class BatchRecorder(Recorder):
         Raises:
             UsageError: The batch has a single value per channel.
         """
-        mean, variance = self._record(path, call)
+        found = self._record(path, call)
         if path in self.frozen or self._is_frozen(path, call):
             self.frozen.add(path)
             return by_running(call)
@@ -78,8 +79,14 @@ class BatchRecorder(Recorder):
                 "batch statistics take two: pass larger batches (drop_last=True drops a last one "
                 "that is smaller) or estimate with method='exact'"
             )
-        return by_batch(call, mean, variance)
+        return by_batch(call, found[0], found[1])
 
     def _is_frozen(self, path: str, call: NormCall) -> bool:
         """A norm without a module of its own says so by its call."""
         return path in self._known or (path not in self._mixed and not call.from_batch)
+
+
+def copied(mean: Tensor, variance: Tensor) -> Moments:
+    """A copy of running statistics in float64 on the CPU; not every device has float64."""
+    both = (x.detach().cpu().to(torch.float64, copy=True) for x in (mean, variance))
+    return Moments(*both)

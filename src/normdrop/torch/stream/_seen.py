@@ -78,11 +78,11 @@ class Tally:
         self._path = path
         self._pooled = pooled
         self._seen: Seen | None = None
-        self._pending: list[tuple[int, int, Tensor, Tensor]] = []
+        self._pending: list[tuple[int, int, Tensor]] = []
 
-    def add(self, batch: int, count: int, mean: Tensor, variance: Tensor) -> None:
-        """One batch: values per channel, mean and biased variance, shape (channels,) each."""
-        self._pending.append((batch, count, mean, variance))
+    def add(self, batch: int, count: int, moments: Tensor) -> None:
+        """One batch: values per channel; mean and biased variance, shape (2, channels)."""
+        self._pending.append((batch, count, moments))
         if len(self._pending) == _PENDING:
             self._fold()
 
@@ -97,17 +97,16 @@ class Tally:
         return Seen.nothing(0) if self._seen is None else self._seen
 
     def _fold(self) -> None:
-        numbers, counts, means, variances = zip(*self._pending, strict=True)
+        numbers, counts, moments = zip(*self._pending, strict=True)
         self._pending.clear()
-        mean = torch.stack(means).cpu().double()
-        variance = torch.stack(variances).cpu().double()
-        finite = (mean.isfinite() & variance.isfinite()).all(1)
-        if not finite.all():
-            first = numbers[int((~finite).nonzero()[0])]
+        both = torch.stack(moments).cpu().double()
+        if not both.isfinite().all():
+            first = numbers[int((~both.isfinite().all(2).all(1)).nonzero()[0])]
             raise UsageError(
                 f"batch {first + 1} brings NaN or infinity to norm layer {self._path!r}: look for "
                 "it in the data, then in the weights before that layer"
             )
+        mean, variance = both[:, 0], both[:, 1]
         size = torch.tensor(counts, dtype=torch.float64)
         weight = (size / size.sum()).unsqueeze(1)
         centre = (weight * mean).sum(0)

@@ -1,5 +1,6 @@
 """The model inside its wrappers, run call by call."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -39,5 +40,8 @@ def unwrapped(model: nn.Module) -> nn.Module:
 @contextmanager
 def eager() -> Iterator[None]:
     """Compiled modules inside run uncompiled, so that their norm layers are seen."""
+    if "torch._dynamo" not in sys.modules:  # nothing is compiled, and importing it takes seconds
+        yield
+        return
     with torch._dynamo.config.patch(disable=True):  # noqa: SLF001 - torch names no other way in 2.5
         yield
