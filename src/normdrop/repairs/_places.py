@@ -121,15 +121,21 @@ def head_place(graph: Graph, noise: Node) -> Place | None:
     norms = [node for node in graph if node.carries_statistics]
     if not norms or noise.id > norms[-1].id:
         return None
-    passed = list(_onward(graph, norms[-1]))
-    if not passed or _is_noisy(graph, norms[-1]):
+    passed = [norms[-1], *_onward(graph, norms[-1])]
+    following = graph.consumers(passed[-1])
+    if (len(passed) == 1 and not _weighs(following)) or _is_noisy(graph, norms[-1]):
         return None
-    before = graph.consumers(passed[-1])
     words = f"to the head, behind {_named(passed[-1])}"
-    spots = [Spot("after", node) for node in reversed(passed) if node.kind is not Kind.RESHAPE][:1]
-    if len(before) == 1:
-        spots.append(Spot("before", before[0]))
+    spots = [Spot("before", following[0])] if len(following) == 1 else []
+    if len(passed) > 1:
+        spots.insert(0, Spot("after", passed[-1]))
     return Place("head", tuple(spots), words)
+
+
+def _weighs(following: tuple[Node, ...]) -> bool:
+    """Whether the features of a norm go on to pools and weights: they are no outputs themselves."""
+    kinds = {Kind.POOL, Kind.WEIGHT, Kind.RESHAPE}
+    return len(following) == 1 and following[0].kind in kinds
 
 
 def _onward(graph: Graph, norm: Node) -> Iterator[Node]:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 import normdrop
 from normdrop.errors import CaptureError, NormdropError, UsageError
 from normdrop.repairs import Fix, Move
-from normdrop.torch import Block, UniformDropout
+from normdrop.torch import Block, Dropout, ResidualBlock, UniformDropout
 from normdrop.torch.capture import capture
 from normdrop.torch.rewrite._rewrite import FOLDING_TOLERANCE
 from normdrop.torch.simulate import simulate
@@ -164,6 +164,25 @@ def test_moves_by_path() -> None:
     assert isinstance(mended.model.get_submodule("blocks.1.drop"), UniformDropout)
 
 
+def test_what_one_layer_insists_on_is_not_blamed_on_another() -> None:
+    """A move that makes a shift grow does not keep another layer from being mended."""
+    mended = normdrop.fix(PreResNet(), SHAPE, move={"blocks.0": "branch"})
+    assert isinstance(mended.model.get_submodule("blocks.1.drop"), UniformDropout)
+    assert any("against advice" in line for line in mended.advice)
+
+
+def test_stochastic_depth_stays_at_the_end_of_its_branch() -> None:
+    """Noise that drops whole samples is replaced, never moved into its branch."""
+    model = nn.Sequential(
+        ResidualBlock(8, dropout=Dropout(0.3, along="sample"), position="P7"),
+        *(nn.BatchNorm2d(8), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 2)),
+    )
+    mended = normdrop.fix(model, (8, 16, 16))
+    noise = mended.model.get_submodule("0.branch.drop")
+    assert isinstance(noise, UniformDropout)
+    assert noise.along == "sample"
+
+
 def test_a_moved_dropout_stands_where_the_guideline_puts_it() -> None:
     """In a perceptron the dropout goes behind the last norm's activation, and drops there."""
     mended = normdrop.fix(perceptron(), SHAPE)
@@ -306,15 +325,54 @@ def test_select_mends_the_selected_alone() -> None:
 
 
 def test_sealed_models_are_refused() -> None:
-    """Scripts and compiled modules: the error names what to fix instead."""
+    """Scripts and models without values: the error names what to fix instead."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch deprecates the first, and warns of itself
+        warnings.simplefilter("ignore")  # torch deprecates it
         script = torch.jit.trace(nn.Linear(2, 2), torch.zeros(1, 2))  # type: ignore[no-untyped-call] # torch types no trace
-        compiled = torch.compile(nn.Linear(2, 2))
     with pytest.raises(UsageError, match="scripted from"):
         normdrop.fix(script, (2,))
+    with pytest.raises(UsageError, match="weight is on the meta device"):
+        normdrop.fix(nn.Linear(2, 2, device="meta"), (2,))
+
+
+@pytest.mark.slow
+def test_compiled_models_are_refused() -> None:
+    """The error names the module inside."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the compiler warns of torch itself
+        compiled = torch.compile(nn.Linear(2, 2))
     with pytest.raises(UsageError, match="compiled from"):
         normdrop.fix(compiled, (2,))  # type: ignore[type-var] # a module all the same
+
+
+def test_a_norm_straight_before_a_weight() -> None:
+    """The head is between them; where a norm is the output itself, nothing moves behind it."""
+    mended = normdrop.fix(
+        nn.Sequential(
+            nn.Linear(8, 8, bias=False), nn.Dropout(0.5), nn.BatchNorm1d(8), nn.Linear(8, 2)
+        ),
+        (8,),
+    )
+    assert [change.becomes for change in mended.changes] == ["3.dropout_before"]
+    last = nn.Sequential(nn.Linear(8, 8, bias=False), nn.Dropout(0.5), nn.BatchNorm1d(8))
+    assert isinstance(normdrop.fix(last, (8,)).model[1], UniformDropout)
+
+
+@pytest.mark.slow
+def test_distributed_training_goes_on(tmp_path: Path) -> None:
+    """The wrapper of a process group runs the hooks, and averages the same parameters."""
+    model = normdrop.fix(PreResNet(0.1, blocks=1), SHAPE, move="branch").model
+    torch.distributed.init_process_group(
+        "gloo", f"file://{tmp_path / 'group'}", world_size=1, rank=0
+    )
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the wrapper's imports warn of torch itself
+            wrapped = nn.parallel.DistributedDataParallel(model)
+        wrapped(torch.randn(2, *SHAPE)).sum().backward()
+    finally:
+        torch.distributed.destroy_process_group()
+    assert all(parameter.grad is not None for parameter in model.parameters())
 
 
 def test_a_model_that_cannot_be_copied_is_mended_in_place() -> None:

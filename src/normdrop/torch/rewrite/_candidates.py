@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from torch import nn
 
 from normdrop.findings import Finding
-from normdrop.graph import Node
+from normdrop.graph import Along, Node
 from normdrop.repairs import Move, Place, Spot, branch_place, head_place
 from normdrop.torch.rewrite._insert import noise_module, realizable
 from normdrop.torch.rewrite._look import Look
@@ -97,7 +97,7 @@ def candidates(
 def _options(model: nn.Module, look: Look, node: Node, wish: Move | None) -> list[Option]:
     """What may become of one noise layer."""
     options: list[Option] = []
-    if len(look.nodes(node.layer)) == 1:
+    if len(look.nodes(node.layer)) == 1 and not _drops_samples(node):
         branch = branch_place(look.graph, node)
         places: list[Place | None] = [branch]
         if branch is None or wish == "head":
@@ -113,9 +113,14 @@ def _options(model: nn.Module, look: Look, node: Node, wish: Move | None) -> lis
 def _by_hand(look: Look, node: Node) -> str:
     """What to do in the source."""
     place = branch_place(look.graph, node) or head_place(look.graph, node)
-    if place is None or not place.spots:
+    if place is None or not place.spots or _drops_samples(node):
         return "use normdrop.torch.UniformDropout there, or leave it out"
     return f"in the source, move it {place.words}"
+
+
+def _drops_samples(node: Node) -> bool:
+    """Whether it is stochastic depth, whose place is the end of a branch."""
+    return node.noise is not None and node.noise.along is Along.SAMPLE
 
 
 def _first(look: Look, finding: Finding) -> Node:

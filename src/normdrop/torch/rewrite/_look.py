@@ -16,19 +16,19 @@ from normdrop.torch.capture import capture
 
 @dataclass(frozen=True)
 class Look:
-    """One look at a model.
+    """One look at a model; what it costs to work out is worked out when it is asked for.
 
     Attributes:
         captured: Its graphs.
-        shifts: The expected shift at its norm layers, by path.
-        findings: What the rules say.
         names: The path of every module, by its id.
+        training: Whether it is in train mode.
+        rules: The rules that judge it.
     """
 
     captured: Captured
-    shifts: dict[str, LayerShift]
-    findings: Findings
     names: dict[int, str]
+    training: bool
+    rules: Sequence[Rule]
 
     @classmethod
     def at(cls, model: nn.Module, example: object, rules: Sequence[Rule]) -> "Look":
@@ -38,10 +38,19 @@ class Look:
             CaptureError: The model raised; the message names the module.
         """
         captured = capture(model, example)
-        layers = expected_shifts(captured)
-        findings = check_captured(captured, layers, rules, training=model.training)
         names = {id(module): path for path, module in model.named_modules()}
-        return cls(captured, {layer.path: layer for layer in layers}, findings, names)
+        return cls(captured, names, model.training, rules)
+
+    @cached_property
+    def shifts(self) -> dict[str, LayerShift]:
+        """The expected shift at its norm layers, by path."""
+        return {layer.path: layer for layer in expected_shifts(self.captured)}
+
+    @cached_property
+    def findings(self) -> Findings:
+        """What the rules say."""
+        layers = self.shifts.values()
+        return check_captured(self.captured, layers, self.rules, training=self.training)
 
     @property
     def graph(self) -> Graph:

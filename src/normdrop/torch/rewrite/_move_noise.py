@@ -32,11 +32,13 @@ class Moved:
         changes: What was done.
         refused: What could not be done.
         sentences: What is worth knowing about it.
+        now: A look at the model as it is now.
     """
 
     changes: list[Change]
     refused: list[Refusal]
     sentences: list[str]
+    now: Look
 
 
 def move_noise(
@@ -63,14 +65,14 @@ def move_noise(
         if now is not None and not failed:
             waiting.sort(key=lambda each: each.node.id)
             changes = [_change(before, now, each, placed[each.layer]) for each in waiting]
-            return Moved(changes, refused, list(_sentences(before, now, waiting, placed)))
+            return Moved(changes, refused, list(_sentences(before, now, waiting, placed)), now)
         journal.back_to(mark)
         for candidate, reason in failed:
             candidate.tried[candidate.options.pop(0).move] = reason
             if not candidate.options:
                 waiting.remove(candidate)
                 refused.append(Refusal(candidate.finding, reason))
-    return Moved([], refused, [])
+    return Moved([], refused, [], before)
 
 
 def _realise(model: nn.Module, journal: Journal, candidate: Candidate) -> nn.Module:
@@ -177,9 +179,11 @@ def _spoiled(
     for norm, shift in now.shifts.items():
         if worse(before, now, norm):
             causes = [paths[cause] for cause in shift.causes if cause in paths]
+            moved = [each for each in causes if each.options[0].move != "uniform"]
             was = before.shifts[norm].shift
             reason = f"the shift at {norm} would go from {was:.3g} to {shift.shift:.3g}"
-            yield from _blamed(causes or waiting, reason)
+            # What the user insists on has its price; uniform noise is the last to blame.
+            yield from _blamed(moved or causes or waiting, reason)
     known = {(each.code, each.layers[:1]) for each in before.findings}
     for finding in now.findings:
         if finding.severity == "note" or finding.code in _OWN:

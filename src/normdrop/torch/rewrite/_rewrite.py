@@ -115,7 +115,7 @@ class _Repair:
         self.changes += moved.changes
         self.refused += moved.refused
         self.sentences += moved.sentences
-        self.now = self.look()
+        self.now = moved.now
 
     def _mend(self, codes: Sequence[str], *, notes: bool) -> None:
         """Finding by finding; a change that does not do what it should is taken back."""
@@ -155,7 +155,7 @@ class _Repair:
 
 
 def _refuse_sealed(model: nn.Module) -> None:
-    """Refuse models whose calls are fixed."""
+    """Refuse models whose calls are fixed, and those without values."""
     if isinstance(model, torch.jit.ScriptModule):
         raise UsageError(
             "fix: a scripted module cannot be changed: fix the module it was scripted from, and "
@@ -165,6 +165,13 @@ def _refuse_sealed(model: nn.Module) -> None:
         raise UsageError(
             "fix: a compiled module cannot be changed: fix the module it was compiled from, "
             "model._orig_mod, and compile it again"
+        )
+    tensors = (*model.named_parameters(), *model.named_buffers())
+    empty = next((name for name, tensor in tensors if tensor.is_meta), None)
+    if empty is not None:
+        raise UsageError(
+            f"fix: {empty} is on the meta device and has no values: give the model its weights "
+            "first"
         )
 
 
