@@ -14,14 +14,14 @@ VARIANTS: Mapping[str, ResidualPosition | None] = MappingProxyType(
 )
 """Where each branch has its dropout: Li's position (a), guideline 1 of Kim et al., nowhere."""
 _WIDTHS = (16, 32, 64)
-_BLOCKS = 3
+_BLOCKS = 2
 _CLASSES = 10
 
 
 def network(variant: str) -> nn.Sequential:
     """A PreResNet of three stages on images of shape (3, 32, 32), which it halves at once.
 
-    Three blocks of two convolutions a stage; 16, 32 and 64 channels on 16, 8 and 4 pixels a side.
+    Two blocks of two convolutions a stage; 16, 32 and 64 channels on 16, 8 and 4 pixels a side.
     """
     return nn.Sequential(
         nn.Conv2d(3, _WIDTHS[0], 3, stride=2, padding=1, bias=False),

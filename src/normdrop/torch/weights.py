@@ -1,7 +1,6 @@
 """Weights from a file, without executing anything that may be in it."""
 
 import io
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,6 +11,8 @@ from normdrop.errors import UsageError
 from normdrop.files import write_atomically
 
 _NESTED = ("state_dict", "model_state_dict", "model")
+_WRAPPERS = ("module.", "_orig_mod.")
+"""What `DistributedDataParallel` and `torch.compile` put before every key."""
 
 
 def load_weights(model: nn.Module, path: Path) -> None:
@@ -19,16 +20,28 @@ def load_weights(model: nn.Module, path: Path) -> None:
 
     Pickled files are read with `weights_only=True`: tensors and plain containers, never code. A
     checkpoint that holds the state dict under `state_dict`, `model_state_dict` or `model` is
-    understood.
+    understood, and so are the keys of a parallel or a compiled model.
 
     Raises:
-        UsageError: The file is missing or unreadable, or its keys or shapes are not the model's.
+        UsageError: The file is missing or unreadable, or its keys or shapes are not the model's,
+            which is then as it was.
     """
     state = _read(path)
+    before = {key: value.clone() for key, value in model.state_dict().items()}
     try:
-        model.load_state_dict(state)
+        model.load_state_dict(_unwrapped(state, before))
     except RuntimeError as error:
+        model.load_state_dict(before)  # torch has loaded what does fit
         raise UsageError(f"{path} does not fit the model: {error}") from error
+
+
+def _unwrapped(state: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    """The state without a wrapper's prefix, where all keys have one that the model's have not."""
+    for prefix in _WRAPPERS:
+        theirs = state and all(key.startswith(prefix) for key in state)
+        if theirs and not any(key.startswith(prefix) for key in own):
+            return _unwrapped({key.removeprefix(prefix): x for key, x in state.items()}, own)
+    return state
 
 
 def _read(path: Path) -> Mapping[str, Tensor]:
@@ -38,7 +51,7 @@ def _read(path: Path) -> Mapping[str, Tensor]:
         return _read_safetensors(path)
     try:
         content: object = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+    except Exception as error:  # damaged bytes make the unpickler raise nearly anything
         raise UsageError(
             f"{path} holds no plain state dict: save model.state_dict() with torch.save, or as "
             ".safetensors"
