@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from normdrop.graph import Along, Graph, Kind, Node
+from normdrop.graph import Along, Distribution, Graph, Kind, Node
 from normdrop.graph.paths import Branch, residual_branches
 
 from ._noise_paths import causes, expected_shift
@@ -23,9 +23,14 @@ class Furnished:
 
 
 def drops_units(node: Node) -> bool:
-    """Whether it drops units or channels; stochastic depth and DropBlock are other measures."""
+    """Whether it drops units or channels, or is Gaussian noise of the same moments.
+
+    Stochastic depth and DropBlock are other measures, and uniform noise is a cure.
+    """
     noise = node.noise
-    return node.kind is Kind.NOISE and noise is not None and noise.active and noise.along in _UNITS
+    if node.kind is not Kind.NOISE or noise is None or not noise.active:
+        return False
+    return noise.along in _UNITS and noise.distribution is not Distribution.UNIFORM
 
 
 def furnished(subject: Subject) -> tuple[Furnished, ...]:
