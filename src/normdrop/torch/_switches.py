@@ -104,7 +104,7 @@ def _as_training(model: nn.Module) -> Iterator[None]:
 
 def makes_noise(module: nn.Module) -> bool:
     """Whether the code of a module's own class makes noise that its mode switches."""
-    names = _names_of(type(module))
+    names = _names_of(type(module))  # type: ignore[arg-type] # a class can be hashed
     return "training" in names and not names.isdisjoint(_NOISE)
 
 
