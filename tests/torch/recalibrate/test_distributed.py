@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 import torch
-import torch.multiprocessing.spawn as mp
 from distributed_recalibration import CASES, PROCESSES, batches, network, run
+from torch.multiprocessing.spawn import start_processes
 
 import normdrop
 
@@ -15,7 +15,7 @@ import normdrop
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What three processes saved."""
     path = tmp_path_factory.mktemp("processes")
-    mp.start_processes(run, (str(path),), nprocs=PROCESSES, start_method="spawn")  # type: ignore[no-untyped-call] # torch's own
+    start_processes(run, (str(path),), nprocs=PROCESSES)  # type: ignore[no-untyped-call] # torch
     return path
 
 
