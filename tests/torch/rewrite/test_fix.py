@@ -19,7 +19,7 @@ from normdrop.errors import CaptureError, NormdropError, UsageError
 from normdrop.repairs import Fix, Move
 from normdrop.torch import Block, Dropout, ResidualBlock, UniformDropout
 from normdrop.torch.capture import capture
-from normdrop.torch.rewrite._rewrite import FOLDING_TOLERANCE
+from normdrop.repairs import FOLDING_TOLERANCE
 from normdrop.torch.simulate import simulate
 
 _SIMULATED = 0.03
