@@ -16,10 +16,9 @@ from torch import Tensor, nn
 
 import normdrop
 from normdrop.errors import CaptureError, NormdropError, UsageError
-from normdrop.repairs import Fix, Move
+from normdrop.repairs import FOLDING_TOLERANCE, Fix, Move
 from normdrop.torch import Block, Dropout, ResidualBlock, UniformDropout
 from normdrop.torch.capture import capture
-from normdrop.repairs import FOLDING_TOLERANCE
 from normdrop.torch.simulate import simulate
 
 _SIMULATED = 0.03
