@@ -9,6 +9,7 @@ from torch import nn
 from normdrop.errors import UsageError
 from normdrop.repairs import Fix, Wishes, repair
 from normdrop.rules import Rule
+from normdrop.torch._values import need_values
 from normdrop.torch.rewrite._bench import TorchBench
 from normdrop.torch.rewrite._journal import ModuleJournal
 
@@ -55,13 +56,7 @@ def _refuse_sealed(model: nn.Module) -> None:
             "fix: a compiled module cannot be changed: fix the module it was compiled from, "
             "model._orig_mod, and compile it again"
         )
-    tensors = (*model.named_parameters(), *model.named_buffers())
-    empty = next((name for name, tensor in tensors if tensor.is_meta), None)
-    if empty is not None:
-        raise UsageError(
-            f"fix: {empty} is on the meta device and has no values: give the model its weights "
-            "first"
-        )
+    need_values(model)
 
 
 def _copied(model: nn.Module) -> nn.Module:
