@@ -71,7 +71,7 @@ def _realise(bench: Bench, candidate: Candidate) -> object:
     """Change the model by a candidate's first option; the layer that draws now."""
     option = candidate.options[0]
     if option.spot is None:
-        return bench.to_uniform(candidate.layer, candidate.node)  # type: ignore[no-any-return] # a layer
+        return bench.to_uniform(candidate.layer, candidate.node)
     bench.move(candidate.layer, option.spot)
     return candidate.layer
 

@@ -240,7 +240,7 @@ def test_in_place_is_all_or_nothing(calls: int, monkeypatch: pytest.MonkeyPatch)
             raise MemoryError
         return capture(model, example)
 
-    monkeypatch.setattr("normdrop.torch.rewrite._look.capture", failing)
+    monkeypatch.setattr("normdrop.torch.rewrite._bench.capture", failing)
     try:
         normdrop.fix(model, SHAPE, in_place=True)
     except MemoryError:

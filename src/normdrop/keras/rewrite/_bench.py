@@ -79,7 +79,7 @@ class KerasBench:
         agrees = self._witness.agrees(model, tolerance)
         return "" if agrees else "the model's eval outputs would change"
 
-    def noise_layer(self, look: Look, path: str) -> keras.layers.Layer | str:
+    def noise_layer(self, _: Look, path: str) -> keras.layers.Layer | str:
         """The layer at a path that is a noise layer, or why there is none."""
         layer = self._layers().get(path)
         if layer is None:
@@ -89,7 +89,7 @@ class KerasBench:
         holder = self._closed_holder(path)
         if holder is not None:
             return f"it is called by the code of {type(holder).__name__}, which holds it"
-        if any(node.noise and node.noise.active for node in look.captured.eval.of_layer(path)):
+        if any(node.arguments.kwargs.get("training") for node in layer._inbound_nodes):  # noqa: SLF001 - Keras' own record
             return "it is called with training=True"
         return layer
 
@@ -115,7 +115,7 @@ class KerasBench:
         first = noise.along is Along.CHANNEL and noise.mask_shape[1] == node.shape[1]
         uniform = UniformDropout(
             _FIRST_BETA,
-            along=noise.along.value,
+            along=noise.along.value,  # type: ignore[arg-type] # a layer drops no blocks
             data_format="channels_first" if first else "channels_last",
             name=layer.name,
             dtype=layer.dtype_policy,

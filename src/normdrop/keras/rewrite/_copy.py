@@ -46,8 +46,8 @@ def _copy_of(layer: Any) -> Any:  # noqa: ANN401 - a layer or operation
         return type(layer).from_config(layer.get_config())
     except Exception as error:
         raise UsageError(
-            f"fix: layer {layer.name!r} cannot be copied ({type(error).__name__}: {error}): give "
-            f"{type(layer).__name__} a get_config"
+            f"fix: layer {layer.name!r} cannot be copied: give {type(layer).__name__} a get_config "
+            "with all that its __init__ takes"
         ) from error
 
 

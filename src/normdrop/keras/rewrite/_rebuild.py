@@ -19,7 +19,7 @@ def is_open(layer: Any) -> bool:  # noqa: ANN401 - a layer
     """Whether a layer is a graph of layers that can be built again as the same class."""
     kind = type(layer)
     if isinstance(layer, keras.Sequential):
-        return kind.__init__ is keras.Sequential.__init__ and bool(layer.built)
+        return kind.__init__ is keras.Sequential.__init__ and hasattr(layer, "inputs")
     return isinstance(layer, Functional) and bool(functional_like_constructor(kind))
 
 

@@ -52,8 +52,8 @@ def rewrite(
             "fix: a bias cannot be removed from weights that are shared: leave out remove_bias or "
             "share_weights"
         )
-    refuse_closed(model)
     check_built(model)
+    refuse_closed(model)
     work, twins = copied(model)
     bench = KerasBench(work, example, rules, Journal())
     done = repair(bench, wishes, notes=notes, leave=_VALUES if share_weights else frozenset())
