@@ -100,7 +100,8 @@ def test_check_predict_and_fix_read_a_keras_file(
     model, mended = keras.saving.load_model(saved), keras.saving.load_model(out)
     x = np.random.default_rng(0).normal(size=(4, 8, 8, 1)).astype("float32")
     np.testing.assert_array_equal(model.predict(x, verbose=0), mended.predict(x, verbose=0))
-    assert [each.name for each in mended.layers][3:5] == [model.layers[3].name, "drop"]
+    names = [each.name for each in model.layers]
+    assert [each.name for each in mended.layers] == [names[0], *names[2:4], "drop", *names[4:]]
 
 
 def test_callables_may_make_keras_models(
@@ -110,9 +111,8 @@ def test_callables_may_make_keras_models(
     made = f"{factory}:network"
     assert _run("fix", made, "--out", tmp_path / "w.weights.h5") == 0
     capsys.readouterr()
-    for weights in ("w.weights.h5",):
-        given = ("--weights", tmp_path / weights, "--with", "rate=0.0")
-        assert _run("predict", made, "--method", "moments", *given) == 0
+    given = ("--weights", tmp_path / "w.weights.h5", "--with", "rate=0.0")
+    assert _run("predict", made, "--method", "moments", *given) == 0
     assert _run("check", made) == 1
 
 

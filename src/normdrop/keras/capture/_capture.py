@@ -39,7 +39,7 @@ def capture(model: keras.Model, example: Any) -> Captured:  # noqa: ANN401 - arr
     >>> captured.eval[1].noise.active
     False
     """
-    check_built(model)
+    _check_built(model)
     return Captured(_graph(model, example, Mode.TRAIN), _graph(model, example, Mode.EVAL))
 
 
@@ -67,7 +67,7 @@ def _graph(model: keras.Model, example: Any, mode: Mode) -> Graph:  # noqa: ANN4
     )
 
 
-def check_built(model: keras.Model) -> None:
+def _check_built(model: keras.Model) -> None:
     """Refuse a layer that would be built by the symbolic call, for good."""
     for layer in model._flatten_layers():  # noqa: SLF001 - Keras has no public walk of all layers
         if not layer.built:

@@ -16,7 +16,7 @@ def symbolic(example: Any) -> tuple[Any, int]:  # noqa: ANN401 - nested
     Raises:
         UsageError: There is no array or shape.
     """
-    tree = shapes_of(example)
+    tree = _shapes(example)
     found: list[keras.KerasTensor] = []
 
     def tensor(leaf: Any) -> Any:  # noqa: ANN401 - what is no array stays
@@ -37,12 +37,12 @@ def symbolic(example: Any) -> tuple[Any, int]:  # noqa: ANN401 - nested
     return arguments, int(found[0].shape[0])
 
 
-def shapes_of(tree: Any) -> Any:  # noqa: ANN401 - nested
+def _shapes(tree: Any) -> Any:  # noqa: ANN401 - nested
     """Shapes as `Input`, which a tree does not take apart."""
     if isinstance(tree, tuple) and tree and all(type(each) is int for each in tree):
         return Input(tree)
     if isinstance(tree, list | tuple):
-        return [shapes_of(each) for each in tree]
+        return [_shapes(each) for each in tree]
     if isinstance(tree, dict):
-        return {key: shapes_of(each) for key, each in tree.items()}
+        return {key: _shapes(each) for key, each in tree.items()}
     return tree

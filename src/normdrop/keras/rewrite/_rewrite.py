@@ -6,7 +6,7 @@ from typing import Any
 import keras
 
 from normdrop.errors import UsageError
-from normdrop.keras.capture._capture import check_built
+from normdrop.keras.capture import capture
 from normdrop.keras.rewrite._bench import KerasBench
 from normdrop.keras.rewrite._copy import copied
 from normdrop.keras.rewrite._plan import Plan
@@ -52,7 +52,7 @@ def rewrite(
             "fix: a bias cannot be removed from weights that are shared: leave out remove_bias or "
             "share_weights"
         )
-    check_built(model)
+    capture(model, example)  # says what is wrong with either before anything is copied
     refuse_closed(model)
     work, twins = copied(model)
     bench = KerasBench(work, example, rules, Journal())

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from normdrop.example import Input
-from normdrop.keras.capture._example import shapes_of
+from normdrop.keras.capture._example import _shapes
 
 _SEED = 20190
 _COUNT = 2
@@ -21,7 +21,7 @@ class Witness:
     def __init__(self, model: keras.Model, example: Any) -> None:  # noqa: ANN401 - see capture
         generator = np.random.default_rng(_SEED)
         self._inputs = keras.tree.map_structure(
-            lambda leaf: _made_up(leaf, generator), shapes_of(example)
+            lambda leaf: _made_up(leaf, generator), _shapes(example)
         )
         self._outputs = self._run(model)
 
