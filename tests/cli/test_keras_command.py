@@ -6,6 +6,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -180,17 +181,22 @@ def test_commands_start_without_a_framework() -> None:
     assert done.stdout.strip() == "[]"
 
 
+def _first(model: keras.Model) -> tuple[Any, Any]:
+    pair: Any = next(iter(resolve("digits", model, batch_size=16)))
+    return pair[0], pair[1]
+
+
 def test_built_in_data_come_as_the_model_takes_them() -> None:
     """Arrays with channels last, or flat; images of another size are refused."""
-    inputs, targets = next(iter(resolve("digits", _network(), batch_size=16)))  # type: ignore[misc] # pairs
+    inputs, targets = _first(_network())
     assert isinstance(inputs, np.ndarray)
     assert inputs.shape == (16, 8, 8, 1)
     assert targets.shape == (16,)
     flat = keras.Sequential([keras.Input((64,)), layers.Dense(2)])
-    assert next(iter(resolve("digits", flat, batch_size=16)))[0].shape == (16, 64)  # type: ignore[index] # same
+    assert _first(flat)[0].shape == (16, 64)
     other = keras.Sequential([keras.Input((9, 9, 1)), layers.Flatten()])
     with pytest.raises(UsageError, match=r"digits has rows of shape \(8, 8, 1\)"):
-        next(iter(resolve("digits", other)))
+        _first(other)
 
 
 def test_rows_keep_their_channels() -> None:
