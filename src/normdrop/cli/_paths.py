@@ -18,7 +18,7 @@ def model_to_write(
     Raises:
         UsageError: As for `file_to_write`; or the name ends in nothing that is written.
     """
-    if path is not None and not path.name.endswith(_WEIGHTS):
+    if path is not None and not path.is_dir() and not path.name.endswith(_WEIGHTS):
         raise UsageError(
             f"--{option.name} {path}: name the file .pt or .safetensors; for a Keras model .keras, "
             "or .weights.h5 for its weights alone"

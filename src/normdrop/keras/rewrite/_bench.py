@@ -1,6 +1,7 @@
 """A Keras model under repair."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -103,10 +104,11 @@ class KerasBench:
         return None
 
     def move(self, layer: Any, spot: Spot) -> None:  # noqa: ANN401 - a layer
-        """Nothing stays where it stood, unless the order of the weights needs it."""
-        plan = self._placed(layer, spot)
-        assert plan is not None  # noqa: S101 - the spot is realizable
-        self._set(plan)
+        """Nothing stays where it stood, unless the order of the weights needs it.
+
+        With others moved, the spot may do no longer, which the next look or `difference` says.
+        """
+        self._set(self._placed(layer, spot) or self.plan.move(layer, self._seat(spot)))
 
     def to_uniform(self, layer: Any, node: Node) -> keras.layers.Layer:  # noqa: ANN401 - a layer
         """`normdrop.keras.UniformDropout` of the same name."""
@@ -219,9 +221,9 @@ class KerasBench:
         Keras orders layers by how far they are from the outputs, so that branches side by side may
         come out in another order where one of them gets longer.
         """
-        seat = self.plan.origin(self._layers()[spot.node.layer])
-        for identity in (False, True):
-            plan = self.plan.move(layer, Seat(seat, spot.side, identity))
+        seat = self._seat(spot)
+        for each in (seat, replace(seat, identity=True)):
+            plan = self.plan.move(layer, each)
             try:
                 model = _built(self._first, plan)
             except Exception:  # noqa: BLE001, S112 - a layer that does not take it raises in its own way
@@ -229,6 +231,9 @@ class KerasBench:
             if [id(variable) for variable in model.weights] == self._weights:
                 return plan
         return None
+
+    def _seat(self, spot: Spot) -> Seat:
+        return Seat(self.plan.origin(self._layers()[spot.node.layer]), spot.side)
 
     def _variable(self, node: Node, role: str) -> Any:  # noqa: ANN401 - a variable, or None
         return getattr(self._layers()[node.layer], _ROLES[role], None)
