@@ -72,10 +72,9 @@ def command(  # noqa: PLR0917 - click passes them by name
 ) -> int:
     """Say what is wrong with a model, what it costs, and mend a copy.
 
-    FACTORY is package.module:callable or path/to/file.py:callable and returns the model, or a
-    .keras file, which is loaded in safe mode. DATA is a built-in data set (`normdrop data list`),
-    whose batch size and split can be set, or a callable that yields batches of inputs or of
-    (inputs, targets). In turn: check, predict,
+    FACTORY is package.module:callable or path/to/file.py:callable and returns the model. DATA is a
+    built-in data set (`normdrop data list`), whose batch size and split can be set, or a callable
+    of the same form that yields batches of inputs or of (inputs, targets). In turn: check, predict,
     measure; for trained weights recalibrate, for fresh ones fix; measure or predict again. Exits
     with status 1 if an error or a warning was found or measured.
     """
