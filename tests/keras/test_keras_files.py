@@ -87,6 +87,7 @@ _FUNCTION = {"class_name": "function", "registered_name": None}
         (lambda c: _layer(c, class_name="TorchModuleWrapper"), "holds a TorchModuleWrapper"),
         (lambda c: _layer(c, class_name="NoSuchLayer"), "keras.layers.NoSuchLayer"),
         (lambda c: _layer(c, module=None), "without its module"),
+        (lambda c: _layer(c, class_name=["Dense"]), "no name, ['Dense']"),
         (lambda c: _layer(c, registered_name="evil>Dense"), "keras.layers.Dense"),
         (
             lambda c: _layer(c, module="normdrop.lab", registered_name="normdrop>Dense"),
@@ -180,6 +181,11 @@ def test_refuses_files_that_are_none(saved: Path, tmp_path: Path) -> None:
         archive.writestr("metadata.json", json.dumps({"keras_version": "99.0.0"}))
     with pytest.raises(UsageError, match=r"written by Keras 99.0.0, and 3\..* upgrade"):
         load_model(bad)
+    with zipfile.ZipFile(saved) as old, zipfile.ZipFile(bad, "w") as archive:
+        for name in ("config.json", "model.weights.h5"):
+            archive.writestr(name, old.read(name))
+        archive.writestr("metadata.json", json.dumps({"keras_version": "new"}))
+    load_model(bad)
     layer = layers.Dense(2)
     layer.build((None, 4))
     keras.saving.save_model(layer, bad)

@@ -8,8 +8,10 @@ compute, whatever Keras is installed.
 """
 
 import json
+import re
 import sys
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -68,7 +70,7 @@ def check_archive(path: Path) -> str:
             names = set(archive.namelist())
             config = _read(archive, _CONFIG) if _CONFIG in names else None
             metadata = _read(archive, _METADATA) if _METADATA in names else {}
-    except (zipfile.BadZipFile, ValueError, RecursionError, NotImplementedError, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, ValueError, RuntimeError, EOFError) as error:
         raise UsageError(
             f"{path} is no .keras file, or damaged ({error}): save it again with model.save"
         ) from error
@@ -85,7 +87,7 @@ def check_archive(path: Path) -> str:
         if reason:
             raise UsageError(f"{path} {reason}: {_INSTEAD}")
     version = metadata.get("keras_version", "") if isinstance(metadata, dict) else ""
-    return version if isinstance(version, str) else ""
+    return version if re.match(r"\d+\.\d", str(version)) else ""
 
 
 def _read(archive: zipfile.ZipFile, name: str) -> Any:  # noqa: ANN401 - JSON
@@ -111,13 +113,15 @@ def _fault(part: dict[str, Any]) -> str:
     """What is wrong with what a part names; empty if nothing."""
     name, module, settings = part["class_name"], part.get("module"), part.get("config")
     fault = ""
-    if name == "__lambda__" or name in _CODE:
+    if not isinstance(name, str):
+        fault = f"names a class by what is no name, {name!r}"
+    elif name == "__lambda__" or name in _CODE:
         fault = f"holds a {'lambda' if name == '__lambda__' else name}, which is code"
     elif name == "function":
         if not _is_function(settings):
             fault = f"names a function that is not Keras' own, {module}.{settings}"
     elif name not in _VALUES:
-        if not isinstance(name, str) or not isinstance(module, str):
+        if not isinstance(module, str):
             fault = f"names a class without its module, {name!r}"
         elif not _is_known(name, module, part.get("registered_name")):
             fault = f"names a class that neither Keras nor normdrop has, {module}.{name}"

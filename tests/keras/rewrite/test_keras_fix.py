@@ -7,6 +7,8 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from keras import layers
 
 import normdrop
@@ -278,6 +280,32 @@ def test_keeps_what_is_trained_and_compiled() -> None:
     before = mended.get_weights()
     mended.fit(inputs_for(SHAPE), np.zeros((4, 3)), verbose=0)
     assert any(not np.array_equal(a, b) for a, b in zip(mended.get_weights(), before, strict=True))
+
+
+_KINDS: dict[str, Callable[[], keras.layers.Layer]] = {
+    "dense": lambda: layers.Dense(6),
+    "drop": lambda: layers.Dropout(0.4),
+    "gauss": lambda: layers.GaussianDropout(0.3),
+    "norm": layers.BatchNormalization,
+    "act": layers.ReLU,
+}
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.lists(st.sampled_from(sorted(_KINDS)), min_size=2, max_size=8))
+def test_any_order_of_layers_computes_what_it_did(kinds: list[str]) -> None:
+    """Whatever is moved, weights keep their places, and no expected shift grows."""
+    stack = [_KINDS[kind]() for kind in kinds]
+    model = settled(keras.Sequential([keras.Input((6,)), *stack, layers.Dense(2)]))
+    mended = normdrop.fix(model, (6,))
+    inputs = inputs_for((6,))
+    wanted = outputs_of(model, inputs)
+    atol = 1e-4 * max(1.0, np.abs(wanted).max())
+    np.testing.assert_allclose(outputs_of(mended.model, inputs), wanted, rtol=0, atol=atol)
+    assert [each.path for each in mended.model.weights] == [each.path for each in model.weights]
+    for layer in mended.after:
+        was = next(each.shift for each in mended.before if each.path == layer.path)
+        assert abs(math.log(layer.shift)) <= abs(math.log(was)) + 0.002
 
 
 class Own(keras.Model):
