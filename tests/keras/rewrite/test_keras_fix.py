@@ -79,7 +79,7 @@ def nested() -> keras.Model:
         [
             keras.Input((8,)),
             layers.Dense(8),
-            layers.Dropout(0.5, name="drop"),
+            layers.Dropout(0.5, name="drop.1"),
             layers.BatchNormalization(),
             layers.ReLU(),
             layers.Dense(4),

@@ -205,7 +205,8 @@ class KerasBench:
     def _closed_holder(self, path: str) -> Any:  # noqa: ANN401 - a layer, or None
         """The outermost layer around a path that is no graph of layers."""
         layers = self._layers()
-        around = [layers[path[:end]] for end in ends(path)[:-1]]
+        # A name may hold a dot of its own.
+        around = [layers[path[:end]] for end in ends(path)[:-1] if path[:end] in layers]
         return next((layer for layer in around if not is_open(layer)), None)
 
     def _has_seat(self, look: Look, spot: Spot) -> bool:

@@ -36,7 +36,7 @@ def copied(model: keras.Model) -> tuple[keras.Model, Mapping[int, Any]]:
     if [each.shape for each in copy.weights] != [each.shape for each in model.weights]:
         raise UsageError(
             f"fix: {model.name} holds weights outside of the layers it calls, which a copy would "
-            "not have: pass share_weights=True, or a model of those layers alone"
+            "not have: pass keras.Model(model.inputs, model.outputs)"
         )
     return copy, build.made
 

@@ -26,18 +26,16 @@ def is_open(layer: Any) -> bool:  # noqa: ANN401 - a layer
 class Rebuild:
     """One building of a model.
 
+    Args:
+        plan: What becomes of which layer.
+        make: A layer of the new model for one of the old that holds no graph.
+        everything: Whether models inside that the plan leaves alone are built again too.
+
     Attributes:
         made: By the id of each layer of the old model, the layer of the new one.
     """
 
     def __init__(self, plan: Plan, make: Make, *, everything: bool) -> None:
-        """Take a plan.
-
-        Args:
-            plan: What becomes of which layer.
-            make: A layer of the new model for one of the old that holds no graph.
-            everything: Whether models inside that the plan leaves alone are built again too.
-        """
         self.made: dict[int, Any] = {}
         self._plan = plan
         self._make = make
