@@ -17,6 +17,8 @@ from normdrop.keras._noise_calls import NoiseCalls
 from normdrop.keras._norm_call import NormCall
 from normdrop.keras._norm_calls import answered
 from normdrop.keras._untouched import untouched
+from normdrop.keras.invert import invert
+from normdrop.keras.simulate import simulate
 
 Tensor: TypeAlias = Any
 
@@ -126,3 +128,25 @@ def test_model_and_random_states_are_left_alone(
         layer.trainable = on
     x = np.ones((4, width), "float32")
     check_left_alone(model, lambda: run_both_modes(model, x), fails=bool(failing) or width != 6)
+
+
+@settings(max_examples=8, deadline=None)
+@given(
+    failing=st.sampled_from(["", "train", "eval"]),
+    width=st.sampled_from([6, 7]),
+    verb=st.sampled_from([simulate, invert]),
+    graded=st.booleans(),
+)
+def test_predictions_leave_the_model_alone(
+    failing: str, width: int, verb: Callable[..., object], *, graded: bool
+) -> None:
+    """Simulating and inverting change nothing either, gradients included."""
+    model = built(failing)
+    model.norm.moving_mean.assign([0.2] * 4)
+    model.norm.moving_variance.assign([0.2] * 4)
+    for variable in model.trainable_variables:
+        variable.value.grad = torch.ones_like(variable.value) if graded else None
+    short = {"steps": 2} if verb is invert else {}
+    check_left_alone(
+        model, lambda: verb(model, (width,), **short), fails=bool(failing) or width != 6
+    )
