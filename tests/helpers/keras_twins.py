@@ -158,10 +158,12 @@ class _KerasResidual(keras.Model):  # type: ignore[misc] # Keras publishes no ty
         self.last = layers.BatchNormalization()
         self.head = layers.Dense(4)
 
-    def call(self, x: object) -> object:
+    def call(self, x: object, training: bool | None = None) -> object:  # noqa: FBT001 - Keras' own
+        """A stem, a branch with dropout added to it, and a head."""
         x = self.stem(x)
-        branch = self.drop(self.conv(keras.ops.relu(self.norm(x))))
-        x = keras.ops.relu(self.last(x + branch))
+        branch = self.conv(keras.ops.relu(self.norm(x, training=training)))
+        branch = self.drop(branch, training=training)
+        x = keras.ops.relu(self.last(x + branch, training=training))
         return self.head(keras.ops.mean(x, (1, 2)))
 
 

@@ -13,7 +13,6 @@ from keras.src.backend.common import global_state  # where Keras keeps its globa
 from normdrop.keras._backend import backend
 from normdrop.keras.capture._layers import check_built
 
-
 _GENERATOR = "global_seed_generator"
 """The name it is kept by."""
 
