@@ -9,8 +9,9 @@ from torch.nn.modules.batchnorm import _NormBase
 
 from normdrop.display import percentage
 from normdrop.errors import NormdropError
+from normdrop.expected import INITIAL_ABOVE
 from normdrop.severity import severity
-from normdrop.torch._fit import INITIAL_ABOVE, initial_share
+from normdrop.torch._fit import initial_share
 from normdrop.torch._norm_call import Moments
 from normdrop.torch.invert import stored_fit
 from normdrop.torch.stream import Arguments, Seen

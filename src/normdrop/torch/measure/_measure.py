@@ -3,9 +3,9 @@
 import torch
 from torch import nn
 
+from normdrop.expected import causes
 from normdrop.shift import ModeTable, ShiftReport
 from normdrop.torch._passes import Passes
-from normdrop.torch._shifts import causes
 from normdrop.torch._untouched import untouched
 from normdrop.torch.measure._four_modes import FourModes
 from normdrop.torch.stream import (
