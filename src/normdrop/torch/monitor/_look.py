@@ -7,10 +7,11 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_map
 
 from normdrop.shift import LayerShift, ShiftReport
+from normdrop.stream import Batch
 from normdrop.torch._norm_call import Moments, NormCall
 from normdrop.torch._passes import average
 from normdrop.torch._untouched import untouched
-from normdrop.torch.stream import Batch, Listener, by_running, eager
+from normdrop.torch.stream import Listener, by_running, eager
 
 
 def look(

@@ -5,9 +5,10 @@ from torch import nn
 
 from normdrop.errors import NormdropError, UsageError
 from normdrop.shift import LayerShift, Recalibration, ShiftReport
+from normdrop.stream import Stored, under
 from normdrop.torch._norm_call import Moments
 from normdrop.torch._passes import Arguments, Passes, Statistics
-from normdrop.torch._switches import Switches, under
+from normdrop.torch._switches import Switches
 from normdrop.torch._untouched import untouched
 from normdrop.torch.invert import inverted
 from normdrop.torch.recalibrate import _statistics as statistics
@@ -46,7 +47,7 @@ def without_data(
             settled = _settled(passes, inputs, found.eval)
         keeping = switches.frozen | named | passes.frozen
         new = {
-            path: _corrected(passes.stored[path], found.train[path], after)
+            path: _stored(_corrected(passes.stored[path], found.train[path], after))
             for path, after in settled.items()
             if path not in keeping
         }
@@ -59,13 +60,13 @@ def without_data(
         raise UsageError("every norm layer is frozen: there is nothing to re-estimate")
     undo = statistics.snapshot(model, buffers)
     statistics.write(buffers, new)
-    layers = [_layer(path, one, passes.stored[path]) for path, one in new.items()]
+    layers = [_layer(path, one, _stored(passes.stored[path])) for path, one in new.items()]
     note = "Without data: " + str(fit) + "."
     return Recalibration(
         "inverted",
         ShiftReport(layers, "invert"),
         None,
-        statistics.arrays(new),
+        {path: (one.mean, one.variance) for path, one in new.items()},
         tuple(sorted(path for path in settled if path in keeping)),
         notes=(note,),
         _undo=undo,
@@ -87,12 +88,16 @@ def _corrected(stored: Moments, train: Moments, evaluated: Moments) -> Moments:
     return Moments(stored.mean + scale * (evaluated.mean - train.mean), ratio * stored.variance)
 
 
-def _layer(path: str, new: Moments, stored: Moments) -> LayerShift:
+def _stored(moments: Moments) -> Stored:
+    return Stored(moments.mean.cpu().numpy(), moments.variance.cpu().numpy())
+
+
+def _layer(path: str, new: Stored, stored: Stored) -> LayerShift:
     return LayerShift(
         path,
         "invert",
-        eval_mean=new.mean.cpu().numpy(),
-        eval_variance=new.variance.cpu().numpy(),
-        train_mean=stored.mean.cpu().numpy(),
-        train_variance=stored.variance.cpu().numpy(),
+        eval_mean=new.mean,
+        eval_variance=new.variance,
+        train_mean=stored.mean,
+        train_variance=stored.variance,
     )
