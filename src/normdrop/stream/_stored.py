@@ -1,22 +1,16 @@
 """The running statistics of one norm layer, as values."""
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from normdrop.expected import Moments
+
 Array: TypeAlias = NDArray[np.float64]
+Stored: TypeAlias = Moments[Array]
+"""What a norm layer goes by in eval mode, or is to go by: shape (channels,) each; float64.
 
-
-@dataclass(frozen=True)
-class Stored:
-    """Mean and variance per channel that a norm layer goes by in eval mode, or is to go by.
-
-    Attributes:
-        mean: Shape (channels,).
-        variance: Shape (channels,).
-    """
-
-    mean: Array
-    variance: Array
+The variance is as the framework keeps it: Keras' is biased, torch's unbiased until `recalibrate`
+sets it.
+"""

@@ -7,7 +7,7 @@ import keras
 from normdrop.errors import CaptureError
 from normdrop.graph import Captured, Graph, Mode
 from normdrop.keras.capture._example import symbolic
-from normdrop.keras.capture._layers import layers_of, paths_of
+from normdrop.keras.capture._layers import check_built, layers_of, paths_of
 from normdrop.keras.capture._nodes import Builder
 from normdrop.keras.capture._trace import trace
 
@@ -39,7 +39,7 @@ def capture(model: keras.Model, example: Any) -> Captured:  # noqa: ANN401 - arr
     >>> captured.eval[1].noise.active
     False
     """
-    _check_built(model)
+    check_built(model)
     return Captured(_graph(model, example, Mode.TRAIN), _graph(model, example, Mode.EVAL))
 
 
@@ -65,13 +65,3 @@ def _graph(model: keras.Model, example: Any, mode: Mode) -> Graph:  # noqa: ANN4
         layers=layers_of(model, paths, traced.counts, training=training),
         batch_size=batch_size,
     )
-
-
-def _check_built(model: keras.Model) -> None:
-    """Refuse a layer that would be built by the symbolic call, for good."""
-    for layer in model._flatten_layers():  # noqa: SLF001 - Keras has no public walk of all layers
-        if not layer.built:
-            raise CaptureError(
-                f"layer {layer.name!r} of {model.name!r} is not built: call the model once, or "
-                "model.build(shape) with None for the batch axis"
-            )

@@ -4,6 +4,7 @@ from collections import Counter
 
 import keras
 
+from normdrop.errors import CaptureError
 from normdrop.graph import Layer
 
 
@@ -11,6 +12,27 @@ def children(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
     """The layers directly inside a layer."""
     inside = layer._flatten_layers(include_self=False, recursive=False)  # noqa: SLF001 - no public walk
     return [each for each in inside if not isinstance(each, keras.layers.InputLayer)]
+
+
+def is_open(layer: keras.layers.Layer) -> bool:
+    """Whether what a layer does is seen by looking inside: models, and layers of the user's own."""
+    if isinstance(layer, keras.Model):
+        return True
+    return bool(children(layer)) and not type(layer).__module__.startswith("keras.")
+
+
+def check_built(model: keras.Model) -> None:
+    """Refuse a layer that would be built by a call, for good.
+
+    Raises:
+        CaptureError: There is one; the message names it.
+    """
+    for layer in model._flatten_layers():  # noqa: SLF001 - Keras has no public walk of all layers
+        if not layer.built:
+            raise CaptureError(
+                f"layer {layer.name!r} of {model.name!r} is not built: call the model once, or "
+                "model.build(shape) with None for the batch axis"
+            )
 
 
 def paths_of(model: keras.Model) -> dict[int, str]:

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 
 from normdrop.errors import CaptureError
-from normdrop.keras.capture._layers import children
+from normdrop.keras.capture._layers import is_open
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ def trace(
     }
     try:
         for layer in layers:
-            watch = _opened if _is_open(layer) else _noted
+            watch = _opened if is_open(layer) else _noted
             layer.__dict__["symbolic_call"] = watch(layer, made)
         outputs = keras.tree.flatten(model(arguments, training=training))
         if not all(isinstance(each, keras.KerasTensor) for each in outputs):
@@ -153,13 +153,6 @@ def trace(
             del each._inbound_nodes[inbound:]  # noqa: SLF001 - see above
             del each._outbound_nodes[outbound:]  # noqa: SLF001 - see above
     return made
-
-
-def _is_open(layer: keras.layers.Layer) -> bool:
-    """Whether what a layer does is seen by looking inside: models, and layers of the user's own."""
-    if isinstance(layer, keras.Model):
-        return True
-    return bool(children(layer)) and not type(layer).__module__.startswith("keras.")
 
 
 def _opened(layer: keras.layers.Layer, made: Trace) -> Callable[..., Any]:

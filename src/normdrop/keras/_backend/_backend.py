@@ -1,0 +1,35 @@
+"""Picking the backend that runs."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+import keras
+
+
+class Backend(Protocol):
+    """What is asked of a backend."""
+
+    def random_state_kept(self) -> AbstractContextManager[None]:
+        """Put the backend's own random state back on leaving, where it has any."""
+
+    def seed(self, number: int) -> None:
+        """Seed the backend's own random state, where a Keras layer draws from it."""
+
+    def without_gradients(self) -> AbstractContextManager[None]:
+        """Nothing inside is recorded for a backward pass."""
+
+    def weights_fixed(self, variables: Sequence[Any]) -> AbstractContextManager[None]:
+        """Backward passes inside keep nothing for these variables."""
+
+
+def backend() -> Backend:
+    """The backend that Keras runs on."""
+    name = keras.backend.backend()
+    if name == "torch":
+        from normdrop.keras._backend._torch import Torch
+
+        return Torch()
+    from normdrop.keras._backend._plain import Plain
+
+    return Plain()
