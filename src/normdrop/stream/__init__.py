@@ -8,6 +8,7 @@ from normdrop.stream._batches import named as named
 from normdrop.stream._batches import size_of as size_of
 from normdrop.stream._batches import too_many as too_many
 from normdrop.stream._estimate import Passes as Passes
+from normdrop.stream._estimate import check_method as check_method
 from normdrop.stream._estimate import estimated as estimated
 from normdrop.stream._estimate import recalibration as recalibration
 from normdrop.stream._explain import Verdict as Verdict

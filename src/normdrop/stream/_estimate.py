@@ -9,6 +9,7 @@ import numpy as np
 
 from normdrop.errors import UsageError
 from normdrop.shift import Recalibration, ShiftReport
+from normdrop.stream._batches import Batches
 from normdrop.stream._layer import extent, layer_shift, population
 from normdrop.stream._pass import Pass
 from normdrop.stream._seen import Seen
@@ -57,6 +58,20 @@ class Found:
         """How many batches the new statistics of each layer rest on."""
         last = self.before if self.after is None else self.after
         return {path: last.seen[path].batches for path in self.used}
+
+
+def check_method(source: Batches, method: str, *, measured: bool) -> None:
+    """Refuse a method that does not exist, or that batches cannot be read often enough for.
+
+    Raises:
+        UsageError: One of these.
+    """
+    if method not in {"batch", "exact"}:
+        raise UsageError(f"unknown method {method!r}: batch or exact")
+    if method == "exact":
+        source.need_repeatable("method='exact'")
+    elif measured:
+        source.need_repeatable("a metric before and after")
 
 
 def estimated(passes: Passes, method: str, *, measured: bool) -> Found:

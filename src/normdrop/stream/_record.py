@@ -34,7 +34,7 @@ class Record(Generic[TensorT]):
         self._tallies[path] = Tally(path, self._stacked, pooled=pooled)
         self.stored[path] = stored
 
-    def add(self, path: str, count: int, moments: TensorT) -> None:
+    def add(self, path: str, count: float, moments: TensorT) -> None:
         """A layer was called: values per channel; mean and biased variance, (2, channels)."""
         self._tallies[path].add(self.batch, count, moments)
 

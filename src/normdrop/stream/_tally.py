@@ -36,9 +36,9 @@ class Tally(Generic[TensorT]):
         self._stacked = stacked
         self._pooled = pooled
         self._seen: Seen | None = None
-        self._pending: list[tuple[int, int, TensorT]] = []
+        self._pending: list[tuple[int, float, TensorT]] = []
 
-    def add(self, batch: int, count: int, moments: TensorT) -> None:
+    def add(self, batch: int, count: float, moments: TensorT) -> None:
         """One batch: values per channel; mean and biased variance, shape (2, channels)."""
         self._pending.append((batch, count, moments))
         if len(self._pending) == _PENDING:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal
 
-from normdrop.verbs._framework import torch_model
+from normdrop.verbs._framework import is_keras, torch_model
 
 
 @contextmanager
@@ -39,6 +39,12 @@ def modes(
     Raises:
         UsageError: No model, or another word for `norm`.
     """
+    if is_keras(model):
+        from normdrop.keras.modes import modes as modes_keras
+
+        with modes_keras(model, dropout=dropout, norm=norm):
+            yield
+        return
     from normdrop.torch.modes import modes as modes_torch
 
     with modes_torch(torch_model(model, "modes"), dropout=dropout, norm=norm):

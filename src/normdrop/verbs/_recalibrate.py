@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from normdrop.shift import Recalibration
-from normdrop.verbs._framework import torch_model
+from normdrop.verbs._framework import is_keras, torch_model
 
 
 def recalibrate(
@@ -67,6 +67,20 @@ def recalibrate(
     (0.5, 1.0)
     >>> recalibration.undo()
     """
+    if is_keras(model):
+        from normdrop.keras.recalibrate import recalibrate as recalibrate_keras
+
+        return recalibrate_keras(
+            model,
+            batches,
+            metric,
+            method=method,
+            example=example,
+            limit=limit,
+            device=device,
+            frozen=frozen,
+            progress=progress,
+        )
     from normdrop.torch.recalibrate import recalibrate as recalibrate_torch
 
     return recalibrate_torch(

@@ -7,7 +7,7 @@ from torch import nn
 
 from normdrop.errors import UsageError
 from normdrop.shift import Recalibration
-from normdrop.stream import Batches, Progress, estimated, metric_name, recalibration
+from normdrop.stream import Batches, Progress, check_method, estimated, metric_name, recalibration
 from normdrop.torch._untouched import untouched
 from normdrop.torch.recalibrate import _statistics as statistics
 from normdrop.torch.recalibrate._estimate import Estimate
@@ -45,12 +45,7 @@ def recalibrate(
 def _with_data(
     model: nn.Module, source: Batches, metric: object, method: str, frozen: tuple[str, ...]
 ) -> Recalibration:
-    if method not in {"batch", "exact"}:
-        raise UsageError(f"unknown method {method!r}: batch or exact")
-    if method == "exact":
-        source.need_repeatable("method='exact'")
-    elif metric is not None:
-        source.need_repeatable("a metric before and after")
+    check_method(source, method, measured=metric is not None)
     work = Estimate(model, source, metric, frozen)
     with untouched(model, gradients=False), eager(), torch.no_grad(), work.listener:
         found = estimated(work, method, measured=metric is not None)
