@@ -13,10 +13,12 @@ import torch
 from capture_models import Bottleneck, resnet50
 from torch import Tensor, nn
 
+from normdrop.expected import plan
 from normdrop.moments import expected_shifts
+from normdrop.torch._synthetic import positions
 from normdrop.torch.capture import capture
 from normdrop.torch.invert import invert
-from normdrop.torch.simulate import sample_size, simulate
+from normdrop.torch.simulate import simulate
 
 _SHAPE = (3, 32, 32)
 _LARGE = (3, 224, 224)
@@ -85,7 +87,7 @@ def running() -> None:
     """One line for each engine that runs the model."""
     torch.manual_seed(0)
     model = resnet18()
-    sample = torch.randn(sample_size(_SHAPE), *_SHAPE)
+    sample = torch.randn(plan.simulated(positions(_SHAPE)), *_SHAPE)
     with torch.no_grad():
         for _ in range(60):
             model(torch.randn(32, *_SHAPE))

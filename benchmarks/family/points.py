@@ -15,9 +15,10 @@ import normdrop
 from family.members import Member
 from family.training import Age, Trained, cached, file_of
 from family.truth import Moments, Truth, brute_force, install, norms
+from normdrop.expected import INITIAL_ABOVE, Fit
 from normdrop.moments import expected_shifts
 from normdrop.shift import LayerShift
-from normdrop.torch._fit import INITIAL_ABOVE, Fit, initial_share
+from normdrop.torch._fit import initial_share
 from normdrop.torch._synthetic import pink_noise
 from normdrop.torch.capture import capture
 from normdrop.torch.invert import invert, stored_fit

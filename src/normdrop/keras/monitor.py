@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from normdrop.errors import UsageError
+from normdrop.expected import INITIAL_ABOVE
 from normdrop.keras._backend import backend
 from normdrop.keras._switches import is_still, norms_of
 from normdrop.keras._untouched import untouched
@@ -14,8 +15,6 @@ from normdrop.keras.capture._layers import check_built
 from normdrop.keras.stream import Listener, Reader, Recorder
 from normdrop.shift import ShiftHistory, ShiftReport
 from normdrop.stream import ShiftLog, layer_shift, scalars
-
-INITIAL_ABOVE = 0.03
 
 
 class ShiftMonitor(keras.callbacks.Callback):

@@ -1,22 +1,23 @@
 """One call that normalises by running statistics, whichever way it was written."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from normdrop import expected
 from normdrop.torch._channel_moments import channel_moments
 
 
-@dataclass(frozen=True)
-class Moments:
+class Moments(expected.Moments[Tensor]):
     """Mean and biased variance per channel, float64, shape (channels,) each."""
 
-    mean: Tensor
-    variance: Tensor
+    def numbers(self) -> expected.Moments[np.ndarray]:
+        """The same in numpy arrays, from whatever device."""
+        return expected.Moments(self.mean.cpu().numpy(), self.variance.cpu().numpy())
 
 
 class NormCall(NamedTuple):

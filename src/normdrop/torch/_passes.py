@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from normdrop.errors import CaptureError
+from normdrop.expected import Both, average
 from normdrop.torch._noise_calls import NoiseCalls, makes_noise
 from normdrop.torch._norm_call import Moments, NormCall, norm_call
 from normdrop.torch._owners import caller, paths_of, where
@@ -79,6 +80,21 @@ class Passes:
 
         return self._run(inputs, by, tape)
 
+    def one_by_one(self, inputs: Arguments, seed: int) -> tuple[Both, dict[str, Both]]:
+        """Both modes with all noise layers on, and without each of them, from tapes where alike."""
+        train_tape, eval_tape = Tape(), Tape()
+        whole = self.train(inputs, seed, tape=train_tape)
+        evaluated = self.evaluate(inputs, whole, (eval_tape, whole))
+        without: dict[str, Both] = {}
+        for layer in list(self.noise.layers):
+            train = self.train(inputs, seed, layer, train_tape)
+            without[layer] = Both(train, self.evaluate(inputs, train, (eval_tape, whole)))
+        return Both(whole, evaluated), without
+
+    def without_gradients(self) -> torch.no_grad:
+        """Nothing inside is recorded for a backward pass."""
+        return torch.no_grad()
+
     def _in_train(self, path: str, call: NormCall) -> Tensor:
         if not self._probed and not call.from_batch:
             self.frozen.add(path)
@@ -145,31 +161,9 @@ class _Watch(TorchFunctionMode):
         return func(*args, **kwargs)
 
 
-def average(values: Iterable[Moments]) -> Moments:
-    """Plain averages of means and of variances, as running statistics average batches."""
-    values = tuple(values)
-    if len(values) == 1:
-        return values[0]
-    return Moments(
-        torch.stack([value.mean for value in values]).mean(0),
-        torch.stack([value.variance for value in values]).mean(0),
-    )
-
-
-def averages(passes: Iterable[Statistics]) -> Statistics:
-    """Every layer's average over passes that all met the same layers."""
-    passes = tuple(passes)
-    return {path: average(one[path] for one in passes if path in one) for path in passes[0]}
-
-
 def same(one: Moments, other: Moments) -> bool:
     """Whether two statistics are equal to the last bit."""
     return torch.equal(one.mean, other.mean) and torch.equal(one.variance, other.variance)
-
-
-def is_initial(stored: Moments) -> bool:
-    """Whether running statistics are as a fresh layer has them: variance 1."""
-    return bool((stored.variance == 1).all())
 
 
 def _buffer_owners(model: nn.Module) -> dict[int, str]:

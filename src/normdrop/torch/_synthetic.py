@@ -10,6 +10,7 @@ from torch import Tensor
 
 from normdrop.errors import UsageError
 from normdrop.example import Input
+from normdrop.expected import radial_frequencies
 
 _VECTOR_AXES = 2
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
@@ -72,9 +73,7 @@ def pink_noise(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
     axes = tuple(range(_VECTOR_AXES, len(shape)))
     if not axes or all(shape[axis] == 1 for axis in axes):
         return white
-    frequencies = torch.meshgrid(*(torch.fft.fftfreq(shape[a]) for a in axes), indexing="ij")
-    radius = torch.stack(frequencies).square().sum(0).sqrt()
-    radius[radius == 0] = radius[radius > 0].min()
+    radius = torch.from_numpy(radial_frequencies(shape[_VECTOR_AXES:])).to(white.dtype)
     noise = torch.fft.ifftn(torch.fft.fftn(white, dim=axes) / radius, dim=axes).real
     centred: Tensor = noise - noise.mean()
     return centred / centred.std(correction=0)

@@ -7,20 +7,14 @@ import torch
 from torch import Tensor, nn
 
 from normdrop.errors import UsageError
-from normdrop.shift import LayerShift, ShiftReport
-from normdrop.torch._fit import Fit, divergence, initial_share, mismatch, trained
+from normdrop.expected import Fit, Shifts, causes, plan, report, shifts, untrusted
+from normdrop.shift import ShiftReport
+from normdrop.torch._fit import divergence, initial_share, mismatch, trained
+from normdrop.torch._norm_call import Moments
 from normdrop.torch._passes import Arguments, Passes
-from normdrop.torch._shifts import Shifts, causes, report, shifts
 from normdrop.torch._synthetic import positions, synthetic
 from normdrop.torch._untouched import untouched
 from normdrop.torch.simulate import device_of
-
-_POSITIONS = 2**14
-_FEWEST, _MOST = 32, 256
-_RATE = 0.1
-_REPEATS = 8
-_BLAMED = 32
-_OTHER_NOISE = 1_000_000
 
 
 def invert(
@@ -53,8 +47,8 @@ def invert(
     with untouched(model):
         passes, inputs, found, stored = inverted(model, example, steps, seed)
         if stored.lags:
-            return _untrusted(passes, stored)
-        shares = causes(passes, [_first(inputs, _BLAMED)]) if blame else {}
+            return untrusted({path: len(one.mean) for path, one in passes.stored.items()}, stored)
+        shares = causes(passes, [_first(inputs, plan.INVERTED_BLAMED)]) if blame else {}
     return report(found, shares, "invert")
 
 
@@ -73,7 +67,7 @@ def stored_fit(model: nn.Module, example: object, *, steps: int = 40, seed: int 
 
 def inverted(
     model: nn.Module, example: object, steps: int, seed: int
-) -> tuple[Passes, Arguments, Shifts, Fit]:
+) -> tuple[Passes, Arguments, Shifts[Moments], Fit]:
     """The passes, the inputs found, what both modes make of them, and how well they fit.
 
     Run it inside `untouched(model)`.
@@ -83,10 +77,10 @@ def inverted(
     generator = torch.Generator().manual_seed(seed)
     model.requires_grad_(requires_grad=False)
     passes = Passes(model)
-    count = int(min(_MOST, max(_FEWEST, _POSITIONS // positions(example))))
+    count = plan.inverted(positions(example))
     start = synthetic(example, count, generator, device_of(model))
     inputs = _matched(passes, start, steps)
-    found = shifts(passes, [inputs], _REPEATS)
+    found = shifts(passes, [inputs], plan.INVERTED_REPEATS)
     return passes, inputs, found, Fit(mismatch(passes, found.train), initial)
 
 
@@ -98,12 +92,11 @@ def _matched(passes: Passes, start: Arguments, steps: int) -> Arguments:
             "inversion moves floating-point inputs, and this model takes none: "
             'pass method="simulate", or measure on real data'
         )
-    optimizer = torch.optim.Adam(free.values(), _RATE)
+    optimizer = torch.optim.Adam(free.values(), plan.RATE)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(1, steps))
     with torch.enable_grad():
         for step in range(steps):
-            # Noise the shift is not measured with: the inputs come to fit the noise they have met.
-            seen = passes.train(_replaced(start, free), seed=_OTHER_NOISE + step)
+            seen = passes.train(_replaced(start, free), seed=plan.OTHER_NOISE + step)
             layers = trained(passes, seen)
             if not layers:
                 break
@@ -138,17 +131,3 @@ def _first(arguments: Arguments, count: int) -> Arguments:
         return x[:count] if isinstance(x, Tensor) else x
 
     return tuple(map(rows, args)), {name: rows(x) for name, x in kwargs.items()}
-
-
-def _untrusted(passes: Passes, stored: Fit) -> ShiftReport:
-    note = (
-        f"The stored statistics do not fit the weights ({stored}): they lag behind them or belong "
-        "to others. No data-free method can be trusted here: measure on real data, or let the "
-        "statistics settle first (train-mode passes without updates of the weights)."
-    )
-    reason = "the stored statistics do not fit the weights"
-    layers = [
-        LayerShift.without_value(path, "invert", len(moments.mean), reason)
-        for path, moments in passes.stored.items()
-    ]
-    return ShiftReport(layers, "invert", (note,))

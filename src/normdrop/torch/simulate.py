@@ -1,21 +1,13 @@
 """Expected shift of fresh weights: run train mode, then eval mode, on made-up inputs."""
 
-import math
-
 import torch
 from torch import nn
 
+from normdrop.expected import causes, plan, report, shifts
 from normdrop.shift import ShiftReport
 from normdrop.torch._passes import Passes
-from normdrop.torch._shifts import causes, report, shifts
 from normdrop.torch._synthetic import positions, synthetic
 from normdrop.torch._untouched import untouched
-
-_POSITIONS = 2**16
-_FEWEST, _MOST = 32, 1024
-_REPEATS = 2
-_BLAME_COST = 2
-"""Forward passes of the whole sample that blame costs at most; the shift itself costs three."""
 
 
 def simulate(
@@ -47,23 +39,17 @@ def simulate(
     """
     generator = torch.Generator().manual_seed(seed)
     device = device_of(model)
-    count = sample_size(example)
+    count = plan.simulated(positions(example))
     with untouched(model):
         torch.manual_seed(seed)
         passes = Passes(model)
-        found = shifts(passes, [synthetic(example, count, generator, device)], _REPEATS)
-        # Train and eval mode, once with all noise layers and once without each.
-        runs = 2 * (1 + len(passes.noise.layers))
-        fewer = max(_FEWEST // 4, min(count, _BLAME_COST * count // runs))
+        found = shifts(
+            passes, [synthetic(example, count, generator, device)], plan.SIMULATED_REPEATS
+        )
+        fewer = plan.simulated_blamed(count, len(passes.noise.layers))
         small = synthetic(example, fewer, generator, device)
         shares = causes(passes, [small]) if blame else {}
     return report(found, shares, "simulate")
-
-
-def sample_size(example: object) -> int:
-    """Inputs: enough positions for the statistics, between 32 and 1024 inputs."""
-    wanted = _POSITIONS / max(1, positions(example))
-    return int(min(_MOST, max(_FEWEST, 2 ** math.floor(math.log2(wanted)))))
 
 
 def device_of(model: nn.Module) -> torch.device:

@@ -5,10 +5,10 @@ from typing import Any
 import torch
 from torch import nn
 
+from normdrop.expected import causes
 from normdrop.shift import ModeTable, ShiftReport
 from normdrop.stream import Batch, FourModes, Mode, Progress, extent, layer_shift
 from normdrop.torch._passes import Passes
-from normdrop.torch._shifts import causes
 from normdrop.torch._switches import Switches
 from normdrop.torch._untouched import cuda_devices, untouched
 from normdrop.torch.measure._memory import memory

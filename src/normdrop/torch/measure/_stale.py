@@ -4,8 +4,9 @@ from torch import nn
 
 from normdrop.display import percentage
 from normdrop.errors import NormdropError
+from normdrop.expected import INITIAL_ABOVE
 from normdrop.stream import Arguments, Verdict
-from normdrop.torch._fit import INITIAL_ABOVE, initial_share
+from normdrop.torch._fit import initial_share
 from normdrop.torch.invert import stored_fit
 
 

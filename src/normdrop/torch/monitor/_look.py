@@ -6,10 +6,10 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_map
 
+from normdrop.expected import average
 from normdrop.shift import LayerShift, ShiftReport
 from normdrop.stream import Batch
 from normdrop.torch._norm_call import Moments, NormCall
-from normdrop.torch._passes import average
 from normdrop.torch._untouched import untouched
 from normdrop.torch.stream import Listener, by_running, eager
 
