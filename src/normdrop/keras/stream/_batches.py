@@ -51,7 +51,7 @@ class Reader:
             if name not in _MODES and parameter.kind in positional
         ]
         required = sum(parameter.default is parameter.empty for parameter in parameters)
-        self._names = _input_names(model)
+        self._names, self._by_name = _inputs(model)
         self._parameters = {parameter.name for parameter in parameters}
         # A Functional model takes its inputs as one argument.
         self._one_argument = required <= 1
@@ -83,7 +83,10 @@ class Reader:
     def _arguments(self, number: int, inputs: Any) -> Arguments:  # noqa: ANN401 - a user's batch
         if isinstance(inputs, Mapping):
             if self._names is not None:
-                return (named(number, inputs, self._names),), {}
+                given = named(number, inputs, set(self._names))
+                ordered = [given[name] for name in self._names if name in given]
+                one = ordered[0] if len(ordered) == 1 else ordered
+                return (given if self._by_name else one,), {}
             if self._parameters & inputs.keys():
                 return (), named(number, inputs, self._parameters)
             return (dict(inputs),), {}
@@ -92,14 +95,18 @@ class Reader:
         return (list(inputs) if isinstance(inputs, tuple) else inputs,), {}
 
 
-def _input_names(model: keras.Model) -> set[str] | None:
-    """The names a Functional or Sequential model's inputs go by; `None` for a subclassed model."""
+def _inputs(model: keras.Model) -> tuple[list[str] | None, bool]:
+    """The names a model's inputs go by, in order, and whether it takes them by name.
+
+    There are none for a subclassed model, which takes what its own `call` takes.
+    """
+    if isinstance(model, keras.Sequential):
+        return [each.name for each in model.inputs], False
     if not hasattr(model, "operations"):
-        return None
-    structure = model.input
-    if isinstance(structure, Mapping):
-        return {str(key) for key in structure}
-    return {each.name for each in model.inputs}
+        return None, False
+    if isinstance(model.input, Mapping):
+        return [str(key) for key in model.input], True
+    return [each.name for each in model.inputs], False
 
 
 def _tensors(item: Any) -> Any:  # noqa: ANN401 - a user's batch
