@@ -1,13 +1,7 @@
 """The expected shift, without data."""
 
-from typing import TYPE_CHECKING
-
-from normdrop.errors import UsageError
 from normdrop.shift import ShiftReport
 from normdrop.verbs._framework import is_keras, torch_model
-
-if TYPE_CHECKING:
-    import keras
 
 
 def predict(model: object, example: object, method: str | None = None) -> ShiftReport:
@@ -19,8 +13,9 @@ def predict(model: object, example: object, method: str | None = None) -> ShiftR
             of these, or in their place `normdrop.Input` or a tuple of ints, without the batch
             axis. Only shapes and element types matter.
         method: `"simulate"` runs the model in both modes on made-up inputs; `"invert"` first finds
-            inputs that the stored statistics allow. By default the first for fresh weights and
-            the second for trained ones; the result names it.
+            inputs that the stored statistics allow; `"moments"` carries means and variances
+            through the model's graph. By default the first for fresh weights and the second for
+            trained ones; the result names it.
 
     Returns:
         The layers, worst first, with the noise layers to blame.
@@ -36,15 +31,9 @@ def predict(model: object, example: object, method: str | None = None) -> ShiftR
     ('error', 'simulate', {'1': 1.0})
     """
     if is_keras(model):
-        return _of_keras(model, example, method)
+        from normdrop.keras.expected import expected_shift as expected_of_keras
+
+        return expected_of_keras(model, example, method)
     from normdrop.torch.expected import expected_shift
 
     return expected_shift(torch_model(model, "predict"), example, method)
-
-
-def _of_keras(model: "keras.Model", example: object, method: str | None) -> ShiftReport:
-    from normdrop.keras.carry import carry
-
-    if method not in {None, "moments"}:
-        raise UsageError(f"method {method!r} needs a torch model; for Keras there is 'moments'")
-    return carry(model, example)

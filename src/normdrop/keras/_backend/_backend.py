@@ -1,6 +1,6 @@
 """Picking the backend that runs."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -22,6 +22,13 @@ class Backend(Protocol):
     def weights_fixed(self, variables: Sequence[Any]) -> AbstractContextManager[None]:
         """Backward passes inside keep nothing for these variables."""
 
+    def gradients(self, function: Callable[[list[Any]], Any], inputs: list[Any]) -> list[Any]:
+        """Of a scalar with respect to tensors; 0 where it does not depend on one.
+
+        Raises:
+            UsageError: The backend has no gradients.
+        """
+
 
 def backend() -> Backend:
     """The backend that Keras runs on."""
@@ -30,6 +37,14 @@ def backend() -> Backend:
         from normdrop.keras._backend._torch import Torch
 
         return Torch()
+    if name == "tensorflow":
+        from normdrop.keras._backend._tensorflow import TensorFlow
+
+        return TensorFlow()
+    if name == "jax":
+        from normdrop.keras._backend._jax import Jax
+
+        return Jax()
     from normdrop.keras._backend._plain import Plain
 
     return Plain()

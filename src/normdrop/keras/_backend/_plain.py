@@ -1,8 +1,12 @@
 """A backend without gradients, and without a random state of its own."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
+
+import keras
+
+from normdrop.errors import UsageError
 
 
 class Plain:
@@ -23,3 +27,11 @@ class Plain:
         """Gradients are taken with respect to inputs alone."""
         del variables
         return nullcontext()
+
+    def gradients(self, function: Callable[[list[Any]], Any], inputs: list[Any]) -> list[Any]:
+        """There are none."""
+        del function, inputs
+        raise UsageError(
+            f"inversion takes gradients, which Keras' backend {keras.backend.backend()!r} does not "
+            'have: pass method="simulate", or set KERAS_BACKEND to torch, tensorflow or jax'
+        )

@@ -1,6 +1,6 @@
 """Keras on torch."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
@@ -37,3 +37,10 @@ class Torch:
         finally:
             for tensor in required:
                 tensor.requires_grad_(requires_grad=True)
+
+    def gradients(self, function: Callable[[list[Any]], Any], inputs: list[Any]) -> list[Any]:
+        """By a backward pass; no `grad` of any tensor is written."""
+        free = [x.detach().requires_grad_() for x in inputs]
+        with torch.enable_grad():
+            loss = function(free)
+        return list(torch.autograd.grad(loss, free, materialize_grads=True))

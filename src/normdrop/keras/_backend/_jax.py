@@ -1,0 +1,16 @@
+"""Keras on JAX."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+
+from normdrop.keras._backend._plain import Plain
+
+
+class Jax(Plain):
+    """Layers draw from seed generators alone, and only what `jax.grad` traces is recorded."""
+
+    def gradients(self, function: Callable[[list[Any]], Any], inputs: list[Any]) -> list[Any]:
+        """By tracing, without compilation: what does not depend on the inputs stays a number."""
+        return list(jax.grad(function)(inputs))

@@ -1,0 +1,97 @@
+"""Inputs made up from an example: pink noise of its shape, standard normal per channel."""
+
+import math
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from normdrop.errors import UsageError
+from normdrop.example import Input
+from normdrop.expected import radial_frequencies
+from normdrop.keras.capture._example import leaves_of
+
+
+def synthetic(
+    example: Any,  # noqa: ANN401 - nested
+    count: int,
+    generator: np.random.Generator,
+    *,
+    first: bool,
+) -> Any:  # noqa: ANN401 - nested
+    """A batch of made-up inputs, nested as the example is.
+
+    Args:
+        example: A tensor or array with a batch axis; an `Input` or a tuple of ints without one; or
+            a list, tuple or dict of these.
+        count: Batch size.
+        generator: Source of randomness.
+        first: Whether channels come first, behind the batch axis.
+
+    Raises:
+        UsageError: The example holds no tensor or shape.
+    """
+    return leaves_of(example, lambda leaf: _made(leaf, count, generator, first=first))
+
+
+def positions(example: Any, *, first: bool) -> int:  # noqa: ANN401 - nested
+    """How many positions (pixels, steps) the largest input of an example has per channel."""
+    found: list[int] = []
+
+    def count(leaf: Any) -> Any:  # noqa: ANN401 - a tensor or shape
+        extents = _extents(leaf)
+        found.append(math.prod(extents[1:] if first else extents[:-1]))
+        return leaf
+
+    leaves_of(example, count)
+    return max(found, default=1)
+
+
+def channels_first(model: keras.Model) -> bool:
+    """Whether a model's layers have channels first; Keras' setting where none of them says."""
+    for layer in model._flatten_layers():  # noqa: SLF001 - Keras has no public walk of all layers
+        if hasattr(layer, "data_format"):
+            return str(layer.data_format) == "channels_first"
+    return str(keras.config.image_data_format()) == "channels_first"
+
+
+def pink_noise(
+    shape: tuple[int, ...], generator: np.random.Generator, *, first: bool
+) -> np.ndarray:
+    """Noise of mean 0 and variance 1 whose amplitude falls as 1/f over the axes of positions.
+
+    Args:
+        shape: (count, ..., channels), or (count, channels, ...).
+        generator: Source of randomness.
+        first: Whether channels come first.
+
+    Returns:
+        float32, of that shape.
+    """
+    white: np.ndarray = generator.standard_normal(shape, np.float32)
+    channels = 1 if first else len(shape) - 1
+    axes = tuple(axis for axis in range(1, len(shape)) if axis != channels)
+    extents = tuple(shape[axis] for axis in axes)
+    if all(extent == 1 for extent in extents):
+        return white
+    radius = np.expand_dims(radial_frequencies(extents), channels - 1).astype(np.float32)
+    noise: np.ndarray = np.fft.ifftn(np.fft.fftn(white, axes=axes) / radius, axes=axes).real
+    noise = noise - noise.mean()
+    return np.asarray(noise / noise.std(), np.float32)
+
+
+def _made(leaf: Any, count: int, generator: np.random.Generator, *, first: bool) -> Any:  # noqa: ANN401 - a tensor
+    shape, dtype = (count, *_extents(leaf)), keras.backend.standardize_dtype(leaf.dtype)
+    if keras.backend.is_float_dtype(dtype):
+        return ops.cast(ops.convert_to_tensor(pink_noise(shape, generator, first=first)), dtype)
+    # Whole numbers are names (tokens, classes): drawn from the names the example uses.
+    values = np.array([0, 1]) if isinstance(leaf, Input) else np.ravel(ops.convert_to_numpy(leaf))
+    if not values.size:
+        raise UsageError("an example of whole numbers is empty: pass some that the model takes")
+    return ops.convert_to_tensor(generator.choice(values, shape), dtype=dtype)
+
+
+def _extents(leaf: Any) -> tuple[int, ...]:  # noqa: ANN401 - a tensor or shape
+    shape = tuple(int(extent) for extent in leaf.shape)
+    return shape if isinstance(leaf, Input) else shape[1:]
