@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from normdrop.graph import Location
+from normdrop.location import Location
 from normdrop.severity import Severity
 
 if TYPE_CHECKING:

@@ -14,13 +14,13 @@ from normdrop.graph import (
     Graph,
     Kind,
     Layer,
-    Location,
     Mode,
     Node,
     Noise,
     Norm,
     Parameter,
 )
+from normdrop.location import Location
 
 DROPOUT = Noise(Distribution.BERNOULLI, Along.ELEMENT, active=True, rate=0.5, scale=2.0)
 BATCH_NORM = Norm(

@@ -3,6 +3,7 @@
 import ast
 import textwrap
 from collections import Counter
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given
@@ -21,13 +22,13 @@ _BY_HAND = {"ND101-1"}
 """Examples of rules with a patch whose mending no patch can know."""
 
 
-def rules_with(rule: type[Rule]) -> tuple[Rule, ...]:
+def rules_with(rule: type[Rule]) -> Sequence[Rule]:
     """All rules that run by default, and one."""
     chosen = selected()
     return chosen if any(isinstance(each, rule) for each in chosen) else (*chosen, rule())
 
 
-def codes(source: str, rules: tuple[Rule, ...]) -> Counter[str]:
+def codes(source: str, rules: Sequence[Rule]) -> Counter[str]:
     """How often each rule finds something."""
     return Counter(each.code for each in check_text("net.py", source, rules))
 

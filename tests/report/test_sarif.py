@@ -14,7 +14,7 @@ from torch import nn
 
 import normdrop
 from normdrop.findings import Finding, Findings, Repair
-from normdrop.graph import Location
+from normdrop.location import Location
 from normdrop.report.findings import to_sarif
 from normdrop.rules import all_rules, check_text, selected
 

@@ -1,11 +1,13 @@
 """Rules are found by their files, and each has a page."""
 
 import re
+import subprocess
+import sys
 
 import pytest
 
 from normdrop.errors import UsageError
-from normdrop.rules import Rule, all_rules, page, rule, selected
+from normdrop.rules import Rule, all_rules, codes, page, rule, selected
 
 # Rules about suppressions and about models that have values.
 _TESTED_ELSEWHERE = {"ND901", "ND210", "ND211", "ND212", "ND303", "ND401"}
@@ -20,8 +22,10 @@ def test_codes_and_names_are_unique() -> None:
 
 @pytest.mark.parametrize("each", _ALL)
 def test_a_rule_is_named_after_its_file(each: type[Rule]) -> None:
-    """A rule's file, name and class say the same."""
-    assert each.__module__.rpartition(".")[2].replace("_", "-") == each.name
+    """A rule's file, its code, name and class say the same."""
+    assert codes()[each.code] == each.__module__
+    file = f"{each.code.lower()}_{each.name.replace('-', '_')}"
+    assert each.__module__.rpartition(".")[2] == file
     assert each.__name__ == "".join(word.capitalize() for word in each.name.split("-"))
     assert re.fullmatch(r"ND[1-9]\d\d", each.code)
 
@@ -48,6 +52,20 @@ def test_an_opinion_runs_only_when_selected_by_its_code() -> None:
     for code in opinions:
         assert code not in {each.code for each in selected((code[:3],))}
         assert [each.code for each in selected((code,))] == [code]
+
+
+def test_rules_are_imported_when_one_is_asked_for() -> None:
+    """Selecting rules imports none of them, nor the graphs that they read."""
+    program = (
+        "import sys\nfrom normdrop.rules import selected\nrules = selected((), ('ND2',))\n"
+        "print(sorted(n for n in sys.modules if 'rules.nd' in n or 'normdrop.graph' in n))\n"
+        "print(len(rules) > 10)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert done.stdout.decode().split("\n")[:2] == [
+        "['normdrop.rules.nd901_unused_suppression']",
+        "True",
+    ]
 
 
 def test_an_unknown_code_is_refused_in_words() -> None:

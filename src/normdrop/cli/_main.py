@@ -4,7 +4,6 @@ import importlib
 import pkgutil
 import sys
 from collections.abc import Sequence
-from difflib import get_close_matches
 
 import rich_click as click
 
@@ -40,6 +39,8 @@ class _CommandFolder(click.RichGroup):
         """Propose the nearest command for one that does not exist."""
         names = self.list_commands(ctx)
         if args[0] not in names and not args[0].startswith("-"):
+            from difflib import get_close_matches
+
             near = get_close_matches(args[0], names, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
             raise UsageError(f"no command is called {args[0]!r}; {hint}")

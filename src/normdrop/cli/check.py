@@ -9,6 +9,8 @@ import rich_click as click
 from normdrop.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from normdrop.findings import Findings
     from normdrop.rules import Rule, Settings
 
@@ -98,7 +100,7 @@ def _is_factory(sources: tuple[str, ...]) -> bool:
 
 
 def _check_factory(
-    factory: str, input_shape: str | None, arguments: tuple[str, ...], chosen: "tuple[Rule, ...]"
+    factory: str, input_shape: str | None, arguments: tuple[str, ...], chosen: "Sequence[Rule]"
 ) -> "Findings":
     if input_shape is None:
         raise UsageError(f"{factory} needs an input: add --input-shape, such as 3,32,32")

@@ -12,7 +12,7 @@ from normdrop.cli._shape import shape_option
 from normdrop.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from normdrop.patches import Patch
     from normdrop.repairs import Move
@@ -115,7 +115,7 @@ def command(  # noqa: PLR0917 - click passes them by name
 
 def _fix_files(
     targets: tuple[str, ...],
-    run: "tuple[Rule, ...]",
+    run: "Sequence[Rule]",
     exclude: tuple[str, ...],
     *,
     write: bool,
@@ -169,7 +169,7 @@ def _report(patch: "Patch", *, write: bool) -> None:
 def _fix_model(
     model: object,
     shape: tuple[int, ...],
-    run: "tuple[Rule, ...]",
+    run: "Sequence[Rule]",
     *,
     move: "Move | Mapping[str, Move] | None",
     remove_bias: bool,

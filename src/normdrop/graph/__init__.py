@@ -21,6 +21,5 @@ from ._kind import Along as Along
 from ._kind import Distribution as Distribution
 from ._kind import Kind as Kind
 from ._kind import Mode as Mode
-from ._node import Location as Location
 from ._node import Node as Node
 from ._parameter import Parameter as Parameter

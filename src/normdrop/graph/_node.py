@@ -6,30 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from normdrop.location import Location
+
 from ._details import Attention, Details, Noise, Norm, Recurrent
 from ._kind import Kind
 from ._parameter import Parameter
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Location:
-    """A line of the user's source.
-
-    Attributes:
-        file: Its path.
-        line: The line, counted from 1.
-        column: The column, counted from 1; 0 where it is not known.
-
-    >>> str(Location("model.py", 12)), str(Location("model.py", 12, 5))
-    ('model.py:12', 'model.py:12:5')
-    """
-
-    file: str
-    line: int
-    column: int = 0
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}" + (f":{self.column}" if self.column else "")
 
 
 @dataclass(frozen=True, slots=True)

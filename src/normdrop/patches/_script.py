@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from normdrop.graph import Location
+from normdrop.location import Location
 from normdrop.source import Source, read
 
 _LINE = re.compile(rb"[^\r\n]*(?:\r\n|\n|\r|$)")

@@ -9,6 +9,7 @@ from ._engine import without_accepted as without_accepted
 from ._page import page as page
 from ._page import pages as pages
 from ._registry import all_rules as all_rules
+from ._registry import codes as codes
 from ._registry import rule as rule
 from ._registry import selected as selected
 from ._rule import Invalid as Invalid

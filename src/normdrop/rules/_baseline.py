@@ -7,7 +7,7 @@ from pathlib import Path
 
 from normdrop.errors import UsageError
 from normdrop.findings import Finding, Findings
-from normdrop.graph import Location
+from normdrop.location import Location
 
 Line = Callable[[Location], str]
 

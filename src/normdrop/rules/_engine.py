@@ -6,16 +6,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from normdrop.findings import Finding, Findings
-from normdrop.graph import Captured, Location
+from normdrop.location import Location
 from normdrop.source import Source, files, read, read_text
 
-from ._registry import all_rules
+from ._registry import codes
 from ._rule import Rule
 from ._subject import Subject
 from ._suppressions import Suppression, comments, suppress
-from .unused_suppression import UnusedSuppression
+from .nd901_unused_suppression import UnusedSuppression
 
 if TYPE_CHECKING:
+    from normdrop.graph import Captured
     from normdrop.shift import LayerShift
 
 _RANK = {"error": 0, "warning": 1, "note": 2}
@@ -29,7 +30,7 @@ _LIBRARIES = re.compile(rb"^\s*(import|from)\s+(torch|keras|tensorflow|tf_keras)
 
 
 def check_captured(
-    captured: Captured,
+    captured: "Captured",
     shifts: "Iterable[LayerShift]",
     rules: Sequence[Rule],
     *,
@@ -150,9 +151,11 @@ def _check_file(
 def _unused(
     suppressions: Sequence[Suppression], used: set[Suppression], rules: Sequence[Rule]
 ) -> list[Finding]:
+    if not suppressions:
+        return []
     ran = {rule.code for rule in rules}
     # A code that no rule has is never of use.
-    ran |= {code for each in suppressions for code in each.codes} - {r.code for r in all_rules()}
+    ran |= {code for each in suppressions for code in each.codes} - codes().keys()
     judges = [rule for rule in rules if isinstance(rule, UnusedSuppression)]
     return [finding for rule in judges for finding in rule.unused(suppressions, used, ran)]
 

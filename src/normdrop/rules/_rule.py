@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from normdrop.findings import Finding, Repair
-from normdrop.graph import Location
+from normdrop.location import Location
 from normdrop.severity import Severity
 from normdrop.source import Source
 
@@ -34,8 +34,8 @@ class Rule:
     """A rule looks at models, at source files, or at both, under one code.
 
     Attributes:
-        code: Its number; the hundreds are its band.
-        name: Its name in words.
+        code: Its number, which its file's name begins with; the hundreds are its band.
+        name: Its name in words, the rest of its file's name.
         severity: What a finding is worth where its cost does not say it.
         opinion: Whether it is off unless it is selected by its code.
         valid: Source it has nothing to say about.
@@ -48,6 +48,11 @@ class Rule:
     opinion: ClassVar[bool] = False
     valid: ClassVar[tuple[str, ...]] = ()
     invalid: ClassVar[tuple[Invalid, ...]] = ()
+
+    def __init_subclass__(cls) -> None:
+        """Take code and name from the file: `nd101_noise_before_norm`."""
+        number, _, name = cls.__module__.rpartition(".")[2].partition("_")
+        cls.code, cls.name = number.upper(), name.replace("_", "-")
 
     def in_model(self, subject: Subject) -> Iterable[Finding]:  # noqa: ARG002 - a rule may look at source alone
         """What is wrong with a model, captured or read from source."""

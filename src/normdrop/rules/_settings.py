@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from normdrop.errors import UsageError
-from normdrop.graph import Location
+from normdrop.location import Location
 
 from ._suppressions import Suppression
 

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from normdrop.graph import Captured, Graph, Location, Node
+from normdrop.location import Location
 
 if TYPE_CHECKING:
+    from normdrop.graph import Captured, Graph, Node
     from normdrop.shift import LayerShift
     from normdrop.source import Part, Sketch
 
@@ -27,8 +28,8 @@ class Subject:
         modes: Whether each module is in train mode, by path; empty for a model from source.
     """
 
-    graph: Graph
-    captured: Captured | None = None
+    graph: "Graph"
+    captured: "Captured | None" = None
     shifts: "Mapping[str, LayerShift]" = field(default_factory=dict)
     modes: Mapping[str, bool] = field(default_factory=dict)
     _made: Mapping[int, Location] = field(default_factory=dict)
@@ -47,25 +48,25 @@ class Subject:
             _checkpointed=sketch.checkpointed,
         )
 
-    def made(self, node: Node) -> Location | None:
+    def made(self, node: "Node") -> Location | None:
         """Where a node's layer is made, or else called."""
         return self._made.get(node.id, node.location)
 
-    def part(self, node: Node) -> "Part | None":
+    def part(self, node: "Node") -> "Part | None":
         """What the source says of a node's layer, if the model was read from source."""
         return self._parts.get(node.id)
 
-    def is_checkpointed(self, node: Node) -> bool:
+    def is_checkpointed(self, node: "Node") -> bool:
         """Whether source shows that a backward pass makes this call again."""
         return node.id in self._checkpointed
 
-    def is_keras(self, node: Node) -> bool:
+    def is_keras(self, node: "Node") -> bool:
         """Whether a node's layer is one of Keras."""
         if self.captured is not None:
             return node.module_type in _KERAS_ALONE
         return self._libraries.get(node.id) == "keras"
 
-    def describe(self, node: Node) -> str:
+    def describe(self, node: "Node") -> str:
         """A layer in the words of a message: its path and class, and its rate if it has one."""
         named = node.layer and not node.layer.startswith(f"{node.operation} (line")
         module = node.module_type if self.captured is not None else node.operation

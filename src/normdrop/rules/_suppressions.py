@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from normdrop.findings import Finding
-from normdrop.graph import Location
+from normdrop.location import Location
 
 _COMMENT = re.compile(r"#\s*normdrop:\s*ignore\[([A-Za-z0-9,\s]*)\]\s*(.*)")
 

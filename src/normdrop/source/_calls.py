@@ -1,6 +1,7 @@
 """What a call does to the tensors that flow into it."""
 
-from normdrop.graph import Kind, Location
+from normdrop.graph import Kind
+from normdrop.location import Location
 
 from ._arguments import Arguments
 from ._definitions import Definitions, flows

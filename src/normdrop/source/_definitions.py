@@ -4,7 +4,7 @@ import ast
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
-from normdrop.graph import Location
+from normdrop.location import Location
 
 from ._arguments import Arguments
 from ._sketch import Draft

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from normdrop.errors import NormdropError
-from normdrop.graph import Graph, Kind, Location, Mode, Node, Parameter, Pool, Reshape
+from normdrop.graph import Graph, Kind, Mode, Node, Parameter, Pool, Reshape
+from normdrop.location import Location
 
 from ._values import Layer, Part
 

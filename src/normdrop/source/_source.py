@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from normdrop.graph import Location
+from normdrop.location import Location
 
 from ._index import Call, Definition, Index
 from ._names import dotted, imports

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from normdrop.graph import Details, Kind, Location
+from normdrop.graph import Details, Kind
+from normdrop.location import Location
 
 
 @dataclass(frozen=True, slots=True)

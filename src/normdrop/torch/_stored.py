@@ -3,12 +3,12 @@
 from torch import nn
 
 
-def has_statistics(model: nn.Module) -> bool:
+def has_learned_statistics(model: nn.Module) -> bool:
     """Whether any running variance differs from that of a new layer.
 
     The means tell nothing: `fix` folds biases into those of new layers too.
 
-    >>> has_statistics(nn.BatchNorm1d(3))
+    >>> has_learned_statistics(nn.BatchNorm1d(3))
     False
     """
     return any(

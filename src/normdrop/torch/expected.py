@@ -7,7 +7,8 @@ from torch import nn
 
 from normdrop.errors import UsageError
 from normdrop.shift import ShiftReport
-from normdrop.torch._stored import has_statistics
+from normdrop.torch._stored import has_learned_statistics
+from normdrop.torch._values import need_values
 from normdrop.torch.carry import carry
 from normdrop.torch.invert import invert
 from normdrop.torch.simulate import simulate
@@ -29,9 +30,10 @@ def expected_shift(model: nn.Module, example: object, method: str | None = None)
 
     Raises:
         CaptureError: The model raised; the message names the module.
-        UsageError: An unknown method, or an example no model could take.
+        UsageError: A model on `meta`, an unknown method, or an example no model could take.
     """
-    chosen = method or ("invert" if has_statistics(model) else "simulate")
+    need_values(model)
+    chosen = method or ("invert" if has_learned_statistics(model) else "simulate")
     if chosen not in _METHODS:
         raise UsageError(f"unknown method {chosen!r}: one of {', '.join(_METHODS)}")
     return _METHODS[chosen](model, example)

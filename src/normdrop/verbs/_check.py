@@ -23,7 +23,8 @@ def check(model: object, example: object) -> Findings:
 
     Raises:
         CaptureError: The model raised an error; the message names the module.
-        UsageError: No model, or an example that is nothing a model takes.
+        UsageError: No model or one on the `meta` device; an example that is nothing a model
+            takes.
 
     >>> from torch import nn
     >>> model = nn.Sequential(nn.Linear(8, 8, bias=False), nn.Dropout(0.5), nn.BatchNorm1d(8))
@@ -50,9 +51,11 @@ def _captured(model: object, example: object) -> "tuple[Captured, dict[str, bool
         from normdrop.keras.capture import capture as capture_keras
 
         return capture_keras(model, example), {}
+    from normdrop.torch._values import need_values
     from normdrop.torch.capture import capture
 
     network = torch_model(model, "check")
+    need_values(network)
     modes = {path: module.training for path, module in network.named_modules()}
     return capture(network, example), modes
 

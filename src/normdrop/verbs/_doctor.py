@@ -74,12 +74,12 @@ def doctor(
             f"doctor reads the batches several times, and a {type(batches).__name__} can be read "
             "only once: pass a list, a DataLoader or any object whose __iter__ starts anew"
         )
-    from normdrop.torch._stored import has_statistics
+    from normdrop.torch._stored import has_learned_statistics
     from normdrop.torch.stream import unwrapped
 
     inner = cast("ModelT", unwrapped(torch_model(model, "doctor")))
     visit = _Visit(inner, batches, metric, limit, progress)
-    examine = visit.trained if has_statistics(inner) else visit.fresh
+    examine = visit.trained if has_learned_statistics(inner) else visit.fresh
     return cast("Diagnosis[ModelT]", examine(name or type(inner).__name__))
 
 

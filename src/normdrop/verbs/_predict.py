@@ -22,7 +22,8 @@ def predict(model: object, example: object, method: str | None = None) -> ShiftR
 
     Raises:
         CaptureError: The model raised an error; the message names the module.
-        UsageError: No model, an unknown method, or an example that is nothing of the above.
+        UsageError: No model or one on the `meta` device, an unknown method, or an example that is
+            nothing of the above.
 
     >>> from torch import nn
     >>> model = nn.Sequential(nn.Conv2d(3, 16, 3), nn.Dropout(0.5), nn.BatchNorm2d(16))

@@ -90,12 +90,12 @@ def test_vector_blocks_are_those_of_torch(tokens: list[str]) -> None:
     [
         (f"P{number}", style, bottleneck, strides)
         for number, style, bottleneck, strides in itertools.product(
-            (0, 1, 5, 7), ("pre", "post"), (False, True), (1, 2)
+            (0, 1, 5, 7), ("pre", "post"), (False, True, 6), (1, 2)
         )
     ],
 )
 def test_residual_blocks_are_those_of_torch(
-    position: ResidualPosition, style: ResidualStyle, *, bottleneck: bool, strides: int
+    position: ResidualPosition, style: ResidualStyle, *, bottleneck: bool | int, strides: int
 ) -> None:
     """Every position and style: the same order, shape and trainable parameters."""
     arguments: dict[str, Any] = {

@@ -110,6 +110,15 @@ def test_bottleneck_widths_and_stride() -> None:
     assert [conv.stride for conv in convs] == [(1, 1), (2, 2), (1, 1)]
 
 
+def test_a_bottleneck_may_be_of_any_width_inside() -> None:
+    """A number says how many channels are inside; groups are those of the wide convolution."""
+    block = ResidualBlock(8, 32, bottleneck=64, groups=4, bias=False, stride=2)
+    convs = [module for module in block.branch if isinstance(module, nn.Conv2d)]
+    assert [conv.out_channels for conv in convs] == [64, 64, 32]
+    assert [conv.groups for conv in convs] == [1, 4, 1]
+    assert all(conv.bias is None for conv in convs)
+
+
 def test_p5_and_p6_agree_for_relu() -> None:
     """ReLU and dropout commute: with the same mask, P5 and P6 compute the same (Kim et al.)."""
     x = torch.randn(4, 8, 6, 6)
@@ -150,6 +159,7 @@ def test_repr_is_the_call(text: str) -> None:
         (lambda: ResidualBlock(8, position="P8"), "P0, P1, .* not 'P8'"),  # type: ignore[arg-type]
         (lambda: ResidualBlock(8, style="full"), "'pre' or 'post'.*'full'"),  # type: ignore[arg-type]
         (lambda: ResidualBlock(8, 10, bottleneck=True), "10 is no multiple of 4"),
+        (lambda: ResidualBlock(8, 10, bottleneck=0), "bottleneck must be a whole number"),
         (lambda: ResidualBlock(8, 0), "out_channels must be .* not 0"),
         (lambda: ResidualBlock(8, stride=2, dimensions=0), "vectors have no positions"),
         (lambda: ResidualBlock(8, dimensions=5), "not 5"),

@@ -35,7 +35,7 @@ class ResidualBlock(keras.layers.Layer):
 
     A branch is, pre-activation, norm, activation, weight, as often as it has weights;
     post-activation, weight, norm, activation, the last activation after the sum. A basic branch has
-    two convolutions of `kernel_size`. A bottleneck has three: 1 to a quarter of the channels,
+    two convolutions of `kernel_size`. A bottleneck has three: 1 to the channels inside,
     `kernel_size`, 1 back. Where the shape changes, the trunk passes a convolution of kernel size 1,
     with a batch norm in post-activation; it starts at the trunk itself, so that of all positions
     only P0 reaches it.
@@ -45,12 +45,15 @@ class ResidualBlock(keras.layers.Layer):
         dropout: A rate, or a noise layer, whose like is made; 0 for none.
         position: Where dropout goes, `"P0"` to `"P7"`.
         style: `"pre"` or `"post"` activation.
-        bottleneck: Whether the branch is a bottleneck.
+        bottleneck: Whether the branch is a bottleneck with a quarter of the filters inside; or how
+            many filters it has inside.
         strides: Of the first convolution of `kernel_size` and of the shortcut.
         dimensions: 1, 2 or 3 axes of positions; 0 for vectors and dense layers.
         kernel_size: Of the convolutions.
         dilation_rate: Of the convolutions of `kernel_size`.
         groups: Of the convolutions of `kernel_size`.
+        use_bias: Whether weights have a bias; if left out, as their place in the branch demands,
+            which is none but for the last one in pre-activation style.
         activation: A name or a function.
         along: What shares one value of the noise: `"element"`, `"channel"` or `"sample"`.
         epsilon: Of every batch norm.
@@ -78,12 +81,13 @@ class ResidualBlock(keras.layers.Layer):
         dropout: Noise = 0.0,
         position: ResidualPosition = "P5",
         style: ResidualStyle = "pre",
-        bottleneck: bool = False,
+        bottleneck: bool | int = False,
         strides: Size = 1,
         dimensions: int = 2,
         kernel_size: Size = 3,
         dilation_rate: Size = 1,
         groups: int = 1,
+        use_bias: bool | None = None,
         activation: Activation = "relu",
         along: Along = "element",
         epsilon: float = 1e-3,
@@ -102,7 +106,12 @@ class ResidualBlock(keras.layers.Layer):
         self.bottleneck = bottleneck
         self.strides = _strides(strides, check_dimensions(dimensions))
         self.shape = Weight(
-            self.filters, kernel_size, self.strides, dilation_rate=dilation_rate, groups=groups
+            self.filters,
+            kernel_size,
+            self.strides,
+            dilation_rate=dilation_rate,
+            groups=groups,
+            use_bias=use_bias,
         )
         self.settings = Settings(
             dimensions=dimensions,
@@ -117,7 +126,7 @@ class ResidualBlock(keras.layers.Layer):
         )
         self.order = branch_order(
             style,
-            3 if bottleneck else 2,
+            2 if bottleneck is False else 3,
             "conv" if dimensions else "linear",
             position,
             noisy=not is_silent(dropout),
@@ -137,7 +146,9 @@ class ResidualBlock(keras.layers.Layer):
         if not is_silent(settings.dropout) and self.position == "P0":
             self.trunk = [make_noise(settings.dropout, settings, "trunk")]
         wide = replace(self.shape, filters=leaving)
-        weights = _bottleneck(wide) if self.bottleneck else [wide, replace(wide, strides=1)]
+        inside = self.bottleneck
+        basic = [wide, replace(wide, strides=1)]
+        weights = basic if inside is False else _bottleneck(wide, inside)
         self.branch = build(self.order, entering, weights, settings)
         if entering != leaving or any(step != 1 for step in self.strides):
             token = "conv" if settings.dimensions else "linear"
@@ -189,12 +200,15 @@ def _strides(strides: Size, dimensions: int) -> tuple[int, ...]:
     return tuple(strides)
 
 
-def _bottleneck(wide: Weight) -> list[Weight]:
-    """Three weights, the one in the middle with the strides."""
-    if wide.filters is None or wide.filters % 4:
-        raise UsageError(
-            f"a bottleneck has a quarter of its filters inside, and {wide.filters} is no multiple "
-            "of 4"
-        )
-    narrow = wide.filters // 4
-    return [Weight(narrow), replace(wide, filters=narrow), Weight(wide.filters)]
+def _bottleneck(wide: Weight, inside: int) -> list[Weight]:
+    """Three weights, the one in the middle with the strides; `True` inside is a quarter."""
+    if inside is True:
+        if wide.filters is None or wide.filters % 4:
+            raise UsageError(
+                f"a bottleneck has a quarter of its filters inside, and {wide.filters} is no "
+                "multiple of 4: give their number, bottleneck=..."
+            )
+        inside = wide.filters // 4
+    narrow = check_count("bottleneck", inside)
+    one = replace(wide, kernel_size=1, strides=1, dilation_rate=1, groups=1)
+    return [replace(one, filters=narrow), replace(wide, filters=narrow), one]

@@ -3,7 +3,7 @@
 from functools import lru_cache
 from pathlib import Path
 
-from normdrop.graph import Location
+from normdrop.location import Location
 from normdrop.source import read_text
 
 

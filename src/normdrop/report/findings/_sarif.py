@@ -5,7 +5,7 @@ import math
 from pathlib import Path
 
 from normdrop.findings import Finding, Findings
-from normdrop.graph import Location
+from normdrop.location import Location
 from normdrop.rules import Rule, all_rules
 
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"

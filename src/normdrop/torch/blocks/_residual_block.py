@@ -43,7 +43,7 @@ class ResidualBlock(nn.Module):
 
     A branch is, pre-activation, norm, activation, weight, as often as it has weights;
     post-activation, weight, norm, activation, the last activation after the sum. A basic branch has
-    two convolutions of `kernel_size`. A bottleneck has three: 1 to a quarter of the channels,
+    two convolutions of `kernel_size`. A bottleneck has three: 1 to the channels inside,
     `kernel_size`, 1 back. Where the shape changes, the trunk passes a convolution of kernel size 1,
     with a batch norm in post-activation; it starts at the trunk itself, so that of all positions
     only P0 reaches it.
@@ -54,12 +54,15 @@ class ResidualBlock(nn.Module):
         dropout: A rate, or a noise layer, which is copied; 0 for none.
         position: Where dropout goes, `"P0"` to `"P7"`.
         style: `"pre"` or `"post"` activation.
-        bottleneck: Whether the branch is a bottleneck.
+        bottleneck: Whether the branch is a bottleneck with a quarter of `out_channels` inside; or
+            how many channels it has inside.
         stride: Of the first convolution of `kernel_size` and of the shortcut.
         dimensions: 1, 2 or 3 axes of positions; 0 for vectors and linear layers.
         kernel_size: Of the convolutions, an odd number.
         dilation: Of the convolutions of `kernel_size`.
         groups: Of the convolutions of `kernel_size`.
+        bias: Whether weights have a bias; if left out, as their place in the branch demands, which
+            is none but for the last one in pre-activation style.
         activation: A name, a class or a function that makes a layer.
         along: What shares one value of the noise: `"element"`, `"channel"` or `"sample"`.
         eps: Of every batch norm.
@@ -87,12 +90,13 @@ class ResidualBlock(nn.Module):
         dropout: Noise = 0.0,
         position: ResidualPosition = "P5",
         style: ResidualStyle = "pre",
-        bottleneck: bool = False,
+        bottleneck: bool | int = False,
         stride: Size = 1,
         dimensions: int = 2,
         kernel_size: Size = 3,
         dilation: Size = 1,
         groups: int = 1,
+        bias: bool | None = None,
         activation: Activation = "relu",
         along: Along = "element",
         eps: float = 1e-5,
@@ -116,8 +120,8 @@ class ResidualBlock(nn.Module):
             device=device,
             dtype=dtype,
         )
-        wide = Weight(leaving, kernel_size, strides, dilation=dilation, groups=groups)
-        weights = _bottleneck(wide) if bottleneck else _basic(wide)
+        wide = Weight(leaving, kernel_size, strides, dilation=dilation, groups=groups, bias=bias)
+        weights = _basic(wide) if bottleneck is False else _bottleneck(wide, bottleneck)
         token = "conv" if dimensions else "linear"
         noisy = not is_silent(dropout)
         self.order = branch_order(style, len(weights), token, position, noisy=noisy)
@@ -158,12 +162,15 @@ def _basic(wide: Weight) -> list[Weight]:
     return [wide, replace(wide, stride=1)]
 
 
-def _bottleneck(wide: Weight) -> list[Weight]:
-    """Three weights, the one in the middle with the stride."""
-    if wide.out_channels % 4:
-        raise UsageError(
-            f"a bottleneck has a quarter of its out_channels inside, and {wide.out_channels} is no "
-            "multiple of 4"
-        )
-    narrow = wide.out_channels // 4
-    return [Weight(narrow), replace(wide, out_channels=narrow), Weight(wide.out_channels)]
+def _bottleneck(wide: Weight, inside: int) -> list[Weight]:
+    """Three weights, the one in the middle with the stride; `True` inside is a quarter."""
+    if inside is True:
+        if wide.out_channels % 4:
+            raise UsageError(
+                "a bottleneck has a quarter of its out_channels inside, and "
+                f"{wide.out_channels} is no multiple of 4: give their number, bottleneck=..."
+            )
+        inside = wide.out_channels // 4
+    narrow = check_channels("bottleneck", inside)
+    one = replace(wide, kernel_size=1, stride=1, dilation=1, groups=1)
+    return [replace(one, out_channels=narrow), replace(wide, out_channels=narrow), one]

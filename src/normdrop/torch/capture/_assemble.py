@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from torch import nn
 
-from normdrop.graph import Kind, Layer, Location, Node
+from normdrop.graph import Kind, Layer, Node
+from normdrop.location import Location
 from normdrop.torch.hooks import HELD
 
 from ._nodes import Origin

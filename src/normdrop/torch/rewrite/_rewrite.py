@@ -10,6 +10,7 @@ from normdrop.errors import UsageError
 from normdrop.findings import Finding, Findings
 from normdrop.repairs import Change, Fix
 from normdrop.rules import Rule
+from normdrop.torch._values import need_values
 from normdrop.torch.rewrite._advice import advice
 from normdrop.torch.rewrite._candidates import Refusal, candidates
 from normdrop.torch.rewrite._fold_bias import CODE as BIAS
@@ -166,13 +167,7 @@ def _refuse_sealed(model: nn.Module) -> None:
             "fix: a compiled module cannot be changed: fix the module it was compiled from, "
             "model._orig_mod, and compile it again"
         )
-    tensors = (*model.named_parameters(), *model.named_buffers())
-    empty = next((name for name, tensor in tensors if tensor.is_meta), None)
-    if empty is not None:
-        raise UsageError(
-            f"fix: {empty} is on the meta device and has no values: give the model its weights "
-            "first"
-        )
+    need_values(model)
 
 
 def _copied(model: nn.Module) -> nn.Module:

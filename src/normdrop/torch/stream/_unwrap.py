@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn.parallel import DataParallel, DistributedDataParallel
 
-from normdrop.errors import UsageError
+from normdrop.torch._values import need_values
 
 
 def unwrapped(model: nn.Module) -> nn.Module:
@@ -29,11 +29,7 @@ def unwrapped(model: nn.Module) -> nn.Module:
             model = inner
         else:
             break
-    for name, tensor in (*model.named_parameters(), *model.named_buffers()):
-        if tensor.is_meta:
-            raise UsageError(
-                f"{name} is on the meta device and has no values: load the weights first"
-            )
+    need_values(model)
     return model
 
 
