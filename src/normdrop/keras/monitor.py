@@ -4,12 +4,11 @@ import time
 from typing import Any
 
 import keras
-import numpy as np
 
 from normdrop.errors import UsageError
 from normdrop.expected import INITIAL_ABOVE
 from normdrop.keras._backend import backend
-from normdrop.keras._switches import is_still, norms_of
+from normdrop.keras._stored import initial_share
 from normdrop.keras._untouched import untouched
 from normdrop.keras.capture._layers import check_built
 from normdrop.keras.stream import Listener, Reader, Recorder
@@ -37,7 +36,7 @@ class ShiftMonitor(keras.callbacks.Callback):
             takes one. A compiled step hides its own inputs, so they cannot be looked at.
         every: Steps from one measurement to the next.
         warn: Whether to warn when a layer's shift first leaves 0.8 (or 1/0.8), once the moving
-            statistics have forgotten what they were when the training began.
+            statistics have forgotten their initial values.
 
     Raises:
         UsageError: `every` is not positive.
@@ -112,13 +111,9 @@ class ShiftMonitor(keras.callbacks.Callback):
     def _look(self) -> None:
         start = time.perf_counter()
         model = self.model  # on JAX this brings the variables up to date
-        self._log.keep(self._steps, look(model, self._batch), settled=self._settled(model))
+        settled = initial_share(model) < INITIAL_ABOVE
+        self._log.keep(self._steps, look(model, self._batch), settled=settled)
         self._watching += time.perf_counter() - start
-
-    def _settled(self, model: keras.Model) -> bool:
-        """Whether the typical norm layer has forgotten what it had stored at the beginning."""
-        kept = [n.momentum**self._steps for n in norms_of(model).values() if not is_still(n)]
-        return not kept or float(np.median(kept)) < INITIAL_ABOVE
 
 
 def look(model: keras.Model, batch: object) -> ShiftReport:

@@ -11,10 +11,15 @@ from normdrop.stream._estimate import Passes as Passes
 from normdrop.stream._estimate import check_method as check_method
 from normdrop.stream._estimate import estimated as estimated
 from normdrop.stream._estimate import recalibration as recalibration
-from normdrop.stream._explain import Verdict as Verdict
+from normdrop.stream._explain import Fitting as Fitting
 from normdrop.stream._four_modes import FourModes as FourModes
 from normdrop.stream._four_modes import Mode as Mode
 from normdrop.stream._four_modes import NormMode as NormMode
+from normdrop.stream._inverted import STEPS as STEPS
+from normdrop.stream._inverted import correction as correction
+from normdrop.stream._inverted import need_example as need_example
+from normdrop.stream._inverted import need_fit as need_fit
+from normdrop.stream._inverted import settled as settled
 from normdrop.stream._layer import extent as extent
 from normdrop.stream._layer import layer_shift as layer_shift
 from normdrop.stream._log import ShiftLog as ShiftLog

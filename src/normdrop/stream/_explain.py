@@ -8,6 +8,7 @@ from typing import TypeAlias
 import numpy as np
 
 from normdrop.display import percentage
+from normdrop.expected import INITIAL_ABOVE, Fit
 from normdrop.severity import severity
 from normdrop.stream._seen import Seen
 from normdrop.stream._stored import Array, Stored
@@ -21,9 +22,8 @@ _SMALL_PART = 0.25
 _SCATTER = 0.05
 """The part of the variance that lies between batches, beyond which they are small or unlike."""
 
-Verdict: TypeAlias = Callable[[], str | None]
-"""Why stored statistics do not fit the weights, in a clause; `""` if they do and the data must be
-other ones; `None` where it cannot be told."""
+Fitting: TypeAlias = Callable[[], Fit | None]
+"""Tells how well the stored statistics fit the weights; `None` where that cannot be found."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class _Step:
         return f"{self.ratio:.2f} times the variance {than}{means}"
 
 
-def explained(evidence: Evidence, stale: Verdict) -> tuple[str, ...]:
+def explained(evidence: Evidence, fitting: Fitting) -> tuple[str, ...]:
     """Sentences, the largest part first.
 
     From the stored statistics to what eval mode meets there are three steps: to train mode on these
@@ -90,7 +90,7 @@ def explained(evidence: Evidence, stale: Verdict) -> tuple[str, ...]:
 
     Args:
         evidence: The statistics.
-        stale: Tells stale statistics from other data; asked only where one of them is there.
+        fitting: Tells stale statistics from other data; asked only where one of them is there.
     """
     lags = [_lag(path, evidence) for path in evidence.train]
     noises = [_noise(path, evidence) for path in evidence.train]
@@ -100,7 +100,7 @@ def explained(evidence: Evidence, stale: Verdict) -> tuple[str, ...]:
     if noise is not None and noise.size:
         parts.append((noise.size, _noise_words(noise)))
     if lag is not None and lag.size:
-        parts.append((lag.size, _lag_words(lag, stale, same_data=same_data)))
+        parts.append((lag.size, _lag_words(lag, fitting, same_data=same_data)))
     layer, scatter = _most_scattered(evidence.off)
     if scatter > _SCATTER:
         parts.append((scatter, _scatter_words(layer, scatter)))
@@ -121,14 +121,19 @@ def _noise_words(noise: _Step) -> str:
     )
 
 
-def _lag_words(lag: _Step, stale: Verdict, *, same_data: bool) -> str:
+def _lag_words(lag: _Step, fitting: Fitting, *, same_data: bool) -> str:
     met = f"in train mode {lag.layer!r} meets {lag.words('it has stored')}"
     if same_data:
         return f"Stale statistics: {met}; the first norm layer, nearest to the data, has not moved."
-    why = stale()
-    if why is None:
+    fit = fitting()
+    if fit is None:
         return f"Stale statistics or other data: {met}. Which of the two cannot be told here."
-    if why:
+    if fit.lags:
+        why = (
+            f"the values it began with still weigh {percentage(fit.initial, 0)}"
+            if fit.initial > INITIAL_ABOVE
+            else "no inputs would give these weights the stored statistics"
+        )
         return f"Stale statistics: {met}; {why}."
     return (
         f"Other data: {met}; other inputs would give these weights the stored statistics, so "

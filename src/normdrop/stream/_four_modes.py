@@ -6,7 +6,7 @@ from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 from normdrop.shift import ModeTable
 from normdrop.stream._batches import Batch
-from normdrop.stream._explain import Evidence, Verdict, explained
+from normdrop.stream._explain import Evidence, Fitting, explained
 from normdrop.stream._metric import MetricMean, metric_name
 from normdrop.stream._record import Record
 
@@ -61,12 +61,12 @@ class FourModes(Generic[RecordT]):
             mode.record.batch = batch.number
             mode.metric.add(self._run(mode, batch), batch)
 
-    def table(self, memory: Mapping[str, float], stale: Verdict, *, unbiased: bool) -> ModeTable:
+    def table(self, memory: Mapping[str, float], fitting: Fitting, *, unbiased: bool) -> ModeTable:
         """The four values and what explains their difference.
 
         Args:
             memory: As in `Evidence`.
-            stale: As for `explained`.
+            fitting: As for `explained`.
             unbiased: As in `Evidence`.
         """
         evidence = Evidence(
@@ -82,5 +82,5 @@ class FourModes(Generic[RecordT]):
             batch_statistics=self._off.metric.value(),
             dropout_on=self._on.metric.value(),
             train_mode=self._train.metric.value(),
-            explanations=explained(evidence, stale),
+            explanations=explained(evidence, fitting),
         )

@@ -4,12 +4,14 @@ from typing import Any
 
 import keras
 
+from normdrop.expected import causes
 from normdrop.keras._backend import backend
 from normdrop.keras._noise_calls import NoiseCalls
+from normdrop.keras._passes import Passes
 from normdrop.keras._switches import norms_of
 from normdrop.keras._untouched import untouched
 from normdrop.keras.capture._layers import check_built
-from normdrop.keras.measure._stale import stale
+from normdrop.keras.measure._fitting import fitting
 from normdrop.keras.stream import (
     BatchRecorder,
     Habits,
@@ -20,7 +22,7 @@ from normdrop.keras.stream import (
     reading,
 )
 from normdrop.shift import ModeTable, ShiftReport
-from normdrop.stream import Batch, FourModes, Mode, Progress, extent, layer_shift
+from normdrop.stream import Arguments, Batch, FourModes, Mode, Progress, extent, layer_shift
 
 _BLAMED_BATCHES = 4
 _BLAMED_EXAMPLES = 512
@@ -59,8 +61,8 @@ def measure(
             four.add(batch)
         seen = recorder.seen()
     if four is not None:
-        modes = four.table(_memory(model), stale(model, sample[0].arguments), unbiased=False)
-    shares: dict[str, dict[str, float]] = {}
+        modes = four.table(_memory(model), fitting(model, sample[0].arguments), unbiased=False)
+    shares = _blamed(model, sample) if blame else {}
     layers = [
         layer_shift(path, one, recorder.stored[path], shares.get(path, {}))
         for path, one in seen.items()
@@ -75,6 +77,17 @@ def _four_modes(metric: object, listener: Listener, found: Habits) -> FourModes[
         return listener.run(batch, mode.record.answer, noisy=mode.dropout)
 
     return FourModes(metric, lambda: HabitualRecorder(found), lambda: BatchRecorder(found), run)
+
+
+def _blamed(model: keras.Model, sample: list[Batch]) -> dict[str, dict[str, float]]:
+    """Norm layer path to noise layer path to its share."""
+
+    def call(inputs: Arguments, *, training: bool) -> Any:  # noqa: ANN401 - whatever it returns
+        args, kwargs = inputs
+        return model(*args, training=training, **kwargs)
+
+    with untouched(model):
+        return causes(Passes(model, call), [batch.arguments for batch in sample])
 
 
 def _memory(model: keras.Model) -> dict[str, float]:

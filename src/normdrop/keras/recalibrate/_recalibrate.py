@@ -10,9 +10,17 @@ from normdrop.keras._untouched import untouched
 from normdrop.keras.capture._layers import check_built
 from normdrop.keras.recalibrate import _statistics as statistics
 from normdrop.keras.recalibrate._estimate import Estimate
+from normdrop.keras.recalibrate._without_data import without_data
 from normdrop.keras.stream import reading
 from normdrop.shift import Recalibration
-from normdrop.stream import Progress, check_method, estimated, metric_name, recalibration
+from normdrop.stream import (
+    Progress,
+    check_method,
+    estimated,
+    metric_name,
+    need_example,
+    recalibration,
+)
 
 
 def recalibrate(
@@ -30,7 +38,8 @@ def recalibrate(
     """Estimate moving statistics in place; see `normdrop.recalibrate`."""
     check_built(model)
     if batches is None:
-        raise UsageError("for a Keras model recalibrate takes batches")
+        need_example(example, metric)
+        return without_data(model, example, tuple(frozen))
     if example is not None:
         raise UsageError("recalibrate takes batches or an example, not both")
     source = reading(batches, model, limit=limit, device=device, progress=progress)

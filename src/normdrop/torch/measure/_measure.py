@@ -11,8 +11,8 @@ from normdrop.stream import Batch, FourModes, Mode, Progress, extent, layer_shif
 from normdrop.torch._passes import Passes
 from normdrop.torch._switches import Switches
 from normdrop.torch._untouched import cuda_devices, untouched
+from normdrop.torch.measure._fitting import fitting
 from normdrop.torch.measure._memory import memory
-from normdrop.torch.measure._stale import stale
 from normdrop.torch.stream import BatchRecorder, Listener, Recorder, eager, reading, unwrapped
 
 _BLAMED_BATCHES = 4
@@ -51,7 +51,7 @@ def measure(
         seen = recorder.seen()
         if four is not None:
             modes = four.table(
-                memory(inner, seen), stale(inner, sample[0].arguments), unbiased=True
+                memory(inner, seen), fitting(inner, sample[0].arguments), unbiased=True
             )
     shares = _blamed(inner, sample) if blame else {}
     layers = [

@@ -7,7 +7,15 @@ from torch import nn
 
 from normdrop.errors import UsageError
 from normdrop.shift import Recalibration
-from normdrop.stream import Batches, Progress, check_method, estimated, metric_name, recalibration
+from normdrop.stream import (
+    Batches,
+    Progress,
+    check_method,
+    estimated,
+    metric_name,
+    need_example,
+    recalibration,
+)
 from normdrop.torch._untouched import untouched
 from normdrop.torch.recalibrate import _statistics as statistics
 from normdrop.torch.recalibrate._estimate import Estimate
@@ -30,11 +38,7 @@ def recalibrate(
     """Estimate running statistics in place; see `normdrop.recalibrate`."""
     inner = unwrapped(model)
     if batches is None:
-        if example is None or metric is not None:
-            raise UsageError(
-                "without batches recalibrate takes an example of what the model takes, and no "
-                "metric: pass batches or example="
-            )
+        need_example(example, metric)
         return without_data(inner, example, tuple(frozen))
     if example is not None:
         raise UsageError("recalibrate takes batches or an example, not both")
