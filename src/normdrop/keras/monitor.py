@@ -62,7 +62,7 @@ class ShiftMonitor(keras.callbacks.Callback):
         self._every = every
         self._warn = warn
         self._log = ShiftLog(warn=warn)
-        self._steps = 0
+        self._steps = self._before = 0
         self._began = self._ended = self._watching = 0.0
 
     @property
@@ -85,14 +85,20 @@ class ShiftMonitor(keras.callbacks.Callback):
         """Begin to watch."""
         del logs
         self._log = ShiftLog(warn=self._warn)
-        self._steps = 0
+        self._steps = self._before = 0
         self._began, self._ended, self._watching = time.perf_counter(), 0.0, 0.0
 
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Count on from the epochs before."""
+        del epoch, logs
+        self._before = self._steps
+
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Count the step, and look if it is time to."""
-        del batch, logs
-        self._steps += 1
-        if self._steps % self._every == 0:
+        """Count the steps, of which one call may run several, and look if it is time to."""
+        del logs
+        looks = self._steps // self._every
+        self._steps = self._before + batch + 1
+        if self._steps // self._every > looks:
             self._look()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:

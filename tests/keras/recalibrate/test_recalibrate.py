@@ -153,6 +153,34 @@ def test_it_goes_on_with_fit() -> None:
     assert not np.array_equal(new, ops.convert_to_numpy(model.get_layer("first").moving_mean))
 
 
+def test_without_data() -> None:
+    """Dropout directly before a norm: the correction comes near what data give; undone after."""
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential(
+        [
+            keras.Input((8,)),
+            layers.Dense(64),
+            layers.Dropout(0.5),
+            layers.BatchNormalization(momentum=0.9, name="bn"),
+            layers.Dense(3),
+        ]
+    )
+    generator = np.random.default_rng(0)
+    data = [generator.normal(size=(64, 8)).astype("float32") for _ in range(60)]
+    for x in data:
+        model(x, training=True)
+    before = _weights(model)
+    recalibration = normdrop.recalibrate(model, None, example=(8,))
+    assert recalibration.method == "inverted"
+    assert normdrop.measure(model, data)["bn"].shift == pytest.approx(1.0, abs=0.05)
+    recalibration.undo()
+    assert _same(before, _weights(model))
+    with pytest.raises(UsageError, match="every norm layer is frozen"):
+        normdrop.recalibrate(model, None, example=(8,), frozen=("bn",))
+    with pytest.raises(UsageError, match="takes an example"):
+        normdrop.recalibrate(model, None)
+
+
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
