@@ -27,7 +27,7 @@ def _model(rate: float = 0.5, steps_per_execution: int = 1) -> keras.Model:
             layers.Dense(32),
             layers.Dropout(rate, name="drop"),
             layers.BatchNormalization(momentum=0.8, name="bn"),
-            keras.Sequential([layers.BatchNormalization(name="norm")], name="inner"),
+            keras.Sequential([layers.BatchNormalization(momentum=0.8, name="norm")], name="inner"),
             layers.Dense(1),
         ]
     )

@@ -29,7 +29,8 @@ def modes(
     (torch.Size([10, 8, 16]), True, 0)
 
     Args:
-        model: A `torch.nn.Module`.
+        model: A `torch.nn.Module`, or a built Keras model. Of the latter `model(x)` and
+            `model.predict` obey, whatever `training` they say.
         dropout: Whether layers that drop units, and all others that make noise, do so; `None`
             leaves them as they are. Functional calls are switched with the module they stand in.
         norm: Whether norm layers go by their running statistics or by their batch's; `None` leaves
