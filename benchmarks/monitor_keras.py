@@ -62,8 +62,8 @@ def convolutions() -> keras.Model:
 
 
 CASES = (
-    Case("perceptron", perceptron, (32,), 64, 9),
-    Case("convolutions", convolutions, (16, 16, 3), 32, 5),
+    Case("perceptron", perceptron, (32,), 64, 5),
+    Case("convolutions", convolutions, (16, 16, 3), 32, 3),
 )
 
 

@@ -41,6 +41,7 @@ class ShiftMonitor(keras.callbacks.Callback):
     Raises:
         UsageError: `every` is not positive.
 
+    >>> import numpy as np
     >>> keras.utils.set_random_seed(0)
     >>> model = keras.Sequential([
     ...     keras.layers.Dense(64), keras.layers.Dropout(0.5),
