@@ -1,6 +1,4 @@
-"""One network in both frameworks with equal weights and settings, and batches for both."""
-
-from typing import Any
+"""One network in both frameworks, with equal weights and settings."""
 
 import keras
 import numpy as np
@@ -8,81 +6,169 @@ import torch
 from keras import layers
 from torch import nn
 
+from normdrop.keras.capture._layers import paths_of
+
+Pair = tuple[keras.Model, nn.Module, tuple[int, ...], tuple[int, ...]]
 RATE = 0.4
-EPSILON, MOMENTUM = 1e-3, 0.1
+FLATTENED = (25, 6)  # positions and channels before the dense layers of the first network
+NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
 
 
-def twins() -> tuple[keras.Model, nn.Sequential]:
-    """Convolutions and a perceptron on top; norm layers `first`, `second`, `third`."""
+def copy_weights(model: keras.Model, twin: nn.Module) -> None:
+    """Give the layers of both the same drawn weights, in order."""
     generator = np.random.default_rng(0)
+    known = {id(each): each for each in model._flatten_layers()}  # noqa: SLF001 - no public walk
+    every = [known[key] for key in paths_of(model) if key in known]
+    ours = [layer for layer in every if layer.weights and not _inside(layer)]
+    theirs = [m for m in twin.modules() if isinstance(m, (nn.Linear, nn.Conv2d, *NORMS))]
+    for layer, module in zip(ours, theirs, strict=True):
+        drawn = [_drawn(weight.path, tuple(weight.shape), generator) for weight in layer.weights]
+        layer.set_weights(drawn)
+        names = ["weight", "bias", "running_mean", "running_var"]
+        state = dict(zip(names, drawn, strict=False))
+        if not isinstance(module, NORMS):
+            state["weight"] = _kernel(drawn[0])
+        tensors = {name: torch.tensor(value) for name, value in state.items()}
+        module.load_state_dict(tensors, strict=False)
+
+
+def _kernel(values: np.ndarray) -> np.ndarray:
+    """As torch lays a kernel out; behind `Flatten`, Keras counts position by position."""
+    if values.shape[0] == FLATTENED[0] * FLATTENED[1]:
+        return values.reshape(*FLATTENED, -1).transpose(2, 1, 0).reshape(values.shape[::-1])
+    return values.transpose((1, 0) if values.ndim == 2 else (3, 2, 0, 1))
+
+
+def _inside(layer: keras.layers.Layer) -> bool:
+    return any(True for _ in layer._flatten_layers(include_self=False))  # noqa: SLF001 - no public walk
+
+
+def _drawn(path: str, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
+    if "kernel" in path:
+        fan = np.prod(shape[:-1])
+        return generator.normal(0.02, np.sqrt(2 / fan), shape).astype("float32")
+    if "gamma" in path:
+        return generator.uniform(0.5, 1.5, shape).astype("float32")
+    if "variance" in path:
+        return np.ones(shape, "float32")
+    return (
+        np.zeros(shape, "float32")
+        if "moving" in path
+        else generator.normal(0, 0.2, shape).astype("float32")
+    )
+
+
+def plain() -> Pair:
+    """Convolutions, two kinds of dropout and a dense head, layer after layer."""
     model = keras.Sequential(
         [
-            keras.Input((8, 8, 3)),
-            layers.Conv2D(6, 3, activation="relu"),
-            layers.Dropout(RATE, name="drop"),
-            _norm("first"),
-            layers.Conv2D(5, 3, padding="same"),
-            _norm("second"),
+            keras.Input((12, 12, 3)),
+            layers.Conv2D(8, 3, activation="relu"),
+            layers.Dropout(RATE),
+            layers.BatchNormalization(),
+            layers.MaxPooling2D(),
+            layers.Conv2D(6, 3, padding="same"),
+            layers.SpatialDropout2D(0.2),
+            layers.BatchNormalization(),
             layers.Activation("relu"),
-            layers.GlobalAveragePooling2D(),
-            layers.Dense(16),
-            layers.Dropout(RATE, name="late"),
-            _norm("third"),
-            layers.Dense(4),
+            layers.Flatten(),
+            layers.Dense(16, use_bias=False),
+            layers.Dropout(RATE),
+            layers.BatchNormalization(),
+            layers.Dense(5),
         ]
     )
     twin = nn.Sequential(
-        *(nn.Conv2d(3, 6, 3), nn.ReLU(), nn.Dropout(RATE), _torch_norm(6)),
-        *(nn.Conv2d(6, 5, 3, padding=1), _torch_norm(5), nn.ReLU()),
-        *(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(5, 16), nn.Dropout(RATE)),
-        *(nn.BatchNorm1d(16, eps=EPSILON, momentum=MOMENTUM), nn.Linear(16, 4)),
+        nn.Conv2d(3, 8, 3),
+        nn.ReLU(),
+        nn.Dropout(RATE),
+        nn.BatchNorm2d(8, eps=1e-3, momentum=0.01),
+        nn.MaxPool2d(2),
+        nn.Conv2d(8, 6, 3, padding=1),
+        nn.Dropout2d(0.2),
+        nn.BatchNorm2d(6, eps=1e-3, momentum=0.01),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(150, 16, bias=False),
+        nn.Dropout(RATE),
+        nn.BatchNorm1d(16, eps=1e-3, momentum=0.01),
+        nn.Linear(16, 5),
     )
-    ours = [layer for layer in model.layers if layer.weights]
-    theirs = [module for module in twin if next(module.parameters(), None) is not None]
-    for layer, module in zip(ours, theirs, strict=True):
-        drawn = [_drawn(weight, generator) for weight in layer.get_weights()]
-        layer.set_weights(drawn)
-        names = ("weight", "bias", "running_mean", "running_var")
-        tensors = {
-            name: torch.from_numpy(value.transpose(_AXES[value.ndim]).copy())
-            for name, value in zip(names, drawn, strict=False)
-        }
-        module.load_state_dict(tensors, strict=False)
-    return model, twin
+    return model, twin, (12, 12, 3), (3, 12, 12)
 
 
-PATHS = {"first": "3", "second": "5", "third": "11"}
-_AXES = {1: (0,), 2: (1, 0), 4: (3, 2, 0, 1)}
+def vectors() -> Pair:
+    """Dense layers and Gaussian noise, as a Functional model."""
+    inputs = keras.Input((16,))
+    x = layers.Dense(32, activation="elu")(inputs)
+    x = layers.GaussianDropout(RATE)(x)
+    x = layers.Dense(32)(x)
+    x = layers.BatchNormalization()(x)
+    x = layers.LeakyReLU(negative_slope=0.1)(x)
+    x = layers.Dropout(0.2)(x)
+    x = layers.BatchNormalization()(x)
+    model = keras.Model(inputs, layers.Dense(3)(x))
+    twin = nn.Sequential(
+        nn.Linear(16, 32),
+        nn.ELU(),
+        normdrop_gaussian(RATE),
+        nn.Linear(32, 32),
+        nn.BatchNorm1d(32, eps=1e-3, momentum=0.01),
+        nn.LeakyReLU(0.1),
+        nn.Dropout(0.2),
+        nn.BatchNorm1d(32, eps=1e-3, momentum=0.01),
+        nn.Linear(32, 3),
+    )
+    return model, twin, (16,), (16,)
 
 
-def batches(count: int = 4, size: int = 16, last: int = 7) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Images, channels last, and classes; the last batch is smaller."""
-    generator = np.random.default_rng(1)
-    sizes = [size] * (count - 1) + [last]
-    return [
-        (
-            generator.normal(0.5, 1.5, (each, 8, 8, 3)).astype("float32"),
-            generator.integers(0, 4, each),
-        )
-        for each in sizes
-    ]
+def normdrop_gaussian(rate: float) -> nn.Module:
+    """Torch has no Gaussian dropout of its own."""
+    from normdrop.torch import GaussianDropout
+
+    return GaussianDropout(rate)
 
 
-def for_torch(pairs: list[tuple[np.ndarray, np.ndarray]]) -> list[tuple[Any, Any]]:
-    """The same batches, channels first."""
-    return [(torch.from_numpy(x).permute(0, 3, 1, 2), torch.from_numpy(y)) for x, y in pairs]
+class _Residual(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 8, 3, padding=1)
+        self.norm = nn.BatchNorm2d(8, eps=1e-3, momentum=0.01)
+        self.conv = nn.Conv2d(8, 8, 3, padding=1)
+        self.drop = nn.Dropout(RATE)
+        self.last = nn.BatchNorm2d(8, eps=1e-3, momentum=0.01)
+        self.head = nn.Linear(8, 4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.stem(x)
+        branch = self.drop(self.conv(torch.relu(self.norm(x))))
+        x = torch.relu(self.last(x + branch))
+        y: torch.Tensor = self.head(x.mean((2, 3)))
+        return y
 
 
-def _norm(name: str) -> layers.Layer:
-    return layers.BatchNormalization(epsilon=EPSILON, momentum=1 - MOMENTUM, name=name)
+@keras.saving.register_keras_serializable("tests")
+class _KerasResidual(keras.Model):  # type: ignore[misc] # Keras publishes no types
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = layers.Conv2D(8, 3, padding="same")
+        self.norm = layers.BatchNormalization()
+        self.conv = layers.Conv2D(8, 3, padding="same")
+        self.drop = layers.Dropout(RATE)
+        self.last = layers.BatchNormalization()
+        self.head = layers.Dense(4)
+
+    def call(self, x: object, training: bool | None = None) -> object:  # noqa: FBT001 - Keras' own
+        """A stem, a branch with dropout added to it, and a head."""
+        x = self.stem(x)
+        branch = self.conv(keras.ops.relu(self.norm(x, training=training)))
+        branch = self.drop(branch, training=training)
+        x = keras.ops.relu(self.last(x + branch, training=training))
+        return self.head(keras.ops.mean(x, (1, 2)))
 
 
-def _torch_norm(channels: int) -> nn.Module:
-    return nn.BatchNorm2d(channels, eps=EPSILON, momentum=MOMENTUM)
-
-
-def _drawn(weight: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """Weights of which variances, scales and means of norm layers are all possible."""
-    scale = np.sqrt(2 / np.prod(weight.shape[:-1])) if weight.ndim > 1 else 0.3
-    drawn = generator.normal(0, scale, weight.shape) + (weight.ndim == 1)
-    return np.abs(drawn).astype("float32") if weight.ndim == 1 else drawn.astype("float32")
+def residual() -> Pair:
+    """A residual branch with dropout, as a subclassed model."""
+    model = _KerasResidual()
+    model(np.zeros((2, 8, 8, 3), "float32"))
+    return model, _Residual(), (8, 8, 3), (3, 8, 8)

@@ -14,6 +14,7 @@ from normdrop.keras._backend import backend
 from normdrop.keras._noise_calls import NoiseCalls
 from normdrop.keras._norm_call import NormCall
 from normdrop.keras._norm_calls import answered
+from normdrop.keras._words import one_line
 
 Arguments: TypeAlias = Any
 """What the model takes: a tensor, or a list or dict of them."""
@@ -127,8 +128,7 @@ def _explained(model: keras.Model) -> Iterator[None]:
     except NormdropError:
         raise
     except Exception as error:
-        words = " ".join(str(error).split()) or type(error).__name__
         raise CaptureError(
-            f"{model.name}: {words} (give an example of the shape and type the model takes, "
-            "without the batch axis for a shape)"
+            f"{model.name}: {one_line(error)} (give an example of the shape and type the model "
+            "takes, without the batch axis for a shape)"
         ) from error

@@ -9,10 +9,12 @@ import keras
 import numpy as np
 from keras import ops
 from keras.src.backend.common import global_state  # where Keras keeps its global generator
-from keras.src.random.seed_generator import GLOBAL_SEED_GENERATOR
 
 from normdrop.keras._backend import backend
 from normdrop.keras.capture._layers import check_built
+
+_GENERATOR = "global_seed_generator"
+"""The name it is kept by."""
 
 
 @contextmanager
@@ -38,15 +40,15 @@ def untouched(model: keras.Model) -> Iterator[None]:
     losses = [(layer, list(layer._losses), set(layer._loss_ids)) for layer in layers]  # noqa: SLF001 - what calls collect
     values = [(variable, _copy(variable)) for variable in _variables(model)]
     python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002 - what users may draw from
-    generator = global_state.get_global_attribute(GLOBAL_SEED_GENERATOR)
+    generator = global_state.get_global_attribute(_GENERATOR)
     with backend().random_state_kept():
         try:
             global_state.set_global_attribute(
-                GLOBAL_SEED_GENERATOR, keras.random.SeedGenerator(0, name="normdrop")
+                _GENERATOR, keras.random.SeedGenerator(0, name="normdrop")
             )
             yield
         finally:
-            global_state.set_global_attribute(GLOBAL_SEED_GENERATOR, generator)
+            global_state.set_global_attribute(_GENERATOR, generator)
             for layer, before in attributes:
                 _put_back(layer.__dict__, before)
             for layer, kept, ids in losses:

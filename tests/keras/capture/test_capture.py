@@ -179,8 +179,6 @@ def test_wrong_inputs() -> None:
         normdrop.check(_functional(), "image")
     with pytest.raises(CaptureError, match="incompatible"):
         normdrop.check(_functional(), (9, 9, 5))
-    with pytest.raises(UsageError, match="for Keras there is 'moments'"):
-        normdrop.predict(_functional(), (8, 8, 3), method="invert")
 
 
 def test_check_and_assert_clean() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from keras import layers, ops
-from keras_twins import PATHS, batches, for_torch, twins
+from measured_twins import PATHS, batches, for_torch, twins
 
 import normdrop
 from normdrop.errors import CaptureError, UsageError

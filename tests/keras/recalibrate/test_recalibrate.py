@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import layers, ops
-from keras_twins import PATHS, batches, for_torch, twins
+from measured_twins import PATHS, batches, for_torch, twins
 
 import normdrop
 from normdrop.errors import CaptureError, UsageError

@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-import jax
-
 from normdrop.keras._backend._plain import Plain
 
 
@@ -13,4 +11,6 @@ class Jax(Plain):
 
     def gradients(self, function: Callable[[list[Any]], Any], inputs: list[Any]) -> list[Any]:
         """By tracing, without compilation: what does not depend on the inputs stays a number."""
+        import jax
+
         return list(jax.grad(function)(inputs))

@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-import tensorflow as tf
-
 from normdrop.keras._backend._plain import Plain
 
 
@@ -13,6 +11,8 @@ class TensorFlow(Plain):
 
     def gradients(self, function: Callable[[list[Any]], Any], inputs: list[Any]) -> list[Any]:
         """By a tape that watches the inputs and no variable."""
+        import tensorflow as tf
+
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(inputs)
             loss = function(inputs)

@@ -6,6 +6,7 @@ import keras
 
 from normdrop.errors import CaptureError
 from normdrop.graph import Captured, Graph, Mode
+from normdrop.keras._words import one_line
 from normdrop.keras.capture._example import symbolic
 from normdrop.keras.capture._layers import check_built, layers_of, paths_of
 from normdrop.keras.capture._nodes import Builder
@@ -52,8 +53,9 @@ def _graph(model: keras.Model, example: Any, mode: Mode) -> Graph:  # noqa: ANN4
     except CaptureError:
         raise
     except Exception as error:
-        words = " ".join(str(error).split()) or type(error).__name__
-        raise CaptureError(f"{model.name} raised {type(error).__name__}: {words}") from error
+        raise CaptureError(
+            f"{model.name} raised {type(error).__name__}: {one_line(error)}"
+        ) from error
     builder = Builder(paths, traced.inputs)
     for call in traced.calls:
         builder.add(call, training=training)
