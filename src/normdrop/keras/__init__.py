@@ -10,5 +10,14 @@ from normdrop.keras.blocks import ResidualBlock as ResidualBlock  # noqa: E402 -
 from normdrop.keras.layers import GaussianDropout as GaussianDropout  # noqa: E402 - same
 from normdrop.keras.layers import NoiseLayer as NoiseLayer  # noqa: E402 - same
 from normdrop.keras.layers import UniformDropout as UniformDropout  # noqa: E402 - same
+from normdrop.keras.monitor import ShiftMonitor as ShiftMonitor  # noqa: E402 - same
 
-__all__ = ["Block", "GaussianDropout", "Head", "NoiseLayer", "ResidualBlock", "UniformDropout"]
+__all__ = [
+    "Block",
+    "GaussianDropout",
+    "Head",
+    "NoiseLayer",
+    "ResidualBlock",
+    "ShiftMonitor",
+    "UniformDropout",
+]

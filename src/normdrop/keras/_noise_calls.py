@@ -57,19 +57,28 @@ class NoiseCalls:
     @contextmanager
     def watched(self) -> Iterator[None]:
         """Seed and switch the model's noise layers inside."""
-        watched = [*self._owners, *self._unknown]
-        # An instance's own `call` goes before its class's; one that is there already is kept.
-        before = [(layer, layer.__dict__.get("call")) for layer in watched]
-        try:
-            for layer in watched:
-                own = layer in self._owners
-                layer.__dict__["call"] = self._own(layer) if own else self._others(layer)
+        own = [(layer, self._own(layer)) for layer in self._owners]
+        with _calling([*own, *((layer, self._others(layer)) for layer in self._unknown)]):
             yield
-        finally:
-            for layer, call in before:
-                layer.__dict__.pop("call", None)
-                if call is not None:
-                    layer.__dict__["call"] = call
+
+    @contextmanager
+    def switched(self, *, on: bool) -> Iterator[None]:
+        """Switch the model's noise layers inside; nothing is seeded, so that noise goes on.
+
+        Nothing but an argument changes, so that calls inside may be compiled. A layer of the user's
+        that has layers inside and draws from the global generator is not known, and not switched.
+        """
+        closed = [layer for layer in self._unknown if not is_open(layer)]
+        layers = [layer for layer in (*self._owners, *closed) if _is_switch(layer)]
+        with _calling([(layer, _with_mode(layer, on=on)) for layer in layers]):
+            yield
+
+    @property
+    def mixed(self) -> list[str]:
+        """Paths of the layers that make noise of their own and have norm layers inside."""
+        return [
+            self._paths[id(layer)] for layer in self._owners if is_open(layer) and _norms(layer)
+        ]
 
     def _own(self, layer: keras.layers.Layer) -> Callable[..., Any]:
         """The call of a layer with seed generators of its own."""
@@ -123,6 +132,41 @@ class NoiseCalls:
         return int(np.random.SeedSequence(words).generate_state(1)[0] >> 1)
 
 
+Call = Callable[..., Any]
+
+
+@contextmanager
+def _calling(calls: list[tuple[keras.layers.Layer, Call]]) -> Iterator[None]:
+    """Give layers other calls inside."""
+    # An instance's own `call` goes before its class's; one that is there already is kept.
+    before = [(layer, layer.__dict__.get("call")) for layer, _ in calls]
+    try:
+        for layer, call in calls:
+            layer.__dict__["call"] = call
+        yield
+    finally:
+        for layer, call in before:
+            layer.__dict__.pop("call", None)
+            if call is not None:
+                layer.__dict__["call"] = call
+
+
+def _with_mode(layer: keras.layers.Layer, *, on: bool) -> Call:
+    """The layer's call in one mode, whichever it is called in."""
+    called = layer.call
+
+    def call(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - the layer's own
+        return called(*args, **{**kwargs, "training": on})
+
+    return call
+
+
+def _norms(layer: keras.layers.Layer) -> bool:
+    """Whether a layer is or has a norm layer."""
+    every = layer._flatten_layers()  # noqa: SLF001 - Keras has no public walk of all layers
+    return any(isinstance(each, keras.layers.BatchNormalization) for each in every)
+
+
 def _candidates(
     model: keras.Model,
 ) -> tuple[list[keras.layers.Layer], list[keras.layers.Layer]]:
@@ -140,7 +184,9 @@ def _candidates(
         seen.add(id(layer))
         if _generators(layer):
             owners.append(layer)
-        elif not type(layer).__module__.startswith(("keras.", "normdrop.")):
+        elif not type(layer).__module__.startswith(("keras.", "normdrop.")) and not isinstance(
+            layer, keras.layers.BatchNormalization
+        ):
             unknown.append(layer)
         if is_open(layer):
             for child in children(layer):

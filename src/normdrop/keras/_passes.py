@@ -32,15 +32,22 @@ class Passes:
     Attributes:
         stored: Norm layer path to the moving statistics the model holds; filled as norms are met.
         eps: Norm layer path to what it adds to the variance.
+        frozen: Norm layers that keep to moving statistics in train mode.
         noise: The noise layers met so far.
+
+    Args:
+        model: Any built model.
+        call: Calls it with inputs and the argument `training`; by default with one positional
+            argument.
     """
 
-    def __init__(self, model: keras.Model) -> None:
+    def __init__(self, model: keras.Model, call: Callable[..., Any] | None = None) -> None:
         self.model = model
+        self._call = model if call is None else call
         self.stored: Statistics = {}
         self.eps: dict[str, float] = {}
         self.noise = NoiseCalls(model)
-        self._frozen: set[str] = set()
+        self.frozen: set[str] = set()
         self._probed = False
 
     def train(self, inputs: Arguments, seed: int, silent: str | None = None) -> Statistics:
@@ -53,8 +60,8 @@ class Passes:
 
         def by(call: NormCall) -> Any:  # noqa: ANN401 - a tensor of the backend's
             if not self._probed and not call.from_batch:
-                self._frozen.add(call.path)
-            frozen = call.path in self._frozen
+                self.frozen.add(call.path)
+            frozen = call.path in self.frozen
             return call.by(self.stored[call.path]) if frozen else call.by_batch()
 
         seen = self._run(inputs, by, training=True)
@@ -70,7 +77,7 @@ class Passes:
         def by(call: NormCall) -> Any:  # noqa: ANN401 - a tensor of the backend's
             if call.from_batch:
                 return call.by_batch()
-            frozen = call.path in self._frozen or call.path not in statistics
+            frozen = call.path in self.frozen or call.path not in statistics
             return call.by((self.stored if frozen else statistics)[call.path])
 
         return _numbers(self._run(inputs, by, training=False))
@@ -101,7 +108,7 @@ class Passes:
             return normalise(call)
 
         with _explained(self.model), answered(self.model, norm), self.noise.watched():
-            self.model(inputs, training=training)
+            self._call(inputs, training=training)
         return {path: average(values) for path, values in seen.items()}
 
 

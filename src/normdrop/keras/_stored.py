@@ -7,12 +7,7 @@ import numpy as np
 from keras import ops
 
 from normdrop import expected
-
-
-def norms_of(model: keras.Model) -> list[keras.layers.BatchNormalization]:
-    """The batch norm layers of a model; Keras has no other layer with moving statistics."""
-    layers = model._flatten_layers()  # noqa: SLF001 - Keras has no public walk of all layers
-    return [layer for layer in layers if isinstance(layer, keras.layers.BatchNormalization)]
+from normdrop.keras._switches import norms_of
 
 
 def has_statistics(model: keras.Model) -> bool:
@@ -22,7 +17,9 @@ def has_statistics(model: keras.Model) -> bool:
     >>> has_statistics(model)
     False
     """
-    return any(bool((_variances(norm) != 1).any()) for norm in norms_of(model) if norm.built)
+    return any(
+        bool((_variances(norm) != 1).any()) for norm in norms_of(model).values() if norm.built
+    )
 
 
 def initial_share(model: keras.Model) -> float:
@@ -31,7 +28,7 @@ def initial_share(model: keras.Model) -> float:
     Keras counts batches in the optimizer of a compiled model; without one nothing is known.
     """
     iterations = _iterations(model)
-    norms = [norm for norm in norms_of(model) if norm.trainable]
+    norms = [norm for norm in norms_of(model).values() if norm.trainable]
     if not iterations or not norms:
         return 0.0
     shares = [

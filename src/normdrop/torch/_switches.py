@@ -1,17 +1,14 @@
 """Which modules make noise and which normalise, and their modes set apart from one another."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from types import CodeType, FunctionType
-from typing import Literal
 
 from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
 
-from normdrop.errors import UsageError
-
-NormMode = Literal["running", "batch"]
+from normdrop.stream import NormMode
 
 _NOISE = frozenset(
     {
@@ -132,15 +129,3 @@ def _words(code: CodeType) -> Iterator[str]:
             yield from _words(constant)
         elif isinstance(constant, tuple):  # the names of keyword arguments
             yield from (word for word in constant if isinstance(word, str))
-
-
-def under(paths: Iterable[str], names: Iterable[str]) -> frozenset[str]:
-    """The norm layers of these names, or inside modules of these names."""
-    paths = tuple(paths)
-    found: set[str] = set()
-    for name in names:
-        inside = {path for path in paths if path == name or path.startswith(f"{name}.")}
-        if not inside:
-            raise UsageError(f"frozen names {name!r}, where there is no norm layer")
-        found |= inside
-    return frozenset(found)

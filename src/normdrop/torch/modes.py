@@ -9,8 +9,9 @@ from torch.nn.modules.batchnorm import _NormBase
 from torch.overrides import TorchFunctionMode
 
 from normdrop.errors import UsageError
+from normdrop.stream import NormMode
 from normdrop.torch._norm_call import NormCall, norm_call
-from normdrop.torch._switches import NormMode, Switches, kept_modes
+from normdrop.torch._switches import Switches, kept_modes
 from normdrop.torch.recalibrate import _statistics as statistics
 from normdrop.torch.stream import unwrapped
 

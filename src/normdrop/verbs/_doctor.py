@@ -151,9 +151,9 @@ class _Visit:
 
     def _first(self) -> object:
         """The first batch's inputs, as an example."""
-        from normdrop.torch.stream import Batches
+        from normdrop.torch.stream import reading
 
-        for batch in Batches(self._batches, self._model, limit=self._limit).first():
+        for batch in reading(self._batches, self._model, limit=self._limit).first():
             args, kwargs = batch.arguments
             return kwargs or (args[0] if len(args) == 1 else args)
         raise UsageError("there are no batches")

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from normdrop.shift import ShiftReport
-from normdrop.verbs._framework import torch_model
+from normdrop.verbs._framework import is_keras, torch_model
 
 
 def measure(
@@ -23,18 +23,22 @@ def measure(
 
     Args:
         model: A `torch.nn.Module`, also one wrapped in `DistributedDataParallel` or
-            `torch.compile`. Nothing about it changes, and the random state is put back.
+            `torch.compile`; or a built Keras model. Nothing about it changes, and the random state
+            is put back.
         batches: Any iterable of inputs or of `(inputs, targets)`: a `DataLoader`, a list, a
-            generator. Inputs are a tensor, an array, a tuple (positional) or dict (keyword) of
-            these. Pass batches as the model trains with, without augmentation if it is evaluated
-            without. In a distributed run these are the batches of this process.
+            generator; for Keras also a `PyDataset`, a `tf.data.Dataset`, and batches
+            `(inputs, targets, sample_weight)`. Inputs are a tensor, an array, a tuple (positional)
+            or dict (keyword) of these. Pass batches as the model trains with, without augmentation
+            if it is evaluated without. In a distributed run these are the batches of this process.
         metric: A function `(outputs, targets)` that returns a number per batch, or an object with
-            `update` and `compute`, which is copied. With it every batch runs four times, with
+            `update` and `compute`, or Keras' own metric, which are copied; only the latter gets
+            sample weights. With it every batch runs four times, with
             dropout on and off, by running and by batch statistics: `ShiftReport.modes` has the
             table and says in words what explains the difference. For a batch that is a dict the
             targets are that dict.
         limit: How many batches to read at most.
-        device: Where batches are put; by default where the model is.
+        device: Where batches are put; by default where the model is. Not for Keras, which has
+            `keras.device`.
         blame: Whether to find each noise layer's share of each shift: two passes over at most 512
             of the examples for every noise layer.
         progress: Called with the batches done and, where known, how many there are.
@@ -58,6 +62,12 @@ def measure(
     >>> round(layer.shift, 1), dict(layer.causes), model.training
     (0.5, {'1': 1.0}, True)
     """
+    if is_keras(model):
+        from normdrop.keras.measure import measure as measure_keras
+
+        return measure_keras(
+            model, batches, metric, limit=limit, device=device, blame=blame, progress=progress
+        )
     from normdrop.torch.measure import measure as measure_torch
 
     return measure_torch(

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal
 
-from normdrop.verbs._framework import torch_model
+from normdrop.verbs._framework import is_keras, torch_model
 
 
 @contextmanager
@@ -29,7 +29,8 @@ def modes(
     (torch.Size([10, 8, 16]), True, 0)
 
     Args:
-        model: A `torch.nn.Module`.
+        model: A `torch.nn.Module`, or a built Keras model. Of the latter `model(x)` and
+            `model.predict` obey, whatever `training` they say.
         dropout: Whether layers that drop units, and all others that make noise, do so; `None`
             leaves them as they are. Functional calls are switched with the module they stand in.
         norm: Whether norm layers go by their running statistics or by their batch's; `None` leaves
@@ -39,6 +40,12 @@ def modes(
     Raises:
         UsageError: No model, or another word for `norm`.
     """
+    if is_keras(model):
+        from normdrop.keras.modes import modes as modes_keras
+
+        with modes_keras(model, dropout=dropout, norm=norm):
+            yield
+        return
     from normdrop.torch.modes import modes as modes_torch
 
     with modes_torch(torch_model(model, "modes"), dropout=dropout, norm=norm):

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from normdrop.shift import Recalibration
-from normdrop.verbs._framework import torch_model
+from normdrop.verbs._framework import is_keras, torch_model
 
 
 def recalibrate(
@@ -29,7 +29,7 @@ def recalibrate(
 
     Args:
         model: A `torch.nn.Module`, also one wrapped in `DistributedDataParallel` or
-            `torch.compile`.
+            `torch.compile`; or a built Keras model.
         batches: As for `measure`; or `None` to estimate without data, by inverting the stored
             statistics, which takes an example.
         metric: As for `measure`. With it, passes before and after the estimate evaluate it and
@@ -42,7 +42,8 @@ def recalibrate(
         device: Where batches are put; by default where the model is.
         frozen: Names of norm layers, or of modules around them, to leave as they are. Norm layers
             in eval mode in a model that is in train mode are left alone anyway, and so are those
-            that stay in eval mode when the model is put in train mode, and those of momentum 0.
+            that stay in eval mode when the model is put in train mode, and those of momentum 0; in
+            Keras those that are not trainable, or of momentum 1.
         progress: Called with the batches done and, where known, how many there are; from 0 again
             in each pass.
 
@@ -67,6 +68,20 @@ def recalibrate(
     (0.5, 1.0)
     >>> recalibration.undo()
     """
+    if is_keras(model):
+        from normdrop.keras.recalibrate import recalibrate as recalibrate_keras
+
+        return recalibrate_keras(
+            model,
+            batches,
+            metric,
+            method=method,
+            example=example,
+            limit=limit,
+            device=device,
+            frozen=frozen,
+            progress=progress,
+        )
     from normdrop.torch.recalibrate import recalibrate as recalibrate_torch
 
     return recalibrate_torch(

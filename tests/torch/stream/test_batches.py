@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from normdrop.errors import UsageError
-from normdrop.torch.stream import Batch, Batches
+from normdrop.stream import Batch
+from normdrop.torch.stream import reading
 
 
 class _Two(nn.Module):
@@ -24,7 +25,7 @@ _X, _Y = torch.zeros(4, 3), torch.ones(4)
 
 
 def _first(item: object, model: nn.Module | None = None) -> Batch:
-    return next(iter(Batches([item], model or nn.Linear(3, 3))))
+    return next(iter(reading([item], model or nn.Linear(3, 3))))
 
 
 @pytest.mark.parametrize(
@@ -78,10 +79,10 @@ def test_limits_loaders_and_progress() -> None:
     def progress(done: int, total: int | None) -> None:
         seen.append((done, total))
 
-    batches = Batches(loader, nn.Linear(3, 3), limit=2, progress=progress)
+    batches = reading(loader, nn.Linear(3, 3), limit=2, progress=progress)
     assert [batch.size for batch in batches] == [4, 4]
     assert (batches.count, batches.examples, seen) == (2, 8, [(1, 2), (2, 2)])
-    assert [batch.size for batch in Batches(loader, nn.Linear(3, 3))] == [4, 4, 2]
+    assert [batch.size for batch in reading(loader, nn.Linear(3, 3))] == [4, 4, 2]
 
 
 def test_a_limit_ends_what_has_no_end() -> None:
@@ -93,7 +94,7 @@ def test_a_limit_ends_what_has_no_end() -> None:
             drawn.append(1)
             yield _X
 
-    assert len(list(Batches(endless(), nn.Linear(3, 3), limit=3))) == 3
+    assert len(list(reading(endless(), nn.Linear(3, 3), limit=3))) == 3
     assert len(drawn) == 3
 
 
@@ -118,7 +119,7 @@ def test_a_limit_ends_what_has_no_end() -> None:
 def test_what_are_no_batches(batches: object, limit: int | None, words: str) -> None:
     """The error says what was found and what to pass."""
     with pytest.raises(UsageError, match=words):
-        list(Batches(batches, nn.Linear(3, 3), limit=limit))
+        list(reading(batches, nn.Linear(3, 3), limit=limit))
 
 
 def test_a_loader_that_raises_half_way() -> None:
@@ -129,14 +130,14 @@ def test_a_loader_that_raises_half_way() -> None:
         raise OSError("the disk is gone")
 
     with pytest.raises(UsageError, match=r"raised OSError after 1: the disk is gone"):
-        list(Batches(failing(), nn.Linear(3, 3)))
+        list(reading(failing(), nn.Linear(3, 3)))
 
 
 def test_the_readers_own_errors_are_not_the_loaders() -> None:
     """What happens while a batch is at work is not blamed on the loader."""
 
     def work() -> None:
-        for _ in Batches([_X], nn.Linear(3, 3)):
+        for _ in reading([_X], nn.Linear(3, 3)):
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -145,8 +146,8 @@ def test_the_readers_own_errors_are_not_the_loaders() -> None:
 
 def test_generators_cannot_be_read_twice() -> None:
     """A second pass is refused in words, before the first."""
-    batches = Batches((_X for _ in range(2)), nn.Linear(3, 3))
+    batches = reading((_X for _ in range(2)), nn.Linear(3, 3))
     assert not batches.repeatable
     with pytest.raises(UsageError, match=r"exact reads the batches several times, and a generator"):
         batches.need_repeatable("exact")
-    Batches([_X], nn.Linear(3, 3)).need_repeatable("exact")
+    reading([_X], nn.Linear(3, 3)).need_repeatable("exact")

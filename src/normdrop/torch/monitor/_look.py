@@ -8,9 +8,10 @@ from torch.utils._pytree import tree_flatten, tree_map
 
 from normdrop.expected import average
 from normdrop.shift import LayerShift, ShiftReport
+from normdrop.stream import Batch
 from normdrop.torch._norm_call import Moments, NormCall
 from normdrop.torch._untouched import untouched
-from normdrop.torch.stream import Batch, Listener, by_running, eager
+from normdrop.torch.stream import Listener, by_running, eager
 
 
 def look(

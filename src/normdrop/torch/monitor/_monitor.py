@@ -1,6 +1,5 @@
 """A context manager that watches the shift while a loop trains."""
 
-import math
 import time
 import warnings
 from types import TracebackType
@@ -10,16 +9,11 @@ from torch import nn
 
 from normdrop.errors import ShiftWarning, UsageError
 from normdrop.expected import INITIAL_ABOVE
-from normdrop.shift import LayerShift, ShiftHistory, ShiftReport
+from normdrop.shift import ShiftHistory, ShiftReport
+from normdrop.stream import ShiftLog, affordable, scalars
 from normdrop.torch._fit import initial_share
 from normdrop.torch.monitor._entry import Entry
 from normdrop.torch.monitor._look import batch_size, leading, look
-from normdrop.torch.monitor._scalars import scalars
-
-# Of the work of training; a pass in eval mode costs a third of a training step.
-_BUDGET = 0.015
-_PASSES_PER_STEP = 3
-_FEWEST = 32
 
 
 class ScalarWriter(Protocol):
@@ -95,10 +89,8 @@ class ShiftMonitor:
         self._writer = writer
         self._steps = start
         self._entry = Entry(model, self._called)
-        self._reports: list[tuple[int, dict[str, tuple[float, float]]]] = []
-        self._far: set[str] = set()
+        self._log = ShiftLog(warn=warn)
         self._missed = False
-        self._latest: ShiftReport | None = None
         self._began = self._ended = self._watching = 0.0
 
     def __enter__(self) -> Self:
@@ -129,19 +121,12 @@ class ShiftMonitor:
     @property
     def latest(self) -> ShiftReport | None:
         """The last measurement, per channel; `None` before the first."""
-        return self._latest
+        return self._log.latest
 
     @property
     def history(self) -> ShiftHistory:
         """All measurements so far, one number a layer."""
-        paths = list(dict.fromkeys(path for _, shifts in self._reports for path in shifts))
-        nothing = (math.nan, math.nan)
-        rows = {path: [shifts.get(path, nothing) for _, shifts in self._reports] for path in paths}
-        return ShiftHistory(
-            tuple(step for step, _ in self._reports),
-            {path: tuple(shift for shift, _ in values) for path, values in rows.items()},
-            {path: tuple(mean for _, mean in values) for path, values in rows.items()},
-        )
+        return self._log.history
 
     @property
     def share(self) -> float:
@@ -169,40 +154,12 @@ class ShiftMonitor:
     ) -> None:
         """The model is about to be called: look first."""
         start = time.perf_counter()
-        args, kwargs = leading((args, kwargs), self._examples(batch_size((args, kwargs))))
+        count = self._sample or affordable(self._every, batch_size((args, kwargs)))
+        args, kwargs = leading((args, kwargs), count)
         report = look(module, path, args, kwargs)
-        self._keep(report, settled=initial_share(module) < INITIAL_ABOVE)
-        self._watching += time.perf_counter() - start
-
-    def _examples(self, batch: int) -> int:
-        if self._sample is not None:
-            return self._sample
-        return max(_FEWEST, math.ceil(_BUDGET * _PASSES_PER_STEP * self._every * batch))
-
-    def _keep(self, report: ShiftReport, *, settled: bool) -> None:
         step = self._steps + 1
-        self._latest = report
-        self._reports.append((step, {each.path: (each.shift, each.mean_shift) for each in report}))
         if self._writer is not None:
             for name, value in scalars(report).items():
                 self._writer.add_scalar(name, value, step)
-        if self._warn and settled:
-            self._tell(step, report)
-
-    def _tell(self, step: int, report: ShiftReport) -> None:
-        """Warn of the layers that are beyond 0.8 for the first time."""
-        far = [layer for layer in report if layer.severity == "error"]
-        new = [layer for layer in far if layer.path not in self._far]
-        self._far |= {layer.path for layer in far}
-        if new:
-            warnings.warn(_message(step, new), ShiftWarning, stacklevel=2)
-
-
-def _message(step: int, layers: list[LayerShift]) -> str:
-    most = 5
-    named = ", ".join(f"{layer.path} ({layer.shift:.2f})" for layer in layers[:most])
-    more = f" and {len(layers) - most} more" if len(layers) > most else ""
-    return (
-        f"step {step}: in eval mode the input of {named}{more} has another variance than the "
-        "running one (ratio in brackets): normdrop.measure names the cause, normdrop.fix mends it"
-    )
+        self._log.keep(step, report, settled=initial_share(module) < INITIAL_ABOVE)
+        self._watching += time.perf_counter() - start

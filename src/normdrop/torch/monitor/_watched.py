@@ -3,8 +3,8 @@
 from torch import nn
 
 from normdrop.shift import ShiftHistory
+from normdrop.stream import scalars
 from normdrop.torch.monitor._monitor import ShiftMonitor
-from normdrop.torch.monitor._scalars import scalars
 
 
 class Watched:

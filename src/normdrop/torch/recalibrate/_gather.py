@@ -8,34 +8,24 @@ import torch.distributed as dist
 from torch import Tensor
 
 from normdrop.errors import UsageError
-from normdrop.torch.stream._seen import Seen, merged
+from normdrop.stream import Pass, Seen, merged
 
 _HEAD = 5
 _NUMBERS = 5
 
 
 @dataclass(frozen=True)
-class Pass:
+class WatchedPass(Pass):
     """What one pass over batches found.
 
     Attributes:
-        seen: Norm layer path to what reached it.
-        batches: Batches read.
-        examples: Examples in them.
-        frozen: Norm layers met that keep to running statistics in train mode.
         watched: Whether any norm call came from no norm module of torch's.
-        metric: The metric's value, 0 without one.
     """
 
-    seen: Mapping[str, Seen]
-    batches: int
-    examples: int
-    frozen: frozenset[str]
-    watched: bool
-    metric: float
+    watched: bool = False
 
 
-def over_all_processes(run: Callable[[], Pass], channels: Mapping[str, int]) -> Pass:
+def over_all_processes(run: Callable[[], WatchedPass], channels: Mapping[str, int]) -> WatchedPass:
     """Run a pass in every process and put their findings together; alone, run it.
 
     Processes may have different numbers of batches, or none. They meet once, after the pass, also
@@ -68,20 +58,20 @@ def several_processes() -> bool:
     return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
 
 
-def _put_together(passes: list[Pass]) -> Pass:
+def _put_together(passes: list[WatchedPass]) -> WatchedPass:
     examples = sum(one.examples for one in passes)
     if not examples:
         raise UsageError("there are no batches in any process")
     total = dict(passes[0].seen)
     for one in passes[1:]:
         total = {path: merged(seen, one.seen[path]) for path, seen in total.items()}
-    return Pass(
+    return WatchedPass(
         {path: seen for path, seen in total.items() if seen.count},
         sum(one.batches for one in passes),
         examples,
         frozenset().union(*(one.frozen for one in passes)),
-        any(one.watched for one in passes),
         sum(one.metric * one.examples for one in passes) / examples,
+        any(one.watched for one in passes),
     )
 
 
@@ -89,7 +79,7 @@ def _length(channels: Mapping[str, int]) -> int:
     return _HEAD + sum(_NUMBERS + 3 * size for size in channels.values())
 
 
-def _packed(found: Pass, channels: Mapping[str, int]) -> Tensor:
+def _packed(found: WatchedPass, channels: Mapping[str, int]) -> Tensor:
     unknown = found.seen.keys() - channels.keys()
     if unknown:
         raise UsageError(
@@ -102,11 +92,11 @@ def _packed(found: Pass, channels: Mapping[str, int]) -> Tensor:
         seen = found.seen.get(path, Seen.nothing(size))
         numbers = [seen.count, seen.batches, seen.spread, path in found.frozen, seen.pooled]
         parts.append(torch.tensor(numbers, dtype=torch.float64))
-        parts += [seen.mean, seen.within, seen.between]
+        parts += map(torch.from_numpy, (seen.mean, seen.within, seen.between))
     return torch.cat(parts)
 
 
-def _unpacked(numbers: Tensor, channels: Mapping[str, int]) -> Pass:
+def _unpacked(numbers: Tensor, channels: Mapping[str, int]) -> WatchedPass:
     _, batches, examples, watched, metric = numbers[:_HEAD].tolist()
     seen: dict[str, Seen] = {}
     frozen: set[str] = set()
@@ -114,12 +104,12 @@ def _unpacked(numbers: Tensor, channels: Mapping[str, int]) -> Pass:
     for path, size in channels.items():
         count, calls, spread, is_frozen, pooled = numbers[start : start + _NUMBERS].tolist()
         start += _NUMBERS
-        mean, within, between = numbers[start : start + 3 * size].view(3, size)
+        mean, within, between = numbers[start : start + 3 * size].view(3, size).numpy()
         start += 3 * size
         seen[path] = Seen(count, int(calls), mean, within, between, spread, bool(pooled))
         if is_frozen:
             frozen.add(path)
-    return Pass(seen, int(batches), int(examples), frozenset(frozen), bool(watched), metric)
+    return WatchedPass(seen, int(batches), int(examples), frozenset(frozen), metric, bool(watched))
 
 
 def _exchanged(mine: Tensor) -> list[Tensor]:

@@ -1,6 +1,5 @@
 """Running statistics estimated anew, in place."""
 
-import math
 from collections.abc import Iterable
 
 import torch
@@ -8,11 +7,20 @@ from torch import nn
 
 from normdrop.errors import UsageError
 from normdrop.shift import Recalibration
+from normdrop.stream import (
+    Batches,
+    Progress,
+    check_method,
+    estimated,
+    metric_name,
+    need_example,
+    recalibration,
+)
 from normdrop.torch._untouched import untouched
 from normdrop.torch.recalibrate import _statistics as statistics
 from normdrop.torch.recalibrate._estimate import Estimate
 from normdrop.torch.recalibrate._without_data import without_data
-from normdrop.torch.stream import Batches, Progress, eager, extent, metric_name, unwrapped
+from normdrop.torch.stream import eager, reading, unwrapped
 
 
 def recalibrate(
@@ -30,43 +38,23 @@ def recalibrate(
     """Estimate running statistics in place; see `normdrop.recalibrate`."""
     inner = unwrapped(model)
     if batches is None:
-        if example is None or metric is not None:
-            raise UsageError(
-                "without batches recalibrate takes an example of what the model takes, and no "
-                "metric: pass batches or example="
-            )
+        need_example(example, metric)
         return without_data(inner, example, tuple(frozen))
     if example is not None:
         raise UsageError("recalibrate takes batches or an example, not both")
-    source = Batches(batches, inner, limit=limit, device=device, progress=progress)
+    source = reading(batches, inner, limit=limit, device=device, progress=progress)
     return _with_data(inner, source, metric, method, tuple(frozen))
 
 
 def _with_data(
     model: nn.Module, source: Batches, metric: object, method: str, frozen: tuple[str, ...]
 ) -> Recalibration:
-    if method not in {"batch", "exact"}:
-        raise UsageError(f"unknown method {method!r}: batch or exact")
-    if method == "exact":
-        source.need_repeatable("method='exact'")
-    elif metric is not None:
-        source.need_repeatable("a metric before and after")
+    check_method(source, method, measured=metric is not None)
     work = Estimate(model, source, metric, frozen)
     with untouched(model, gradients=False), eager(), torch.no_grad(), work.listener:
-        found = work.exact() if method == "exact" else work.batch()
+        found = estimated(work, method, measured=metric is not None)
     undo = statistics.snapshot(model, work.buffers)
     statistics.write(work.buffers, found.used)
-    statistics.count(model, work.calls)
-    before, after = found.before, found.after
-    return Recalibration(
-        "exact" if method == "exact" else "batch",
-        work.report(before, work.original),
-        None if after is None else work.report(after, {**work.original, **found.used}),
-        statistics.arrays(found.used),
-        tuple(sorted(path for path in before.seen if path in work.frozen)),
-        "" if metric is None else metric_name(metric),
-        math.nan if metric is None else before.metric,
-        math.nan if metric is None or after is None else after.metric,
-        (extent(before.batches, before.examples), *found.notes),
-        undo,
-    )
+    statistics.count(model, found.calls)
+    name = "" if metric is None else metric_name(metric)
+    return recalibration(work, method, found, name, undo)

@@ -3,14 +3,11 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeAlias
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from normdrop.torch._norm_call import Moments
+from normdrop.stream import Stored
 
-Array: TypeAlias = NDArray[np.float64]
 Buffers: TypeAlias = Mapping[str, tuple[Tensor, Tensor]]
 """Norm layer path to its running mean and variance themselves."""
 
@@ -24,13 +21,13 @@ def buffers(model: nn.Module, paths: Iterable[str]) -> dict[str, tuple[Tensor, T
     }
 
 
-def write(buffers: Buffers, statistics: Mapping[str, Moments]) -> None:
+def write(buffers: Buffers, statistics: Mapping[str, Stored]) -> None:
     """Set running statistics in place."""
     with torch.no_grad():
-        for path, moments in statistics.items():
+        for path, stored in statistics.items():
             mean, variance = buffers[path]
-            mean.copy_(moments.mean.to(mean.dtype))
-            variance.copy_(moments.variance.to(variance.dtype))
+            mean.copy_(torch.from_numpy(stored.mean))
+            variance.copy_(torch.from_numpy(stored.variance))
 
 
 def count(model: nn.Module, batches: Mapping[str, int]) -> None:
@@ -54,14 +51,6 @@ def snapshot(model: nn.Module, buffers: Buffers) -> Callable[[], None]:
                 tensor.copy_(value)
 
     return put_back
-
-
-def arrays(statistics: Mapping[str, Moments]) -> dict[str, tuple[Array, Array]]:
-    """Means and variances as arrays."""
-    return {
-        path: (one.mean.cpu().numpy(), one.variance.cpu().numpy())
-        for path, one in statistics.items()
-    }
 
 
 def _counter(model: nn.Module, path: str) -> Tensor | None:

@@ -8,10 +8,10 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm, _NormBase
 from torch.overrides import TorchFunctionMode
 
+from normdrop.stream import Batch
 from normdrop.torch._channel_moments import stacked_moments
 from normdrop.torch._norm_call import NormCall, norm_call
 from normdrop.torch._owners import caller, paths_of
-from normdrop.torch.stream._batches import Batch
 from normdrop.torch.stream._passes import run
 
 Answer: TypeAlias = Callable[[str, NormCall], Tensor]

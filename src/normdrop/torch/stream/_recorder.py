@@ -1,52 +1,46 @@
 """Answers norm calls and keeps the statistics of what reached them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from normdrop.errors import UsageError
-from normdrop.torch._norm_call import Moments, NormCall
+from normdrop.stream import Record, Stored
+from normdrop.torch._norm_call import NormCall
 from normdrop.torch._switches import Switches
 from normdrop.torch.stream._listener import by_batch, by_running, moments
-from normdrop.torch.stream._seen import Seen, Tally
 
 
-class Recorder:
+class Recorder(Record[Tensor]):
     """What reached every norm layer in one mode.
 
     Attributes:
-        batch: Number of the batch that runs.
-        stored: Norm layer path to the running statistics when it was first called.
         buffers: Norm layer path to its running mean and variance themselves.
         frozen: Norm layers met that keep to running statistics in train mode, as far as told.
     """
 
     def __init__(self) -> None:
-        self.batch = 0
-        self.stored: dict[str, Moments] = {}
+        super().__init__(_stacked)
         self.buffers: dict[str, tuple[Tensor, Tensor]] = {}
         self.frozen: set[str] = set()
-        self._tallies: dict[str, Tally] = {}
 
     def answer(self, path: str, call: NormCall) -> Tensor:
         """Record a call and answer it as eval mode does."""
         self._record(path, call)
         return by_running(call)
 
-    def seen(self) -> dict[str, Seen]:
-        """Norm layer path to the statistics of all batches."""
-        return {path: tally.seen() for path, tally in self._tallies.items()}
-
     def _record(self, path: str, call: NormCall) -> Tensor:
-        tally = self._tallies.get(path)
-        if tally is None:
-            tally = self._tallies[path] = Tally(path, pooled=not call.per_instance)
-            self.stored[path] = copied(call.running_mean, call.running_variance)
-            self.buffers[path] = call.running_mean, call.running_variance
+        if path not in self.buffers:
+            running = call.running_mean, call.running_variance
+            self.begin(path, copied(*running), pooled=not call.per_instance)
+            self.buffers[path] = running
         found = moments(call)
         x = call.x
-        tally.add(self.batch, x.numel() // x.shape[1], found)
+        self.add(path, x.numel() // x.shape[1], found)
         return found
 
 
@@ -86,7 +80,12 @@ class BatchRecorder(Recorder):
         return path in self._known or (path not in self._mixed and not call.from_batch)
 
 
-def copied(mean: Tensor, variance: Tensor) -> Moments:
+def copied(mean: Tensor, variance: Tensor) -> Stored:
     """A copy of running statistics in float64 on the CPU; not every device has float64."""
-    both = (x.detach().cpu().to(torch.float64, copy=True) for x in (mean, variance))
-    return Moments(*both)
+    both = (np.array(x.detach().cpu().double().numpy()) for x in (mean, variance))
+    return Stored(*both)
+
+
+def _stacked(moments: Sequence[Tensor]) -> NDArray[Any]:
+    """One array of some tens of tensors: numpy's calls cost a fraction of torch's."""
+    return torch.stack(tuple(moments)).cpu().numpy()

@@ -5,32 +5,33 @@ from types import MappingProxyType
 
 from normdrop.errors import UsageError
 from normdrop.shift import LayerShift
-from normdrop.torch._norm_call import Moments
-from normdrop.torch.stream._seen import Seen
+from normdrop.stream._seen import Seen
+from normdrop.stream._stored import Stored
 
 _NOTHING: Mapping[str, float] = MappingProxyType({})
 
 
 def layer_shift(
-    path: str, seen: Seen, stored: Moments, causes: Mapping[str, float] = _NOTHING
+    path: str, seen: Seen, stored: Stored, causes: Mapping[str, float] = _NOTHING
 ) -> LayerShift:
     """What reached a layer in eval mode against what it had stored.
 
     Raises:
         UsageError: A single value per channel, which has no variance.
     """
+    found = population(path, seen)
     return LayerShift(
         path,
         "measured",
-        eval_mean=seen.mean.numpy(),
-        eval_variance=moments_of(path, seen).variance.numpy(),
-        train_mean=stored.mean.cpu().numpy(),
-        train_variance=stored.variance.cpu().numpy(),
+        eval_mean=found.mean,
+        eval_variance=found.variance,
+        train_mean=stored.mean,
+        train_variance=stored.variance,
         causes=causes,
     )
 
 
-def moments_of(path: str, seen: Seen) -> Moments:
+def population(path: str, seen: Seen) -> Stored:
     """Mean and biased variance of all that reached a layer.
 
     Raises:
@@ -41,7 +42,7 @@ def moments_of(path: str, seen: Seen) -> Moments:
             f"one value per channel reached {path!r}, and one value has no variance: "
             "pass more batches or larger ones"
         )
-    return Moments(seen.mean, seen.variance)
+    return Stored(seen.mean, seen.variance)
 
 
 def extent(batches: int, examples: int) -> str:

@@ -1,40 +1,49 @@
 """Which of noise, stale statistics, small batches or other data explains a gap, in words."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
-from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _NormBase
+import numpy as np
 
 from normdrop.display import percentage
-from normdrop.errors import NormdropError
-from normdrop.expected import INITIAL_ABOVE
+from normdrop.expected import INITIAL_ABOVE, Fit
 from normdrop.severity import severity
-from normdrop.torch._fit import initial_share
-from normdrop.torch._norm_call import Moments
-from normdrop.torch.invert import stored_fit
-from normdrop.torch.stream import Arguments, Seen
+from normdrop.stream._seen import Seen
+from normdrop.stream._stored import Array, Stored
 
 _MOVED = 0.2
 """A mean off by so many deviations is as bad as a variance off by the square of it."""
 _SURE = 4.0
 """Standard errors beyond which a step is no accident: it is looked at in many layers."""
-_USUAL = 0.1
-"""torch's own momentum, for a norm that says none."""
 _SMALL_PART = 0.25
 """Data that change show at the first norm layer; where it moves by less, the weights did."""
 _SCATTER = 0.05
 """The part of the variance that lies between batches, beyond which they are small or unlike."""
 
+Fitting: TypeAlias = Callable[[], Fit | None]
+"""Tells how well the stored statistics fit the weights; `None` where that cannot be found."""
+
 
 @dataclass(frozen=True)
 class Evidence:
-    """Statistics at every norm layer: stored, and on the same batches by batch statistics."""
+    """Statistics at every norm layer: stored, and on the same batches by batch statistics.
 
-    stored: Mapping[str, Moments]
+    Attributes:
+        stored: What eval mode goes by.
+        off: What batch mode sees with dropout off.
+        train: What it sees with dropout on.
+        memory: The variance of a layer's running average over that of one batch: m / (2 - m) where
+            a new batch counts m.
+        unbiased: Whether running variances are averages of unbiased ones.
+    """
+
+    stored: Mapping[str, Stored]
     off: Mapping[str, Seen]
     train: Mapping[str, Seen]
+    memory: Mapping[str, float]
+    unbiased: bool
 
 
 @dataclass(frozen=True)
@@ -71,7 +80,7 @@ class _Step:
         return f"{self.ratio:.2f} times the variance {than}{means}"
 
 
-def explained(model: nn.Module, evidence: Evidence, inputs: Arguments) -> tuple[str, ...]:
+def explained(evidence: Evidence, fitting: Fitting) -> tuple[str, ...]:
     """Sentences, the largest part first.
 
     From the stored statistics to what eval mode meets there are three steps: to train mode on these
@@ -80,22 +89,18 @@ def explained(model: nn.Module, evidence: Evidence, inputs: Arguments) -> tuple[
     looked at where it is largest.
 
     Args:
-        model: Left as it is; it runs only to tell stale statistics from other data.
         evidence: The statistics.
-        inputs: What the model is called with.
+        fitting: Tells stale statistics from other data; asked only where one of them is there.
     """
-    lags = [
-        _lag(path, evidence.stored[path], seen, _memory(model, path))
-        for path, seen in evidence.train.items()
-    ]
-    noises = [_noise(path, seen, evidence.off[path]) for path, seen in evidence.train.items()]
+    lags = [_lag(path, evidence) for path in evidence.train]
+    noises = [_noise(path, evidence) for path in evidence.train]
     lag, noise = max(lags, key=_size, default=None), max(noises, key=_size, default=None)
     same_data = lag is not None and lags[0].raw < _SMALL_PART * lag.size
     parts: list[tuple[float, str]] = []
     if noise is not None and noise.size:
         parts.append((noise.size, _noise_words(noise)))
     if lag is not None and lag.size:
-        parts.append((lag.size, _lag_words(model, lag, inputs, same_data=same_data)))
+        parts.append((lag.size, _lag_words(lag, fitting, same_data=same_data)))
     layer, scatter = _most_scattered(evidence.off)
     if scatter > _SCATTER:
         parts.append((scatter, _scatter_words(layer, scatter)))
@@ -116,20 +121,17 @@ def _noise_words(noise: _Step) -> str:
     )
 
 
-def _lag_words(model: nn.Module, lag: _Step, inputs: Arguments, *, same_data: bool) -> str:
+def _lag_words(lag: _Step, fitting: Fitting, *, same_data: bool) -> str:
     met = f"in train mode {lag.layer!r} meets {lag.words('it has stored')}"
     if same_data:
         return f"Stale statistics: {met}; the first norm layer, nearest to the data, has not moved."
-    share = initial_share(model)
-    args, kwargs = inputs
-    try:
-        fit = stored_fit(model, kwargs or args)
-    except NormdropError:  # no floating-point input: none can be sought
+    fit = fitting()
+    if fit is None:
         return f"Stale statistics or other data: {met}. Which of the two cannot be told here."
     if fit.lags:
         why = (
-            f"the values it began with still weigh {percentage(share, 0)}"
-            if share > INITIAL_ABOVE
+            f"the values it began with still weigh {percentage(fit.initial, 0)}"
+            if fit.initial > INITIAL_ABOVE
             else "no inputs would give these weights the stored statistics"
         )
         return f"Stale statistics: {met}; {why}."
@@ -151,46 +153,38 @@ def _size(step: _Step) -> float:
     return step.size
 
 
-def _memory(model: nn.Module, path: str) -> float:
-    """The variance of a running average over that of one batch: m / (2 - m) at momentum m."""
-    modules = dict(model.named_modules())
-    norm = modules.get(path)
-    if not isinstance(norm, _NormBase):
-        return _USUAL / (2 - _USUAL)
-    if norm.momentum is None:
-        batches = norm.num_batches_tracked
-        return 1.0 if batches is None else 1 / max(1, int(batches.item()))
-    return norm.momentum / (2 - norm.momentum)
-
-
-def _lag(path: str, stored: Moments, train: Seen, memory: float) -> _Step:
+def _lag(path: str, evidence: Evidence) -> _Step:
     """From the stored statistics to those of train mode."""
-    scale = 1 / max(1, train.batches) + memory
-    return _step(path, stored, _unbiased(train), (train.spread * scale, train.between * scale))
+    train = evidence.train[path]
+    scale = 1 / max(1, train.batches) + evidence.memory[path]
+    doubt = train.spread * scale, train.between * scale
+    return _step(path, evidence.stored[path], _as_stored(train, evidence), doubt)
 
 
-def _noise(path: str, train: Seen, off: Seen) -> _Step:
+def _noise(path: str, evidence: Evidence) -> _Step:
     """From dropout on to dropout off, on the same batches."""
+    train, off = evidence.train[path], evidence.off[path]
     scale = 1 / max(1, train.batches)
     doubt = (train.spread + off.spread) * scale, (train.between + off.between) * scale
-    return _step(path, _unbiased(train), _unbiased(off), doubt)
+    return _step(path, _as_stored(train, evidence), _as_stored(off, evidence), doubt)
 
 
-def _step(path: str, before: Moments, after: Moments, error: tuple[float, Tensor]) -> _Step:
-    base = before.variance.mean().item()
+def _step(path: str, before: Stored, after: Stored, error: tuple[float, Array]) -> _Step:
+    base = float(before.variance.mean())
     alive = before.variance > 0
     if not alive.any():
         return _Step(path, 1.0, 0.0, (0.0, 0.0))
-    moved = (after.mean - before.mean)[alive].square() / before.variance[alive]
+    moved = np.square(after.mean - before.mean)[alive] / before.variance[alive]
     chance = error[1][alive] / before.variance[alive]
-    doubt = math.sqrt(error[0]) / base, math.sqrt(chance.mean().item())
-    return _Step(path, after.variance.mean().item() / base, math.sqrt(moved.mean().item()), doubt)
+    doubt = math.sqrt(error[0]) / base, math.sqrt(chance.mean())
+    return _Step(path, float(after.variance.mean()) / base, math.sqrt(moved.mean()), doubt)
 
 
-def _unbiased(seen: Seen) -> Moments:
-    """Statistics as running ones come to be: means of batches, and their unbiased variances."""
+def _as_stored(seen: Seen, evidence: Evidence) -> Stored:
+    """Statistics as running ones come to be: means of batches, and their variances."""
     size = seen.count / max(1, seen.batches)
-    return Moments(seen.mean, seen.within * (size / max(1.0, size - 1)))
+    factor = size / max(1.0, size - 1) if evidence.unbiased else 1.0
+    return Stored(seen.mean, seen.within * factor)
 
 
 def _most_scattered(seen: Mapping[str, Seen]) -> tuple[str, float]:
@@ -200,5 +194,5 @@ def _most_scattered(seen: Mapping[str, Seen]) -> tuple[str, float]:
     return layer, parts.get(layer, 0.0)
 
 
-def _part(between: Tensor, total: Tensor) -> float:
-    return between.mean().item() / total.mean().item() if total.mean() > 0 else 0.0
+def _part(between: Array, total: Array) -> float:
+    return float(between.mean() / total.mean()) if total.mean() > 0 else 0.0

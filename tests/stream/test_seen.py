@@ -2,12 +2,16 @@
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from normdrop.errors import UsageError
-from normdrop.torch.stream._seen import Seen, Tally, merged
+from normdrop.stream import Seen, Tally, merged
+
+
+def _tally(path: str = "bn") -> Tally[NDArray[np.float64]]:
+    return Tally(path, np.stack)
 
 
 @given(
@@ -19,10 +23,10 @@ def test_batches_of_any_size_add_up(sizes: list[int], cut: int, offset: float) -
     """Mean and biased variance equal numpy's over all values, batched and merged in any way."""
     generator = np.random.default_rng(len(sizes))
     parts = [offset + generator.normal(size=(size, 3)) for size in sizes]
-    tallies = Tally("bn"), Tally("bn")
+    tallies = _tally(), _tally()
     for number, part in enumerate(parts):
-        mean, variance = torch.from_numpy(part.mean(0)), torch.from_numpy(part.var(0))
-        tallies[number >= cut].add(number, len(part), torch.stack([mean, variance]))
+        moments = np.stack([part.mean(0), part.var(0)])
+        tallies[number >= cut].add(number, len(part), moments)
     total = merged(*(tally.seen() for tally in tallies))
     together = np.concatenate(parts)
     assert total.count == len(together)
@@ -39,8 +43,8 @@ def test_batches_of_any_size_add_up(sizes: list[int], cut: int, offset: float) -
 
 def test_nothing_merged_is_nothing() -> None:
     """Statistics of no values leave others as they are."""
-    one = Tally("bn")
-    one.add(0, 4, torch.ones(2, 2))
+    one = _tally()
+    one.add(0, 4, np.ones((2, 2)))
     assert merged(one.seen(), Seen.nothing(2)) == one.seen()
     assert merged(Seen.nothing(2), one.seen()) == one.seen()
 
@@ -48,9 +52,9 @@ def test_nothing_merged_is_nothing() -> None:
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
 def test_what_is_not_finite_is_named(bad: float) -> None:
     """The batch, counted from 1, and the layer are in the error."""
-    tally = Tally("block.bn")
+    tally = _tally("block.bn")
     for number in range(3):
-        mean = torch.tensor([0.0, bad if number == 1 else 0.0])
-        tally.add(number, 4, torch.stack([mean, torch.ones(2)]))
+        mean = np.array([0.0, bad if number == 1 else 0.0])
+        tally.add(number, 4, np.stack([mean, np.ones(2)]))
     with pytest.raises(UsageError, match=r"batch 2 brings NaN or infinity to norm layer 'block"):
         tally.seen()

@@ -1,0 +1,37 @@
+"""One pass over batches: what is read, what is kept of it, and what it comes to."""
+
+from normdrop.stream._batches import Arguments as Arguments
+from normdrop.stream._batches import Batch as Batch
+from normdrop.stream._batches import Batches as Batches
+from normdrop.stream._batches import Progress as Progress
+from normdrop.stream._batches import named as named
+from normdrop.stream._batches import size_of as size_of
+from normdrop.stream._batches import too_many as too_many
+from normdrop.stream._estimate import Passes as Passes
+from normdrop.stream._estimate import check_method as check_method
+from normdrop.stream._estimate import estimated as estimated
+from normdrop.stream._estimate import recalibration as recalibration
+from normdrop.stream._explain import Fitting as Fitting
+from normdrop.stream._four_modes import FourModes as FourModes
+from normdrop.stream._four_modes import Mode as Mode
+from normdrop.stream._four_modes import NormMode as NormMode
+from normdrop.stream._inverted import STEPS as STEPS
+from normdrop.stream._inverted import correction as correction
+from normdrop.stream._inverted import need_example as need_example
+from normdrop.stream._inverted import need_fit as need_fit
+from normdrop.stream._inverted import settled as settled
+from normdrop.stream._layer import extent as extent
+from normdrop.stream._layer import layer_shift as layer_shift
+from normdrop.stream._log import ShiftLog as ShiftLog
+from normdrop.stream._log import affordable as affordable
+from normdrop.stream._log import scalars as scalars
+from normdrop.stream._metric import MetricMean as MetricMean
+from normdrop.stream._metric import metric_name as metric_name
+from normdrop.stream._named import under as under
+from normdrop.stream._pass import Pass as Pass
+from normdrop.stream._record import Record as Record
+from normdrop.stream._seen import Seen as Seen
+from normdrop.stream._seen import merged as merged
+from normdrop.stream._stored import Array as Array
+from normdrop.stream._stored import Stored as Stored
+from normdrop.stream._tally import Tally as Tally
