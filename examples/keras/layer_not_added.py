@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-SOURCE = '''
+SOURCE = """
 from keras import Input, Model, layers
 
 inputs = Input((28, 28, 1))
@@ -17,7 +17,7 @@ layers.BatchNormalization()
 x = layers.Activation("relu")(x)
 outputs = layers.Dense(10)(layers.Flatten()(x))
 model = Model(inputs, outputs)
-'''
+"""
 
 with tempfile.TemporaryDirectory() as folder:
     Path(folder, "net.py").write_text(SOURCE)
