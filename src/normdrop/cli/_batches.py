@@ -5,7 +5,10 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal
 
 from normdrop.cli._factory import find
+from normdrop.cli._layout import laid_out
 from normdrop.errors import UsageError
+from normdrop.example import Input
+from normdrop.verbs import declared_example, is_keras
 
 Split = Literal["train", "test"]
 
@@ -13,25 +16,37 @@ _SEED = 0
 """Of the order of a built-in data set's rows: the same in every pass and every run."""
 
 
-def resolve(data: str, *, split: Split = "train", batch_size: int = 128) -> Iterable[object]:
+def resolve(
+    data: str, model: object, *, split: Split = "train", batch_size: int = 128
+) -> Iterable[object]:
     """Batches of `(inputs, targets)` by the name of a data set, or what a callable yields.
 
     Rows of a built-in data set come in a fixed shuffled order, images as numbers in [0, 1], as
-    `normdrop compare` trains with. A callable is called without arguments at the start of every
-    pass; what it returns is iterated over.
+    `normdrop compare` trains with; for a Keras model as arrays of the shape of its inputs, by
+    default with channels where Keras has them. A callable is called without arguments at the start
+    of every pass; what it returns is iterated over as it is.
 
     Args:
         data: `digits`, `mnist` and so on; or `package.module:callable` or `file.py:callable`.
+        model: The model they are for.
         split: Which rows of a built-in data set.
         batch_size: Rows per batch of a built-in data set.
 
     Raises:
         DataError: The data set is unknown, or its files are missing or damaged.
-        UsageError: The callable cannot be found or imported.
+        UsageError: The callable cannot be found or imported; or the rows do not have the shape
+            that the model takes.
     """
     if ":" in data:
         return _Called(data, find(data))
-    return _BuiltIn(data, split, batch_size)
+    batches = _BuiltIn(data, split, batch_size)
+    return _ForKeras(data, batches, _shape(model)) if is_keras(model) else batches
+
+
+def _shape(model: object) -> tuple[int, ...] | None:
+    """What a model's one input says of its shape; None where it says nothing."""
+    declared = declared_example(model)
+    return declared.shape if isinstance(declared, Input) else None
 
 
 class _Called:
@@ -72,3 +87,19 @@ class _BuiltIn:
 
         order = Generator().manual_seed(_SEED)
         return self._examples.shuffled_batches(self._batch_size, order)
+
+
+class _ForKeras:
+    """A built-in data set as arrays, laid out as a Keras model takes them."""
+
+    def __init__(self, name: str, batches: _BuiltIn, shape: tuple[int, ...] | None) -> None:
+        self._name = name
+        self._batches = batches
+        self._shape = shape
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    def __iter__(self) -> Iterator[tuple[Any, Any]]:
+        for inputs, targets in self._batches:
+            yield laid_out(inputs.numpy(), self._shape, self._name), targets.numpy()

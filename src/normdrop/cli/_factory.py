@@ -10,6 +10,14 @@ from types import ModuleType
 
 from normdrop.errors import UsageError
 
+MODEL_FILES = (".keras", ".h5", ".hdf5")
+"""How files of whole Keras models end; all but the first are refused in words."""
+
+
+def names_model(text: str) -> bool:
+    """Whether an argument is a FACTORY or a file of a model, and no source to read."""
+    return text.endswith(MODEL_FILES) or (":" in text and not Path(text).exists())
+
 
 def make(factory: str, settings: Sequence[str] = ()) -> object:
     """Call `package.module:callable` or `path/to/file.py:callable`.

@@ -3,12 +3,18 @@
 from collections.abc import Callable
 from typing import Any
 
+from normdrop.cli import _keras_metric
 from normdrop.cli._factory import find
 from normdrop.errors import UsageError
+from normdrop.verbs import is_keras
 
 
-def metric(name: str | None) -> Callable[[Any, Any], Any] | None:
+def metric(name: str | None, model: object) -> Callable[[Any, Any], Any] | None:
     """`accuracy`, `loss` (cross-entropy), `mse`, or `package.module:callable`; `None` stays.
+
+    Args:
+        name: One of these.
+        model: The model whose outputs are judged.
 
     Raises:
         UsageError: It is none of these.
@@ -20,7 +26,7 @@ def metric(name: str | None) -> Callable[[Any, Any], Any] | None:
             f"--metric {name}: one of {', '.join(_METRICS)}, or package.module:callable of outputs "
             "and targets"
         )
-    return _METRICS[name]
+    return _KERAS[name] if is_keras(model) else _METRICS[name]
 
 
 def accuracy(outputs: Any, targets: Any) -> Any:  # noqa: ANN401 - tensors; torch is not imported here
@@ -41,3 +47,4 @@ def mse(outputs: Any, targets: Any) -> Any:  # noqa: ANN401 - same
 
 
 _METRICS = {function.__name__: function for function in (accuracy, loss, mse)}
+_KERAS = {name: getattr(_keras_metric, name) for name in _METRICS}

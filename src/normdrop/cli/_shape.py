@@ -10,9 +10,9 @@ from normdrop.errors import UsageError
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
-def shape_option(*, required: bool, help: str) -> Callable[[_Command], _Command]:  # noqa: A002 - click's name for it
+def shape_option(*, help: str) -> Callable[[_Command], _Command]:  # noqa: A002 - click's name for it
     """The option, its value a tuple of positive whole numbers."""
-    return click.option("--input-shape", callback=_shape, required=required, help=help)
+    return click.option("--input-shape", callback=_shape, help=help)
 
 
 def _shape(

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
+from normdrop.cli._factory import names_model
+from normdrop.cli._shape import shape_option
 from normdrop.errors import UsageError
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ _FORMATS = ("text", "json", "sarif", "github")
 
 @click.command("check")
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE... | FACTORY")
-@click.option("--input-shape", help="For a FACTORY: the shape of one input, such as 3,32,32.")
+@shape_option(help="For a FACTORY: the shape of one input, such as 3,32,32.")
 @click.option(
     "--with", "arguments", multiple=True, metavar="NAME=VALUE", help="An argument of the FACTORY."
 )
@@ -39,7 +41,7 @@ _FORMATS = ("text", "json", "sarif", "github")
 def command(  # noqa: PLR0917 - one argument an option
     context: click.Context,
     sources: tuple[str, ...],
-    input_shape: str | None,
+    input_shape: tuple[int, ...] | None,
     arguments: tuple[str, ...],
     select: tuple[str, ...],
     ignore: tuple[str, ...],
@@ -54,8 +56,9 @@ def command(  # noqa: PLR0917 - one argument an option
     """Find where dropout and normalization work against each other.
 
     SOURCE is a file, a notebook or a folder of Python source, which is read and never run. FACTORY
-    is package.module:callable or path/to/file.py:callable; it is called, and the model it returns
-    is looked at. Exit status: 0 without errors and warnings, 1 with some, 2 for unreadable input.
+    is package.module:callable or path/to/file.py:callable, which is called for a model, or a .keras
+    file, which is loaded in safe mode; the model is looked at. Exit status: 0 without errors and
+    warnings, 1 with some, 2 for unreadable input.
     """
     from normdrop import rules
     from normdrop.report.findings import line_of
@@ -93,24 +96,23 @@ def _configured(settings: "Settings") -> Path | None:
 
 
 def _is_factory(sources: tuple[str, ...]) -> bool:
-    found = [each for each in sources if ":" in each and not Path(each).exists()]
+    found = [each for each in sources if names_model(each)]
     if found and len(sources) > 1:
         raise UsageError(f"{found[0]} is checked by itself: name one FACTORY, or only files")
     return bool(found)
 
 
 def _check_factory(
-    factory: str, input_shape: str | None, arguments: tuple[str, ...], chosen: "Sequence[Rule]"
+    factory: str,
+    shape: tuple[int, ...] | None,
+    arguments: tuple[str, ...],
+    chosen: "Sequence[Rule]",
 ) -> "Findings":
-    if input_shape is None:
-        raise UsageError(f"{factory} needs an input: add --input-shape, such as 3,32,32")
-    from normdrop.cli._factory import make
+    from normdrop.cli._model import example_for, make_model
     from normdrop.verbs import check_with
 
-    sizes = tuple(each.strip() for each in input_shape.split(","))
-    if not all(each.isdecimal() and int(each) for each in sizes):
-        raise UsageError(f"--input-shape {input_shape}: write positive numbers, such as 3,32,32")
-    return check_with(make(factory, arguments), tuple(map(int, sizes)), chosen)
+    model = make_model(factory, arguments)
+    return check_with(model, example_for(model, shape, factory), chosen)
 
 
 def _show(findings: "Findings", form: str, *, statistics: bool) -> None:

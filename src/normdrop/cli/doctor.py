@@ -10,10 +10,10 @@ from rich.console import Console
 from normdrop.cli._batches import Split, resolve
 from normdrop.cli._metric import metric as metric_of
 from normdrop.cli._model import make_model
-from normdrop.cli._paths import file_to_write
+from normdrop.cli._paths import file_to_write, model_to_write
 from normdrop.cli._progress import steps_bar
-from normdrop.errors import UsageError
-from normdrop.verbs import doctor, save_weights
+from normdrop.cli._weights import weights_option
+from normdrop.verbs import check_name, doctor, save_weights
 
 if TYPE_CHECKING:
     from torch import nn
@@ -24,11 +24,7 @@ if TYPE_CHECKING:
 @click.command("doctor")
 @click.argument("factory")
 @click.option("--data", required=True, metavar="DATA", help="A data set's name, or a callable.")
-@click.option(
-    "--weights",
-    type=click.Path(path_type=Path),
-    help="State dict: a .safetensors file, or one that torch.save wrote.",
-)
+@weights_option
 @click.option(
     "--metric",
     metavar="METRIC",
@@ -37,9 +33,9 @@ if TYPE_CHECKING:
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
-    callback=file_to_write,
+    callback=model_to_write,
     metavar="FILE",
-    help="State dict of the mended copy to write: a .safetensors or a .pt file.",
+    help="Mended state dict to write, .safetensors or .pt; of a Keras model .keras or .weights.h5.",
 )
 @click.option(
     "--report",
@@ -82,11 +78,11 @@ def command(  # noqa: PLR0917 - click passes them by name
     measure; for trained weights recalibrate, for fresh ones fix; measure or predict again. Exits
     with status 1 if an error or a warning was found or measured.
     """
-    if out is not None and out.suffix not in {".pt", ".safetensors"}:
-        raise UsageError(f"--out {out}: name the file .pt or .safetensors")
-    scale = metric_of(metric or _usual_metric(data))
     model = cast("nn.Module", make_model(factory, settings, weights, device))
-    batches = resolve(data, split=split, batch_size=batch_size)
+    scale = metric_of(metric or _usual_metric(data), model)
+    if out is not None:
+        check_name(model, out)
+    batches = resolve(data, model, split=split, batch_size=batch_size)
     with steps_bar("checking") as progress:
         diagnosis = doctor(model, batches, scale, limit=limit, name=factory, progress=progress)
     written = [] if out is None else [save_weights(diagnosis.model, out)]

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, cast
 import rich_click as click
 from rich.console import Console
 
-from normdrop.cli._paths import file_to_write
+from normdrop.cli._factory import names_model
+from normdrop.cli._paths import model_to_write
 from normdrop.cli._shape import shape_option
+from normdrop.cli._weights import weights_option
 from normdrop.errors import UsageError
 
 if TYPE_CHECKING:
@@ -30,20 +32,16 @@ _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 @click.option("--select", multiple=True, help="Codes to mend, or their beginnings.")
 @click.option("--ignore", multiple=True, help="Codes not to mend, or their beginnings.")
 @click.option("--exclude", multiple=True, help="Files to leave out, as in a .gitignore.")
-@shape_option(required=False, help="For a FACTORY: the shape of one input, such as 3,32,32.")
+@shape_option(help="For a FACTORY: the shape of one input, such as 3,32,32.")
 @click.option(
     "--with", "settings", multiple=True, metavar="NAME=VALUE", help="An argument of the FACTORY."
 )
-@click.option(
-    "--weights",
-    type=click.Path(path_type=Path),
-    help="State dict: a .safetensors file, or one that torch.save wrote.",
-)
+@weights_option
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
-    callback=file_to_write,
-    help="State dict of the mended model to write: a .safetensors or a .pt file.",
+    callback=model_to_write,
+    help="Mended state dict to write, .safetensors or .pt; of a Keras model .keras or .weights.h5.",
 )
 @click.option(
     "--move",
@@ -74,10 +72,10 @@ def command(  # noqa: PLR0917 - click passes them by name
     """Mend what `normdrop check` finds.
 
     FILE is a file or a folder of Python source, which is never run: the changes are shown as a
-    patch, or written with --write. FACTORY is package.module:callable or path/to/file.py:callable;
-    it is called, and the model it returns is mended: what changes is listed, and --out writes its
-    state dict. Exit status: 0 with nothing left to mend, 1 with something left or not written, 2
-    for unreadable input.
+    patch, or written with --write. FACTORY is package.module:callable or path/to/file.py:callable,
+    which is called for a model, or a .keras file, which is loaded in safe mode; the model is
+    mended: what changes is listed, and --out writes it. Exit status: 0 with nothing left to mend, 1
+    with something left or not written, 2 for unreadable input.
     """
     from normdrop import rules
 
@@ -86,11 +84,15 @@ def command(  # noqa: PLR0917 - click passes them by name
     if _is_factory(targets):
         if write or unsafe or exclude:
             raise UsageError("--write, --unsafe and --exclude are for files: --out writes a model")
-        if input_shape is None:
-            raise UsageError(f"{targets[0]} needs an input: add --input-shape, such as 3,32,32")
+        from normdrop.cli._model import example_for, make_model
+        from normdrop.verbs import check_name
+
+        model = make_model(targets[0], settings, weights)
+        if out is not None:
+            check_name(model, out)
         return _fix_model(
-            _made(targets[0], settings, weights),
-            input_shape,
+            model,
+            example_for(model, input_shape, targets[0]),
             run,
             move=_wish(moves),
             remove_bias=remove_bias,
@@ -168,7 +170,7 @@ def _report(patch: "Patch", *, write: bool) -> None:
 
 def _fix_model(
     model: object,
-    shape: tuple[int, ...],
+    example: object,
     run: "Sequence[Rule]",
     *,
     move: "Move | Mapping[str, Move] | None",
@@ -179,7 +181,7 @@ def _fix_model(
 ) -> int:
     from normdrop.verbs import fix_with, save_weights
 
-    mended = fix_with(model, shape, run, move=move, remove_bias=remove_bias, notes=notes)
+    mended = fix_with(model, example, run, move=move, remove_bias=remove_bias, notes=notes)
     if out is not None:
         save_weights(mended.model, out)
     if style == "json":
@@ -187,16 +189,6 @@ def _fix_model(
     else:
         Console().print(mended.to_table())
     return 0 if mended.is_complete else 1
-
-
-def _made(factory: str, settings: tuple[str, ...], weights: Path | None) -> object:
-    from normdrop.cli._factory import make
-    from normdrop.verbs import load_weights
-
-    model = make(factory, settings)
-    if weights is not None:
-        load_weights(model, weights)
-    return model
 
 
 def _wish(moves: tuple[str, ...]) -> "Move | Mapping[str, Move] | None":
@@ -217,7 +209,7 @@ def _codes(given: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _is_factory(targets: tuple[str, ...]) -> bool:
-    found = [each for each in targets if ":" in each and not Path(each).exists()]
+    found = [each for each in targets if names_model(each)]
     if found and len(targets) > 1:
         raise UsageError(f"{found[0]} is mended by itself: name one FACTORY, or only files")
     return bool(found)

@@ -10,17 +10,14 @@ from normdrop.cli._batches import Split, resolve
 from normdrop.cli._metric import metric as metric_of
 from normdrop.cli._model import make_model
 from normdrop.cli._progress import batches_bar
+from normdrop.cli._weights import weights_option
 from normdrop.verbs import measure
 
 
 @click.command("measure")
 @click.argument("factory")
 @click.option("--data", required=True, metavar="DATA", help="A data set's name, or a callable.")
-@click.option(
-    "--weights",
-    type=click.Path(path_type=Path),
-    help="State dict: a .safetensors file, or one that torch.save wrote.",
-)
+@weights_option
 @click.option("--metric", metavar="METRIC", help="accuracy, loss, mse or a callable.")
 @click.option("--blame", is_flag=True, help="Find each noise layer's share.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Read N batches at most.")
@@ -50,15 +47,16 @@ def command(  # noqa: PLR0917 - click passes them by name
 ) -> int:
     """Measure the shift at every norm layer on real data.
 
-    FACTORY is package.module:callable or path/to/file.py:callable and returns the model. DATA is
-    a built-in data set (`normdrop data list`), whose batch size and split can be set, or a callable
-    of the same form that yields batches of inputs or of (inputs, targets). With --metric every
-    batch runs four times, dropout on and off, by running and by batch statistics, and words say
-    what explains the difference. Exits with status 1 if any shift is a warning or an error.
+    FACTORY is package.module:callable or path/to/file.py:callable and returns the model, or a
+    .keras file, which is loaded in safe mode. DATA is a built-in data set (`normdrop data list`),
+    whose batch size and split can be set, or a callable that yields batches of inputs or of
+    (inputs, targets). With --metric every batch runs four times, dropout on and off, by running and
+    by batch statistics, and words say what explains the difference. Exits with status 1 if any
+    shift is a warning or an error.
     """
-    scale = metric_of(metric)
     model = make_model(factory, settings, weights, device)
-    batches = resolve(data, split=split, batch_size=batch_size)
+    scale = metric_of(metric, model)
+    batches = resolve(data, model, split=split, batch_size=batch_size)
     with batches_bar("measuring") as progress:
         report = measure(model, batches, scale, limit=limit, blame=blame, progress=progress)
     if style == "json":

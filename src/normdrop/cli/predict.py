@@ -6,25 +6,24 @@ from pathlib import Path
 import rich_click as click
 from rich.console import Console
 
-from normdrop.cli._model import make_model
+from normdrop.cli._model import example_for, make_model
 from normdrop.cli._shape import shape_option
+from normdrop.cli._weights import weights_option
 from normdrop.shift import ShiftReport
 from normdrop.verbs import predict
 
 
 @click.command("predict")
 @click.argument("factory")
-@shape_option(required=True, help="Shape of one input without the batch axis, such as 3,32,32.")
+@shape_option(
+    help="Shape of one input without the batch axis, such as 3,32,32; a Keras model may say it."
+)
 @click.option(
     "--method",
     type=click.Choice(["moments", "simulate", "invert"]),
     help="By default, what the state of the weights calls for.",
 )
-@click.option(
-    "--weights",
-    type=click.Path(path_type=Path),
-    help="State dict: a .safetensors file, or one that torch.save wrote.",
-)
+@weights_option
 @click.option(
     "--with", "settings", multiple=True, metavar="NAME=VALUE", help="An argument of the callable."
 )
@@ -33,7 +32,7 @@ from normdrop.verbs import predict
 )
 def command(  # noqa: PLR0917 - click passes them by name
     factory: str,
-    input_shape: tuple[int, ...],
+    input_shape: tuple[int, ...] | None,
     method: str | None,
     weights: Path | None,
     settings: tuple[str, ...],
@@ -41,11 +40,12 @@ def command(  # noqa: PLR0917 - click passes them by name
 ) -> int:
     """Predict the shift at every norm layer, without data.
 
-    FACTORY is package.module:callable or path/to/file.py:callable and returns the model. One row
-    per norm layer, worst first, with the noise layers that cause its shift. Exits with status 1
-    if any shift is a warning or an error.
+    FACTORY is package.module:callable or path/to/file.py:callable and returns the model, or a
+    .keras file, which is loaded in safe mode. One row per norm layer, worst first, with the noise
+    layers that cause its shift. Exits with status 1 if any shift is a warning or an error.
     """
-    report = predict(make_model(factory, settings, weights), input_shape, method)
+    model = make_model(factory, settings, weights)
+    report = predict(model, example_for(model, input_shape, factory), method)
     _print(report, style)
     return 1 if report.findings else 0
 

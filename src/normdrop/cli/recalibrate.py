@@ -9,12 +9,13 @@ from rich.console import Console
 from normdrop.cli._batches import Split, resolve
 from normdrop.cli._metric import metric as metric_of
 from normdrop.cli._model import make_model
-from normdrop.cli._paths import file_to_write
+from normdrop.cli._paths import model_to_write
 from normdrop.cli._progress import batches_bar
 from normdrop.cli._shape import shape_option
+from normdrop.cli._weights import weights_option
 from normdrop.errors import UsageError
 from normdrop.shift import Recalibration
-from normdrop.verbs import recalibrate, save_weights
+from normdrop.verbs import check_name, recalibrate, save_weights
 
 
 @click.command("recalibrate")
@@ -22,18 +23,14 @@ from normdrop.verbs import recalibrate, save_weights
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
-    callback=file_to_write,
+    callback=model_to_write,
     required=True,
     metavar="FILE",
-    help="State dict to write: a .safetensors or a .pt file.",
+    help="State dict to write, .safetensors or .pt; of a Keras model .keras or .weights.h5.",
 )
 @click.option("--data", metavar="DATA", help="A data set's name, or a callable.")
-@shape_option(required=False, help="Without data: the shape of one input, such as 3,32,32.")
-@click.option(
-    "--weights",
-    type=click.Path(path_type=Path),
-    help="State dict: a .safetensors file, or one that torch.save wrote.",
-)
+@shape_option(help="Without data: the shape of one input, such as 3,32,32.")
+@weights_option
 @click.option(
     "--method",
     type=click.Choice(["batch", "exact"]),
@@ -71,18 +68,18 @@ def command(  # noqa: PLR0917 - click passes them by name
 ) -> int:
     """Estimate running statistics anew, dropout off, and write the model's state dict.
 
-    FACTORY is package.module:callable or path/to/file.py:callable and returns the model. DATA is
-    a built-in data set (`normdrop data list`), whose batch size and split can be set, or a callable
-    of the same form that yields batches. With --input-shape in place of --data the stored
-    statistics are inverted, which is refused where they lag behind the weights.
+    FACTORY is package.module:callable or path/to/file.py:callable and returns the model, or a
+    .keras file, which is loaded in safe mode and may be written anew. DATA is a built-in data set
+    (`normdrop data list`), whose batch size and split can be set, or a callable that yields
+    batches. With --input-shape in place of --data the stored statistics are inverted, which is
+    refused where they lag behind the weights.
     """
     if (data is None) == (input_shape is None):
         raise UsageError("recalibrate takes --data, or --input-shape to do without")
-    if out.suffix not in {".pt", ".safetensors"}:
-        raise UsageError(f"--out {out}: name the file .pt or .safetensors")
-    scale = metric_of(metric)
     model = make_model(factory, settings, weights, device)
-    batches = None if data is None else resolve(data, split=split, batch_size=batch_size)
+    scale = metric_of(metric, model)
+    check_name(model, out)
+    batches = None if data is None else resolve(data, model, split=split, batch_size=batch_size)
     with batches_bar("recalibrating") as progress:
         done = recalibrate(
             model,

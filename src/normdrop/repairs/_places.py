@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from normdrop.graph import Activation, Graph, Kind, Node, Pool
+from normdrop.graph import Activation, Along, Graph, Kind, Node, Pool
 from normdrop.graph.paths import Branch, residual_branches
 
 Move = Literal["branch", "head", "uniform", "keep"]
@@ -25,6 +25,13 @@ class Spot:
 
     side: Literal["before", "after"]
     node: Node
+
+    def fits(self, graph: Graph, noise: Node) -> bool:
+        """Whether what flows there has the axes that a noise counts on."""
+        if noise.noise is None or noise.noise.along is Along.ELEMENT:
+            return True
+        flowing = self.node if self.side == "after" else graph.sources(self.node)[0]
+        return len(flowing.shape) == len(noise.shape)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,17 +1,16 @@
 """A model mended as far as that is safe."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from normdrop.errors import UsageError
 from normdrop.repairs import Fix, Move
-from normdrop.verbs._framework import torch_model
+from normdrop.verbs._framework import is_keras, torch_model
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from normdrop.rules import Rule
 
-ModelT = TypeVar("ModelT", bound="nn.Module")
+ModelT = TypeVar("ModelT")
 
 
 def fix(
@@ -22,39 +21,45 @@ def fix(
     *,
     move: Move | Mapping[str, Move] | None = None,
     remove_bias: bool = False,
+    share_weights: bool = False,
 ) -> Fix[ModelT]:
     """Mend a model: move or replace dropout that feeds a norm, fold cancelled biases away.
 
     In eval mode the mended model computes the same outputs, to the last bit where no bias is
     folded and else within 1e-4 of the largest output. Its class and every key of its `state_dict`
-    stay.
+    stay; of a Keras model its class, the names of its layers, and its weights and their order, so
+    that `load_weights` reads older files.
 
     Dropout that feeds a norm goes behind the last norm of its branch and before the branch's last
     weight (guideline 1 of Kim et al., UAI 2023); outside of any branch, the one nearest to the end
     goes to the head, before the pooling (guideline 2), if no other dropout is there. Where that
     would leave an error or a warning, or shift any norm more than before, it is replaced by
-    `normdrop.torch.UniformDropout` with the largest β that keeps every expected shift at 0.98 or
-    better.
+    `UniformDropout`, of `normdrop.torch` or `normdrop.keras`, with the largest β that keeps every
+    expected shift at 0.98 or better.
 
     Args:
-        model: A `torch.nn.Module`.
+        model: A `torch.nn.Module`, or a built Keras model: Sequential or Functional, also nested.
         example: What the model takes; see `predict`.
         select: Codes, or their beginnings, of what to mend; by default all errors and warnings.
             What is selected is mended also where it is a note.
-        in_place: Whether to change the model itself; if anything raises, it is as it was.
+        in_place: Whether to change the model itself; if anything raises, it is as it was. Not for
+            Keras models, whose graph cannot be changed.
         move: What becomes of dropout that feeds a norm: `"branch"`, `"head"`, `"uniform"` or
             `"keep"`, for all layers or, as a mapping, for layers or modules by path. What is asked
             for is done also where it leaves a shift.
         remove_bias: Remove cancelled biases, and with them their keys, instead of setting them to
             zero.
+        share_weights: For a Keras model: whether the mended model is made of the layers of the one
+            given, with the same weights, instead of copies. Only where dropout stands is then
+            mended, so that the model given stays as it is.
 
     Returns:
         The model, what was changed, what to do next, and the errors and warnings that are left.
 
     Raises:
         CaptureError: The model raised an error; the message names the module.
-        UsageError: No model, a scripted or compiled one, an example that is nothing a model takes,
-            or an unknown code, move or path.
+        UsageError: No model, a scripted, compiled or subclassed one, an example that is nothing a
+            model takes, or an unknown code, move or path.
 
     >>> from torch import nn
     >>> model = nn.Sequential(
@@ -73,7 +78,7 @@ def fix(
     from normdrop.rules import selected
 
     codes = (select,) if isinstance(select, str) else tuple(select or ())
-    mended = fix_with(
+    return fix_with(
         model,
         example,
         selected(codes),
@@ -81,8 +86,8 @@ def fix(
         remove_bias=remove_bias,
         notes=bool(codes),
         in_place=in_place,
+        share_weights=share_weights,
     )
-    return cast("Fix[ModelT]", mended)
 
 
 def fix_with(
@@ -94,10 +99,28 @@ def fix_with(
     remove_bias: bool = False,
     notes: bool = False,
     in_place: bool = False,
-) -> "Fix[nn.Module]":
+    share_weights: bool = False,
+) -> Fix[Any]:
     """Mend what some rules find, notes too if asked; see `fix`."""
-    from normdrop.torch.rewrite import Wishes, rewrite
+    from normdrop.repairs import Wishes
+
+    wishes = Wishes(move, remove_bias)
+    if is_keras(model):
+        if in_place:
+            raise UsageError(
+                "fix: the graph of a Keras model cannot be changed in place: take Fix.model, which "
+                "is a copy, or with share_weights=True made of the model's own layers"
+            )
+        from normdrop.keras.rewrite import rewrite as rewrite_keras
+
+        return rewrite_keras(
+            model, example, rules, wishes, notes=notes, share_weights=share_weights
+        )
+    from normdrop.torch.rewrite import rewrite
 
     network = torch_model(model, "fix")
-    wishes = Wishes(move, remove_bias)
+    if share_weights:
+        raise UsageError(
+            "fix: share_weights is for Keras models: in_place=True changes a torch model itself"
+        )
     return rewrite(network, example, rules, wishes, notes=notes, in_place=in_place)

@@ -1,31 +1,77 @@
-"""Weights from a file and into one."""
+"""Models and weights from files and into them."""
 
 from pathlib import Path
 
-from normdrop.verbs._framework import torch_model
+from normdrop.errors import UsageError
+from normdrop.verbs._framework import is_keras, torch_model
+
+
+def load_model(path: Path) -> object:
+    """The model of a `.keras` file; nothing in the file is executed.
+
+    Raises:
+        UsageError: The file is missing, no `.keras` file, damaged, or names what is neither Keras'
+            nor normdrop's; or Keras is missing.
+    """
+    if path.suffix != ".keras":
+        raise UsageError(
+            f"{path}: Keras runs what a model in this format holds, even in safe mode: where you "
+            "trust it, load it and save it again with model.save('model.keras')"
+        )
+    from normdrop.keras.files import load_model as load
+
+    return load(path)
 
 
 def load_weights(model: object, path: Path) -> None:
-    """Load a state dict from a file; nothing in the file is executed.
+    """Load weights from a file; nothing in the file is executed.
+
+    Args:
+        model: A torch module, which takes a state dict, or a Keras model, which takes a
+            `.weights.h5` or a `.keras` file.
+        path: The file.
 
     Raises:
         UsageError: No model, or a file that is missing, unreadable or another model's.
     """
+    if is_keras(model):
+        from normdrop.keras.files import load_weights as load_keras
+
+        return load_keras(model, path)
     from normdrop.torch.weights import load_weights as load
 
-    load(torch_model(model, "a state dict"), path)
+    return load(torch_model(model, "a state dict"), path)
 
 
 def save_weights(model: object, path: Path) -> Path:
-    """Write a model's state dict to a `.pt` or `.safetensors` file, whole or not at all.
+    """Write a model to a file, whole or not at all.
+
+    A torch module's state dict goes to a `.pt` or `.safetensors` file; a Keras model to a `.keras`
+    file, or its weights alone to a `.weights.h5` file.
 
     Returns:
         The path of the file itself, links resolved.
 
     Raises:
         NormdropError: The file cannot be written.
-        UsageError: No model, or a file name that ends in neither.
+        UsageError: No model, or a file name that ends in none of these.
     """
+    check_name(model, path)
+    if is_keras(model):
+        from normdrop.keras.files import save as save_keras
+
+        return save_keras(model, path)
     from normdrop.torch.weights import save_weights as save
 
     return save(torch_model(model, "a state dict"), path)
+
+
+def check_name(model: object, path: Path) -> None:
+    """Refuse a file name that does not say how a model is to be written.
+
+    Raises:
+        UsageError: It ends in nothing that the model's framework writes.
+    """
+    suffixes = (".keras", ".weights.h5") if is_keras(model) else (".pt", ".safetensors")
+    if not path.name.endswith(suffixes):
+        raise UsageError(f"{path}: name the file {suffixes[0]} or {suffixes[1]}")

@@ -16,10 +16,9 @@ from torch import Tensor, nn
 
 import normdrop
 from normdrop.errors import CaptureError, NormdropError, UsageError
-from normdrop.repairs import Fix, Move
+from normdrop.repairs import FOLDING_TOLERANCE, Fix, Move
 from normdrop.torch import Block, Dropout, ResidualBlock, UniformDropout
 from normdrop.torch.capture import capture
-from normdrop.torch.rewrite._rewrite import FOLDING_TOLERANCE
 from normdrop.torch.simulate import simulate
 
 _SIMULATED = 0.03
@@ -241,7 +240,7 @@ def test_in_place_is_all_or_nothing(calls: int, monkeypatch: pytest.MonkeyPatch)
             raise MemoryError
         return capture(model, example)
 
-    monkeypatch.setattr("normdrop.torch.rewrite._look.capture", failing)
+    monkeypatch.setattr("normdrop.torch.rewrite._bench.capture", failing)
     try:
         normdrop.fix(model, SHAPE, in_place=True)
     except MemoryError:
@@ -342,7 +341,7 @@ def test_compiled_models_are_refused() -> None:
         warnings.simplefilter("ignore")  # the compiler warns of torch itself
         compiled = torch.compile(nn.Linear(2, 2))
     with pytest.raises(UsageError, match="compiled from"):
-        normdrop.fix(compiled, (2,))  # type: ignore[type-var] # a module all the same
+        normdrop.fix(compiled, (2,))  # a module all the same
 
 
 def test_a_norm_straight_before_a_weight() -> None:
@@ -400,7 +399,7 @@ def test_bad_input_leaves_the_model() -> None:
     with pytest.raises(CaptureError):
         normdrop.fix(model, (7, 16, 16), in_place=True)
     with pytest.raises(UsageError, match="fix takes a torch"):
-        normdrop.fix("model.pt", SHAPE)  # type: ignore[type-var] # wrong on purpose
+        normdrop.fix("model.pt", SHAPE)  # wrong on purpose
     assert repr(model) == before
 
 

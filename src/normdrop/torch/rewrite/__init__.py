@@ -1,4 +1,3 @@
 """Mending torch models: the user's class and every `state_dict` key stay."""
 
 from normdrop.torch.rewrite._rewrite import rewrite as rewrite
-from normdrop.torch.rewrite._wishes import Wishes as Wishes

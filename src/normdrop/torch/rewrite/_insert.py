@@ -5,12 +5,11 @@ from collections.abc import Iterable
 from torch import nn
 from torch.nn.modules.dropout import _DropoutNd
 
-from normdrop.graph import Along, Node
-from normdrop.repairs import Spot
+from normdrop.graph import Node
+from normdrop.repairs import Look, Spot
 from normdrop.torch import hooks
 from normdrop.torch.layers import NoiseLayer
-from normdrop.torch.rewrite._journal import Journal
-from normdrop.torch.rewrite._look import Look
+from normdrop.torch.rewrite._journal import ModuleJournal
 
 
 def noise_module(model: nn.Module, look: Look, layer: str) -> nn.Module | str:
@@ -31,12 +30,12 @@ def noise_module(model: nn.Module, look: Look, layer: str) -> nn.Module | str:
 def realizable(model: nn.Module, look: Look, noise: Node, spots: Iterable[Spot]) -> Spot | None:
     """The first spot into which the noise can be put without touching any `forward`."""
     for spot in spots:
-        if _fits(look, noise, spot) and _has_seat(model, look, spot):
+        if spot.fits(look.graph, noise) and _has_seat(model, look, spot):
             return spot
     return None
 
 
-def put(journal: Journal, model: nn.Module, noise: nn.Module, spot: Spot) -> None:
+def put(journal: ModuleJournal, model: nn.Module, noise: nn.Module, spot: Spot) -> None:
     """Put a noise layer into a spot that `realizable` has found.
 
     Beside a layer without state, the two become a `Sequential`; a layer with state holds the noise
@@ -57,15 +56,6 @@ def put(journal: Journal, model: nn.Module, noise: nn.Module, spot: Spot) -> Non
         journal.attach(
             seat, hooks.AFTER, noise, lambda: seat.register_forward_hook(hooks.apply_after)
         )
-
-
-def _fits(look: Look, noise: Node, spot: Spot) -> bool:
-    """Whether what flows there has the axes that the noise counts on."""
-    details = noise.noise
-    if details is None or details.along is Along.ELEMENT:
-        return True
-    flowing = spot.node if spot.side == "after" else look.graph.sources(spot.node)[0]
-    return len(flowing.shape) == len(noise.shape)
 
 
 def _has_seat(model: nn.Module, look: Look, spot: Spot) -> bool:

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from normdrop.errors import UsageError
-from normdrop.repairs import MOVES, Move
+
+from ._places import MOVES, Move
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 
-from normdrop.repairs import Change
-from normdrop.torch.rewrite._candidates import Refusal
+from ._bench import Bench
+from ._fix import Change
+from ._refusal import Refusal
 
 _NOISE = {"ND101", "ND106", "ND107", "ND108"}
 
 
 def advice(
-    changes: Sequence[Change], refused: Sequence[Refusal], sentences: Sequence[str]
+    bench: Bench, changes: Sequence[Change], refused: Sequence[Refusal], sentences: Sequence[str]
 ) -> Iterator[str]:
     """The next steps, then what is worth knowing, then what was left and why."""
     codes = {change.code for change in changes}
@@ -32,8 +33,8 @@ def advice(
         )
     if any(change.what.endswith("removed") for change in biases):
         yield (
-            "A removed bias is no longer in the state dict: older checkpoints load with "
-            "strict=False only, and an optimizer must be made anew."
+            f"A removed bias is no longer among the weights: {bench.older_files}, and an optimizer "
+            "must be made anew."
         )
     yield from sentences
     yield from map(str, refused)

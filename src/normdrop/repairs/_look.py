@@ -4,14 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from torch import nn
-
 from normdrop.findings import Finding, Findings
 from normdrop.graph import Captured, Graph, Node
 from normdrop.moments import expected_shifts
 from normdrop.rules import Rule, check_captured
 from normdrop.shift import LayerShift, ShiftReport
-from normdrop.torch.capture import capture
 
 
 @dataclass(frozen=True)
@@ -20,8 +17,8 @@ class Look:
 
     Attributes:
         captured: Its graphs.
-        names: The path of every module, by its id.
-        modes: Whether each module is in train mode, by path.
+        names: The path of every layer, by its id.
+        modes: Whether each layer is in train mode, by path, where layers have modes.
         rules: The rules that judge it.
     """
 
@@ -29,18 +26,6 @@ class Look:
     names: dict[int, str]
     modes: dict[str, bool]
     rules: Sequence[Rule]
-
-    @classmethod
-    def at(cls, model: nn.Module, example: object, rules: Sequence[Rule]) -> "Look":
-        """Look at a model, which only is read.
-
-        Raises:
-            CaptureError: The model raised; the message names the module.
-        """
-        captured = capture(model, example)
-        names = {id(module): path for path, module in model.named_modules()}
-        modes = {path: module.training for path, module in model.named_modules()}
-        return cls(captured, names, modes, rules)
 
     @cached_property
     def shifts(self) -> dict[str, LayerShift]:
@@ -65,7 +50,7 @@ class Look:
 
     @cached_property
     def calls(self) -> dict[str, int]:
-        """How often each module is called."""
+        """How often each layer is called."""
         return {layer.path: layer.calls for layer in self.graph.layers}
 
     def of(self, *codes: str) -> list[Finding]:

@@ -2,21 +2,21 @@
 
 from collections.abc import Iterator
 
-import torch
-from torch import Tensor, nn
+import numpy as np
 
 from normdrop.findings import Finding
 from normdrop.graph import Kind, Node
-from normdrop.repairs import Change
-from normdrop.torch.rewrite._candidates import Refusal
-from normdrop.torch.rewrite._journal import Journal
-from normdrop.torch.rewrite._look import Look
+
+from ._bench import Bench
+from ._fix import Change
+from ._look import Look
+from ._refusal import Refusal
 
 CODE = "ND201"
 
 
 def fold_bias(
-    model: nn.Module, look: Look, finding: Finding, journal: Journal, *, remove: bool
+    bench: Bench, look: Look, finding: Finding, *, remove: bool
 ) -> Change | Refusal | None:
     """Take a cancelled bias out of a weight and out of the running means of the norms behind it.
 
@@ -26,39 +26,36 @@ def fold_bias(
     Returns:
         What was done, or why nothing can be; None for a bias that is zero already and stays.
     """
-    weights = look.nodes(finding.layers[0])
-    name = weights[0].parameters["bias"].path
-    bias = dict(model.named_parameters()).get(name)
+    layer = finding.layers[0]
+    weights = look.nodes(layer)
+    bias = bench.values(weights[0], "bias")
     if bias is None:
-        return Refusal(finding, "its bias is computed, not a parameter; pass bias=False")
-    if _uses(model, look, name, bias) != len(weights):
+        return Refusal(finding, "its bias is computed, not a parameter; leave it out")
+    if bench.is_tied(look, weights[0], "bias"):
         return Refusal(finding, "its bias is used elsewhere too; untie it first")
     norms = {norm.layer: norm for norm in (_norm_behind(look, each) for each in weights)}
     for norm in norms.values():
-        if not _only_behind(look, norm, finding.layers[0]):
+        if not _only_behind(look, norm, layer):
             return Refusal(finding, f"{norm.layer} normalises other tensors too")
-    if not bool(bias.any()) and not remove:
+    if not bias.any() and not remove:
         return None
-    folded = [path for path, norm in norms.items() if _fold(model, norm, bias, journal)]
+    folded = [path for path, norm in norms.items() if _fold(bench, weights[0], norm, bias)]
     done = f"bias folded into the running mean of {', '.join(folded)} and " if folded else "bias "
-    owner, _, role = name.rpartition(".")
     if remove:
-        # An entry that is None is what a layer made with bias=False has.
-        journal.item(model.get_submodule(owner)._parameters, role, None)  # noqa: SLF001 - the registry itself
-        return Change(CODE, finding.layers[0], f"{done}removed")
-    journal.write(bias, torch.zeros_like(bias))
-    return Change(CODE, finding.layers[0], f"{done}set to zero")
+        bench.remove_bias(weights[0])
+        return Change(CODE, layer, f"{done}removed")
+    bench.write(weights[0], "bias", np.zeros_like(bias))
+    return Change(CODE, layer, f"{done}set to zero")
 
 
-def _fold(model: nn.Module, norm: Node, bias: Tensor, journal: Journal) -> bool:
+def _fold(bench: Bench, weight: Node, norm: Node, bias: np.ndarray) -> bool:
     """Subtract the bias from a norm's running mean, if it has one."""
-    stored = norm.parameters.get("running_mean")
-    if stored is None:
+    if "running_mean" not in norm.parameters:
         return False
-    mean = dict(model.named_buffers())[stored.path]
-    # Positions that were flattened into the channels follow each channel.
-    spread = bias.detach().to(mean.dtype).repeat_interleave(mean.numel() // bias.numel())
-    journal.write(mean, mean - spread)
+    mean = bench.values(norm, "running_mean")
+    if mean is None:
+        return False
+    bench.write(norm, "running_mean", mean - bench.spread(weight, bias, mean.size))
     return True
 
 
@@ -84,13 +81,3 @@ def _sources(look: Look, norm: Node) -> Iterator[Node]:
         while node.kind in {Kind.POOL, Kind.RESHAPE}:
             node = look.graph.sources(node)[0]
         yield node
-
-
-def _uses(model: nn.Module, look: Look, name: str, bias: Tensor) -> int:
-    """How many calls read a parameter; -1 for one that is registered twice."""
-    named = model.named_parameters(remove_duplicate=False)
-    if sum(parameter is bias for _, parameter in named) > 1:
-        return -1
-    return sum(
-        parameter.path == name for node in look.graph for parameter in node.parameters.values()
-    )

@@ -1,20 +1,18 @@
 """Noise that feeds a norm: moved, or replaced by noise that the norm hardly notices."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from torch import nn
-
 from normdrop.errors import CaptureError
-from normdrop.repairs import Change
 from normdrop.severity import severity
-from normdrop.torch.layers import UniformDropout
-from normdrop.torch.rewrite._candidates import Candidate, Refusal
-from normdrop.torch.rewrite._insert import put
-from normdrop.torch.rewrite._journal import Journal
-from normdrop.torch.rewrite._look import Look
-from normdrop.torch.rewrite._uniform import cap, largest_beta
+
+from ._bench import Bench
+from ._candidates import Candidate
+from ._fix import Change
+from ._look import Look
+from ._refusal import Refusal
+from ._uniform import cap, largest_beta
 
 CODE = "ND101"
 _LEAST_BETA = 0.01
@@ -41,13 +39,7 @@ class Moved:
     now: Look
 
 
-def move_noise(
-    model: nn.Module,
-    before: Look,
-    waiting: Sequence[Candidate],
-    journal: Journal,
-    look: Callable[[], Look],
-) -> Moved:
+def move_noise(bench: Bench, before: Look, waiting: Sequence[Candidate]) -> Moved:
     """Give each noise layer the first of its options that leaves no finding.
 
     All are changed at once and looked at together; an option that leaves an error or a warning, or
@@ -56,17 +48,17 @@ def move_noise(
     refused: list[Refusal] = []
     waiting = list(waiting)
     while waiting:
-        mark = journal.mark()
-        placed = {candidate.layer: _realise(model, journal, candidate) for candidate in waiting}
-        failed, now = _judged(before, waiting, placed, look)
+        mark = bench.journal.mark()
+        placed = {candidate.path: _realise(bench, candidate) for candidate in waiting}
+        failed, now = _judged(bench, before, waiting, placed)
         if now is None:
-            journal.back_to(mark)
-            failed = _culprits(model, journal, failed, look)
+            bench.journal.back_to(mark)
+            failed = _culprits(bench, failed)
         if now is not None and not failed:
             waiting.sort(key=lambda each: each.node.id)
-            changes = [_change(before, now, each, placed[each.layer]) for each in waiting]
+            changes = [_change(bench, before, now, each, placed[each.path]) for each in waiting]
             return Moved(changes, refused, list(_sentences(before, now, waiting, placed)), now)
-        journal.back_to(mark)
+        bench.journal.back_to(mark)
         for candidate, reason in failed:
             candidate.tried[candidate.options.pop(0).move] = reason
             if not candidate.options:
@@ -75,94 +67,79 @@ def move_noise(
     return Moved([], refused, [], before)
 
 
-def _realise(model: nn.Module, journal: Journal, candidate: Candidate) -> nn.Module:
-    """Change the model by a candidate's first option; the module that draws now."""
-    option, module, noise = candidate.options[0], candidate.module, candidate.node.noise
+def _realise(bench: Bench, candidate: Candidate) -> object:
+    """Change the model by a candidate's first option; the layer that draws now."""
+    option = candidate.options[0]
     if option.spot is None:
-        assert noise is not None  # noqa: S101 - a candidate is a noise layer
-        uniform = UniformDropout(0.1, along=noise.along.value)  # type: ignore[arg-type] # a module drops no blocks
-        journal.replace(model, module, uniform)
-        return uniform
-    journal.replace(model, module, nn.Identity())
-    put(journal, model, module, option.spot)
-    return module
+        return bench.to_uniform(candidate.layer, candidate.node)
+    bench.move(candidate.layer, option.spot)
+    return candidate.layer
 
 
-def _culprits(
-    model: nn.Module,
-    journal: Journal,
-    failed: list[tuple[Candidate, str]],
-    look: Callable[[], Look],
-) -> list[tuple[Candidate, str]]:
+def _culprits(bench: Bench, failed: list[tuple[Candidate, str]]) -> list[tuple[Candidate, str]]:
     """Of the changes with which the model does not run, those with which it does not alone."""
     found = []
     for candidate, _ in failed:
-        mark = journal.mark()
-        _realise(model, journal, candidate)
+        mark = bench.journal.mark()
+        _realise(bench, candidate)
         try:
-            look()
+            bench.look()
         except CaptureError as error:
             found.append((candidate, f"the model does not run with the change: {error}"))
-        journal.back_to(mark)
+        bench.journal.back_to(mark)
     return found or failed
 
 
 def _judged(
-    before: Look,
-    waiting: Sequence[Candidate],
-    placed: dict[str, nn.Module],
-    look: Callable[[], Look],
+    bench: Bench, before: Look, waiting: Sequence[Candidate], placed: Mapping[str, object]
 ) -> tuple[list[tuple[Candidate, str]], Look | None]:
     """The candidates whose option fails, and why; and the look at the model if it runs."""
     try:
-        now = _tuned(look(), waiting, placed, look)
+        now = _tuned(bench, bench.look(), waiting, placed)
     except CaptureError as error:
         return [
             (each, f"the model does not run with the change: {error}") for each in waiting
         ], None
     failed: dict[str, tuple[Candidate, str]] = {}
     for candidate in waiting:
-        reason = _fault(now, candidate, placed[candidate.layer])
+        reason = _fault(now, candidate, placed[candidate.path])
         if reason:
-            failed[candidate.layer] = candidate, reason
+            failed[candidate.path] = candidate, reason
     for candidate, reason in _spoiled(before, now, waiting, placed):
-        failed.setdefault(candidate.layer, (candidate, reason))
+        failed.setdefault(candidate.path, (candidate, reason))
     return list(failed.values()), now
 
 
 def _tuned(
-    now: Look,
-    waiting: Sequence[Candidate],
-    placed: dict[str, nn.Module],
-    look: Callable[[], Look],
+    bench: Bench, now: Look, waiting: Sequence[Candidate], placed: Mapping[str, object]
 ) -> Look:
     """Give uniform noise the half-width that the norm layers bear."""
     uniform = {
-        now.names[id(module)]: (module, candidate)
+        now.names[id(layer)]: (layer, candidate)
         for candidate in waiting
-        if isinstance(module := placed[candidate.layer], UniformDropout)
-        and candidate.options[0].move == "uniform"
-        and id(module) in now.names
+        if candidate.options[0].move == "uniform"
+        and id(layer := placed[candidate.path]) in now.names
     }
     caps = {path: cap(each.node.noise) for path, (_, each) in uniform.items() if each.node.noise}
     if not caps:
         return now
     beta = largest_beta(now.captured, caps)
-    for path, (module, _) in uniform.items():
-        module.beta = min(beta, math.floor(caps[path] * 1000) / 1000)
-    return look()
+    for path, (layer, _) in uniform.items():
+        bench.set_beta(layer, min(beta, math.floor(caps[path] * 1000) / 1000))
+    return bench.look()
 
 
-def _fault(now: Look, candidate: Candidate, module: nn.Module) -> str:
+def _fault(now: Look, candidate: Candidate, layer: object) -> str:
     """What is wrong with where a noise layer is now; empty if nothing."""
-    path = now.names.get(id(module))
+    path = now.names.get(id(layer))
     if path is None or not now.nodes(path):
         return "the model does not call the dropout where it was put"
-    if path != candidate.layer and now.nodes(candidate.layer):
-        drawn = any(each.noise and each.noise.active for each in now.nodes(candidate.layer))
+    if path != candidate.path and now.nodes(candidate.path):
+        drawn = any(each.noise and each.noise.active for each in now.nodes(candidate.path))
         if drawn:
             return "the model keeps calling the dropout that was taken out"
-    if isinstance(module, UniformDropout) and module.beta < _LEAST_BETA:
+    noise = now.nodes(path)[0].noise
+    if candidate.options[0].move == "uniform" and noise and noise.spread < _LEAST_BETA:
         return f"not even uniform noise of half-width {_LEAST_BETA} is borne there"
     left = [each for each in now.of(CODE) if each.layers[:1] == (path,)]
     shift = next((each.shift for each in left if each.shift is not None), None)
@@ -172,10 +149,10 @@ def _fault(now: Look, candidate: Candidate, module: nn.Module) -> str:
 
 
 def _spoiled(
-    before: Look, now: Look, waiting: Sequence[Candidate], placed: dict[str, nn.Module]
+    before: Look, now: Look, waiting: Sequence[Candidate], placed: Mapping[str, object]
 ) -> Iterator[tuple[Candidate, str]]:
     """The candidates that make anything worse than it was."""
-    paths = {now.names.get(id(placed[each.layer])): each for each in waiting}
+    paths = {now.names.get(id(placed[each.path])): each for each in waiting}
     for norm, shift in now.shifts.items():
         if worse(before, now, norm):
             causes = [paths[cause] for cause in shift.causes if cause in paths]
@@ -208,20 +185,20 @@ def worse(before: Look, now: Look, norm: str) -> bool:
     return not after > 0 or abs(math.log(after)) > abs(math.log(was.shift)) + _SAME
 
 
-def _change(before: Look, now: Look, candidate: Candidate, module: nn.Module) -> Change:
+def _change(bench: Bench, before: Look, now: Look, candidate: Candidate, layer: object) -> Change:
     """What was done, in words."""
     option = candidate.options[0]
     was = _described(candidate)
     norm = candidate.finding.layers[1] if len(candidate.finding.layers) > 1 else ""
-    if isinstance(module, UniformDropout) and option.move == "uniform":
-        what = f"{was} replaced by {module}"
+    if option.move == "uniform":
+        what = f"{was} replaced by {bench.words(layer)}"
     else:
         what = f"{was} moved {option.words}"
     return Change(
         CODE,
-        candidate.layer,
+        candidate.path,
         what,
-        now.names[id(module)],
+        now.names[id(layer)],
         norm,
         before.shifts[norm].shift if norm in before.shifts else None,
         now.shifts[norm].shift if norm in now.shifts else None,
@@ -229,18 +206,18 @@ def _change(before: Look, now: Look, candidate: Candidate, module: nn.Module) ->
 
 
 def _described(candidate: Candidate) -> str:
-    name = type(candidate.module).__name__
+    name = type(candidate.layer).__name__
     noise = candidate.node.noise
     rate = noise.rate if noise is not None else 0.0
     return f"{name}({rate:.3g})" if rate > 0 else name
 
 
 def _sentences(
-    before: Look, now: Look, waiting: Sequence[Candidate], placed: dict[str, nn.Module]
+    before: Look, now: Look, waiting: Sequence[Candidate], placed: Mapping[str, object]
 ) -> Iterator[str]:
     """What stays behind a move, and why a better-known one was given up."""
     for candidate in waiting:
-        move, path = candidate.options[0].move, now.names[id(placed[candidate.layer])]
+        move, path = candidate.options[0].move, now.names[id(placed[candidate.path])]
         left = [each for each in now.of(CODE) if each.layers[:1] == (path,)]
         if move == "branch" and left and left[0].shift is not None:
             yield (
@@ -249,7 +226,7 @@ def _sentences(
             )
         for tried, reason in candidate.tried.items():
             yield (
-                f"{candidate.layer}: not moved to the {tried}, since {reason}; move={tried!r} "
+                f"{candidate.path}: not moved to the {tried}, since {reason}; move={tried!r} "
                 "insists."
             )
     grown = [norm for norm in now.shifts if worse(before, now, norm)]

@@ -1,0 +1,3 @@
+"""Mending Keras models: a model of the same class, layers, names and weights."""
+
+from normdrop.keras.rewrite._rewrite import rewrite as rewrite
