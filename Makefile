@@ -6,7 +6,7 @@ PYTEST_FLAGS ?=
 # One thread per test process; tests of threading set their own number.
 TEST_ENV := OMP_NUM_THREADS=1 PYTHONHASHSEED=0
 
-.PHONY: demo test test-slow check format benchmarks clean
+.PHONY: demo test test-slow test-backends test-tensorflow test-jax check format benchmarks clean
 
 demo: $(VENV)/installed
 	$(BIN)/normdrop compare ten-orders --data digits --seeds 9 --report out/ten-orders-digits.html
@@ -16,6 +16,13 @@ test: check
 
 test-slow: $(VENV)/installed
 	$(TEST_ENV) $(BIN)/pytest -m slow --timeout 3600 $(PYTEST_FLAGS)
+
+# The Keras twin on Keras' other backends, each in an environment of its own.
+test-backends: test-tensorflow test-jax
+
+test-tensorflow test-jax: test-%: .venv-%/installed
+	KERAS_BACKEND=$* TF_CPP_MIN_LOG_LEVEL=3 $(TEST_ENV) .venv-$*/bin/pytest -n 2 -m "not slow" \
+	  tests/keras src/normdrop/keras $(PYTEST_FLAGS)
 
 check: $(VENV)/installed
 	$(BIN)/ruff check
@@ -36,10 +43,18 @@ benchmarks: $(VENV)/installed
 	$(BIN)/python benchmarks/recalibrate.py
 
 clean:
-	rm -rf $(VENV) out .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-tensorflow .venv-jax out .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+.venv-tensorflow/installed: BACKEND := tensorflow-cpu
+.venv-jax/installed: BACKEND := jax
+.venv-%/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv-$*
+	.venv-$*/bin/python -m pip install --quiet --constraint constraints.txt torch
+	.venv-$*/bin/python -m pip install --quiet --constraint constraints.txt $(BACKEND) --editable '.[dev]'
 	touch $@
