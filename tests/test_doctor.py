@@ -180,7 +180,7 @@ def test_refuses_batches_in_words(batches: object, error: type[NormdropError], w
 def test_refuses_what_is_no_model() -> None:
     """The message names the verb."""
     with pytest.raises(UsageError, match="doctor takes a torch"):
-        normdrop.doctor("model", [])  # type: ignore[type-var] # on purpose
+        normdrop.doctor("model", [])
 
 
 def test_values_survive_json() -> None:

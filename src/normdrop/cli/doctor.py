@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import rich_click as click
 from rich.console import Console
@@ -16,8 +16,6 @@ from normdrop.cli._weights import weights_option
 from normdrop.verbs import check_name, doctor, save_weights
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from normdrop.diagnosis import Diagnosis
 
 
@@ -72,13 +70,13 @@ def command(  # noqa: PLR0917 - click passes them by name
 ) -> int:
     """Say what is wrong with a model, what it costs, and mend a copy.
 
-    FACTORY is package.module:callable or path/to/file.py:callable and returns the model. DATA is a
-    built-in data set (`normdrop data list`), whose batch size and split can be set, or a callable
-    of the same form that yields batches of inputs or of (inputs, targets). In turn: check, predict,
-    measure; for trained weights recalibrate, for fresh ones fix; measure or predict again. Exits
-    with status 1 if an error or a warning was found or measured.
+    FACTORY is package.module:callable or path/to/file.py:callable and returns the model, or it is a
+    .keras file. DATA is a built-in data set (`normdrop data list`), whose batch size and split can
+    be set, or a callable of the same form that yields batches of inputs or of (inputs, targets). In
+    turn: check, predict, measure; for trained weights recalibrate, for fresh ones fix; measure or
+    predict again. Exits with status 1 if an error or a warning was found or measured.
     """
-    model = cast("nn.Module", make_model(factory, settings, weights, device))
+    model = make_model(factory, settings, weights, device)
     scale = metric_of(metric or _usual_metric(data), model)
     if out is not None:
         check_name(model, out)
@@ -103,7 +101,7 @@ def _usual_metric(data: str) -> str | None:
     return "accuracy" if source(data).task == "classification" else "mse"
 
 
-def _print(diagnosis: "Diagnosis[nn.Module]", style: str, written: list[Path]) -> None:
+def _print(diagnosis: "Diagnosis[object]", style: str, written: list[Path]) -> None:
     if style == "json":
         content = {**diagnosis.to_dict(), "written": [str(path) for path in written]}
         click.echo(json.dumps(content, indent=2))

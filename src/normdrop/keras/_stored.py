@@ -10,11 +10,11 @@ from normdrop import expected
 from normdrop.keras._switches import norms_of
 
 
-def has_statistics(model: keras.Model) -> bool:
+def has_learned_statistics(model: keras.Model) -> bool:
     """Whether any moving variance differs from that of a new layer.
 
     >>> model = keras.Sequential([keras.Input((3,)), keras.layers.BatchNormalization()])
-    >>> has_statistics(model)
+    >>> has_learned_statistics(model)
     False
     """
     return any(

@@ -11,7 +11,7 @@ from keras import ops
 from keras.src.backend.common import global_state  # where Keras keeps its global generator
 
 from normdrop.keras._backend import backend
-from normdrop.keras.capture._layers import check_built
+from normdrop.keras.capture import check_built
 
 _GENERATOR = "global_seed_generator"
 """The name it is kept by."""

@@ -7,8 +7,8 @@ from typing import Any
 import keras
 
 from normdrop.errors import UsageError
-from normdrop.keras._stored import has_statistics
-from normdrop.keras.capture._layers import check_built
+from normdrop.keras._stored import has_learned_statistics
+from normdrop.keras.capture import check_built
 from normdrop.keras.carry import carry
 from normdrop.keras.invert import invert
 from normdrop.keras.simulate import simulate
@@ -38,7 +38,7 @@ def expected_shift(
         UsageError: An unknown method, or an example no model could take.
     """
     check_built(model)
-    chosen = method or ("invert" if has_statistics(model) else "simulate")
+    chosen = method or ("invert" if has_learned_statistics(model) else "simulate")
     if chosen not in _METHODS:
         raise UsageError(f"unknown method {chosen!r}: one of {', '.join(_METHODS)}")
     return _METHODS[chosen](model, example)

@@ -23,7 +23,7 @@ from normdrop.expected import (
 from normdrop.keras._backend import backend
 from normdrop.keras._descent import descend
 from normdrop.keras._passes import Arguments, Passes, Seen
-from normdrop.keras._stored import has_statistics, initial_share
+from normdrop.keras._stored import has_learned_statistics, initial_share
 from normdrop.keras._synthetic import channels_first, positions, synthetic
 from normdrop.keras._untouched import untouched
 from normdrop.shift import ShiftReport
@@ -126,7 +126,7 @@ def matched(passes: Passes, start: Arguments, steps: int) -> Arguments:
             "inversion moves floating-point inputs, and this model takes none: "
             'pass method="simulate", or measure on real data'
         )
-    if not has_statistics(passes.model):
+    if not has_learned_statistics(passes.model):
         return start
 
     def arguments(values: list[Any]) -> Arguments:

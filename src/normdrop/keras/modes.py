@@ -11,7 +11,7 @@ from normdrop.keras._noise_calls import NoiseCalls
 from normdrop.keras._norm_call import NormCall
 from normdrop.keras._norm_calls import answered
 from normdrop.keras._switches import is_still
-from normdrop.keras.capture._layers import check_built
+from normdrop.keras.capture import check_built
 from normdrop.keras.stream import by_running
 from normdrop.stream import NormMode
 

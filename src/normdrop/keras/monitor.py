@@ -10,7 +10,7 @@ from normdrop.expected import INITIAL_ABOVE
 from normdrop.keras._backend import backend
 from normdrop.keras._stored import initial_share
 from normdrop.keras._untouched import untouched
-from normdrop.keras.capture._layers import check_built
+from normdrop.keras.capture import check_built
 from normdrop.keras.stream import Listener, Reader, Recorder
 from normdrop.shift import ShiftHistory, ShiftReport
 from normdrop.stream import ShiftLog, layer_shift, scalars

@@ -137,7 +137,8 @@ def _lag_words(lag: _Step, fitting: Fitting, *, same_data: bool) -> str:
         return f"Stale statistics: {met}; {why}."
     return (
         f"Other data: {met}; other inputs would give these weights the stored statistics, so "
-        "these batches are not like the data they come from."
+        "these batches are not like the data they come from: prepare them as in training, and "
+        "recalibrate on them only if the model is to be used on such data."
     )
 
 

@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from normdrop.diagnosis import Diagnosis, Treatment
 from normdrop.errors import CaptureError, NormdropError, UsageError
@@ -10,15 +10,18 @@ from normdrop.repairs import Fix
 from normdrop.shift import Recalibration, ShiftReport
 from normdrop.verbs._check import check
 from normdrop.verbs._fix import fix
-from normdrop.verbs._framework import torch_model
+from normdrop.verbs._framework import is_keras, torch_model
 from normdrop.verbs._measure import measure
 from normdrop.verbs._predict import predict
 from normdrop.verbs._recalibrate import recalibrate
 
 if TYPE_CHECKING:
+    import keras
     from torch import nn
 
-ModelT = TypeVar("ModelT", bound="nn.Module")
+    from normdrop.stream import Batches
+
+ModelT = TypeVar("ModelT")
 T = TypeVar("T")
 
 Progress = Callable[[str, int, int | None], None]
@@ -42,7 +45,7 @@ def doctor(
     too.
 
     Args:
-        model: A `torch.nn.Module`. Nothing about it changes.
+        model: A `torch.nn.Module`, or a built Keras model. Nothing about it changes.
         batches: As for `measure`, readable several times; the first also serves as the example.
         metric: As for `measure`; without one the cost is not told in its terms.
         limit: How many batches to read at most.
@@ -74,13 +77,60 @@ def doctor(
             f"doctor reads the batches several times, and a {type(batches).__name__} can be read "
             "only once: pass a list, a DataLoader or any object whose __iter__ starts anew"
         )
-    from normdrop.torch._stored import has_learned_statistics
-    from normdrop.torch.stream import unwrapped
+    visit = _Visit(model, batches, metric, limit, progress)
+    return visit.examined(name)
 
-    inner = cast("ModelT", unwrapped(torch_model(model, "doctor")))
-    visit = _Visit(inner, batches, metric, limit, progress)
-    examine = visit.trained if has_learned_statistics(inner) else visit.fresh
-    return cast("Diagnosis[ModelT]", examine(name or type(inner).__name__))
+
+class _Patient(NamedTuple):
+    """A model, and what an examination needs to know of its framework.
+
+    Attributes:
+        model: The model inside its wrappers.
+        name: Its class, or the name that Keras gives it.
+        learned: Whether its running statistics were ever updated.
+        read: From batches and a limit to what reads them.
+        copied: Makes another model with weights of its own.
+    """
+
+    model: Any
+    name: str
+    learned: bool
+    read: "Callable[[object, int | None], Batches]"
+    copied: Callable[[], Any]
+
+
+def _patient(model: object) -> _Patient:
+    return _of_keras(model) if is_keras(model) else _of_torch(torch_model(model, "doctor"))
+
+
+def _of_torch(model: "nn.Module") -> _Patient:
+    from normdrop.torch._stored import has_learned_statistics
+    from normdrop.torch.stream import reading, unwrapped
+
+    inner = unwrapped(model)
+    return _Patient(
+        inner,
+        type(inner).__name__,
+        has_learned_statistics(inner),
+        lambda batches, limit: reading(batches, inner, limit=limit),
+        lambda: copy.deepcopy(inner),
+    )
+
+
+def _of_keras(model: "keras.Model") -> _Patient:
+    from normdrop.keras._stored import has_learned_statistics
+    from normdrop.keras.capture import check_built
+    from normdrop.keras.rewrite import copied
+    from normdrop.keras.stream import reading
+
+    check_built(model)
+    return _Patient(
+        model,
+        model.name,
+        has_learned_statistics(model),
+        lambda batches, limit: reading(batches, model, limit=limit),
+        lambda: copied(model)[0],
+    )
 
 
 class _Visit:
@@ -88,13 +138,14 @@ class _Visit:
 
     def __init__(
         self,
-        model: "nn.Module",
+        model: object,
         batches: object,
         metric: object,
         limit: int | None,
         progress: Progress | None,
     ) -> None:
-        self._model = model
+        self._patient = _patient(model)
+        self._model = self._patient.model
         self._batches = batches
         self._metric = metric
         self._limit = limit
@@ -102,12 +153,17 @@ class _Visit:
         self._example = self._first()
         self._notes: list[str] = []
 
-    def trained(self, name: str) -> Diagnosis["nn.Module"]:
+    def examined(self, name: str | None) -> Diagnosis[Any]:
+        """The examination that the model's weights call for."""
+        examine = self._trained if self._patient.learned else self._fresh
+        return examine(name or self._patient.name)
+
+    def _trained(self, name: str) -> Diagnosis[Any]:
         """Measure, estimate the statistics anew where that is called for, measure again."""
         findings = check(self._model, self._example)
         predicted = self._try("predict", self._predict)
         before = self._blamed() or self._measure(self._model, "measuring")
-        mended = copy.deepcopy(self._model)
+        mended = self._patient.copied()
         recalibration, after = None, None
         if before.findings:
             recalibration = self._try("recalibrate", lambda: self._recalibrate(mended))
@@ -127,13 +183,13 @@ class _Visit:
             tuple(self._notes),
         )
 
-    def fresh(self, name: str) -> Diagnosis["nn.Module"]:
+    def _fresh(self, name: str) -> Diagnosis[Any]:
         """Mend the order of the layers before anything is trained, and predict again."""
         findings = check(self._model, self._example)
         predicted = self._try("predict", self._predict)
         mended = self._try("fix", self._fix)
         changed = mended is not None and bool(mended.changes)
-        model = mended.model if mended is not None else copy.deepcopy(self._model)
+        model = mended.model if mended is not None else self._patient.copied()
         treatment: Treatment = "fixed" if changed else "none"
         after = self._try("predict", lambda: predict(model, self._example)) if changed else None
         return Diagnosis(
@@ -151,9 +207,7 @@ class _Visit:
 
     def _first(self) -> object:
         """The first batch's inputs, as an example."""
-        from normdrop.torch.stream import reading
-
-        for batch in reading(self._batches, self._model, limit=self._limit).first():
+        for batch in self._patient.read(self._batches, self._limit).first():
             args, kwargs = batch.arguments
             return kwargs or (args[0] if len(args) == 1 else args)
         raise UsageError("there are no batches")
@@ -162,7 +216,7 @@ class _Visit:
         self._tell("predicting")
         return predict(self._model, self._example)
 
-    def _fix(self) -> Fix["nn.Module"]:
+    def _fix(self) -> Fix[Any]:
         self._tell("mending")
         return fix(self._model, self._example)
 
@@ -177,7 +231,7 @@ class _Visit:
             self._notes.append(f"Finding the causes was not possible: {error}.")
             return None
 
-    def _measure(self, model: "nn.Module", step: str, *, blame: bool = False) -> ShiftReport:
+    def _measure(self, model: object, step: str, *, blame: bool = False) -> ShiftReport:
         return measure(
             model,
             self._batches,
@@ -187,7 +241,7 @@ class _Visit:
             progress=self._told(step),
         )
 
-    def _recalibrate(self, model: "nn.Module") -> Recalibration:
+    def _recalibrate(self, model: object) -> Recalibration:
         return recalibrate(
             model, self._batches, limit=self._limit, progress=self._told("recalibrating")
         )

@@ -10,7 +10,7 @@ from normdrop.keras._noise_calls import NoiseCalls
 from normdrop.keras._passes import Passes
 from normdrop.keras._switches import norms_of
 from normdrop.keras._untouched import untouched
-from normdrop.keras.capture._layers import check_built
+from normdrop.keras.capture import check_built
 from normdrop.keras.measure._fitting import fitting
 from normdrop.keras.stream import (
     BatchRecorder,

@@ -7,7 +7,7 @@ import keras
 from normdrop.errors import UsageError
 from normdrop.keras._backend import backend
 from normdrop.keras._untouched import untouched
-from normdrop.keras.capture._layers import check_built
+from normdrop.keras.capture import check_built
 from normdrop.keras.recalibrate import _statistics as statistics
 from normdrop.keras.recalibrate._estimate import Estimate
 from normdrop.keras.recalibrate._without_data import without_data
