@@ -13,6 +13,6 @@ from normdrop.keras import Block
 
 for order in ("conv-bn-act", "conv-act-bn", "conv-bn-act-drop", "conv-act-drop-bn"):
     model = keras.Sequential([keras.Input((28, 28, 1)), Block(order, 16, dropout=0.3)])
-    shift = normdrop.predict(model, (28, 28, 1), method="moments")[0].shift
+    (layer,) = normdrop.predict(model, (28, 28, 1), method="moments")
     findings = [finding.code for finding in normdrop.check(model, (28, 28, 1))]
-    print(f"{order:17} expected shift {shift:.2f}  {' '.join(findings) or 'nothing to say'}")
+    print(f"{order:17} expected shift {layer.shift:.2f}  {' '.join(findings) or 'nothing to say'}")
