@@ -10,6 +10,8 @@ import io
 import runpy
 from pathlib import Path
 
+import keras
+
 _HERE = Path(__file__).parent
 _HEAD = """\
 # Questions that users of Keras ask
@@ -20,7 +22,8 @@ docs/keras-questions.md` runs them all and writes this page.
 
 
 def output(example: Path) -> str:
-    """What an example prints."""
+    """What an example prints; its layers are numbered from the start."""
+    keras.utils.clear_session()
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
         runpy.run_path(str(example), run_name="__main__")

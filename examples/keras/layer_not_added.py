@@ -5,6 +5,7 @@ Often it was built and never added. The model cannot know of such a layer, but t
 """
 
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -22,6 +23,10 @@ model = Model(inputs, outputs)
 with tempfile.TemporaryDirectory() as folder:
     Path(folder, "net.py").write_text(SOURCE)
     done = subprocess.run(
-        ["normdrop", "check", "net.py"], cwd=folder, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "normdrop", "check", "net.py"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 print(done.stdout.strip())

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pytest
 import torch
+from channels_first import CHANNELS_FIRST
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras.src.testing import TestCase
@@ -114,7 +115,9 @@ def test_residual_blocks_are_those_of_torch(
 
 
 @pytest.mark.parametrize("position", ["before-pool", "after-pool", "H1", "H2", "H3", "H6"])
-@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+@pytest.mark.parametrize(
+    "data_format", ["channels_last", pytest.param("channels_first", marks=CHANNELS_FIRST)]
+)
 def test_heads_are_those_of_torch(position: HeadPosition, data_format: DataFormat) -> None:
     """Every position: the same layers but for the flattening, which Keras' pooling does itself."""
     arguments: dict[str, Any] = {

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from channels_first import CHANNELS_FIRST
 from keras import layers
 
 import normdrop
@@ -145,7 +146,11 @@ def test_layers_of_the_users_own() -> None:
 
 
 @pytest.mark.parametrize(
-    ("data_format", "shape"), [("channels_last", (8, 8, 3)), ("channels_first", (3, 8, 8))]
+    ("data_format", "shape"),
+    [
+        ("channels_last", (8, 8, 3)),
+        pytest.param("channels_first", (3, 8, 8), marks=CHANNELS_FIRST),
+    ],
 )
 def test_the_librarys_own_blocks_are_opened(
     data_format: DataFormat, shape: tuple[int, ...]

@@ -43,7 +43,8 @@ def uniform(site: Site) -> keras.layers.Layer:
 def make_noise(noise: Noise, settings: Settings, name: str) -> keras.layers.Layer:
     """Keras' own dropout at a rate, or a new layer like the noise layer given instead."""
     if isinstance(noise, keras.layers.Layer):
-        layer: keras.layers.Layer = type(noise).from_config({**noise.get_config(), "name": name})
+        config = {**noise.get_config(), "name": name, "dtype": settings.dtype}
+        layer: keras.layers.Layer = type(noise).from_config(config)
         return layer
     rate = Bernoulli(noise).rate
     shape = noise_shape(settings)
