@@ -160,6 +160,11 @@ def test_attention_is_one_layer() -> None:
         assert not np.array_equal(first, _run(noise, model, seed=1, silent={"noise"}))
 
 
+@pytest.mark.xfail(
+    keras.backend.backend() == "jax",
+    reason="where JAX traces, Keras refuses noise without a seed generator",
+    strict=True,
+)
 def test_noise_that_no_mode_switches_is_seeded_but_not_named() -> None:
     """A layer whose call takes no mode stays on, the same at each run."""
     model = _between(_AlwaysOn(name="noise"))

@@ -89,7 +89,8 @@ def _made(leaf: Any, count: int, generator: np.random.Generator, *, first: bool)
     values = np.array([0, 1]) if isinstance(leaf, Input) else np.ravel(ops.convert_to_numpy(leaf))
     if not values.size:
         raise UsageError("an example of whole numbers is empty: pass some that the model takes")
-    return ops.convert_to_tensor(generator.choice(values, shape), dtype=dtype)
+    # Not by naming the type: JAX narrows 64 bits without a word only where nobody asks for them.
+    return ops.convert_to_tensor(generator.choice(values, shape).astype(dtype))
 
 
 def _extents(leaf: Any) -> tuple[int, ...]:  # noqa: ANN401 - a tensor or shape

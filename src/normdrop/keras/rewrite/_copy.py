@@ -59,4 +59,6 @@ def _copy_values(layer: Any, twin: Any) -> None:  # noqa: ANN401 - layers and op
             "all that its weights depend on"
         )
     for variable, value in zip(ours, theirs, strict=True):
-        variable.assign(value)
+        # A copy by way of numpy: JAX gives away the arrays of a model that predicts or trains, and
+        # one that two models share is then gone from both.
+        variable.assign(keras.ops.convert_to_numpy(value).copy())

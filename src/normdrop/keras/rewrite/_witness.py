@@ -5,8 +5,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from normdrop.example import Input
-from normdrop.keras.capture._example import _shapes
+from normdrop.keras._synthetic import synthetic
 
 _SEED = 20190
 _COUNT = 2
@@ -20,9 +19,7 @@ class Witness:
 
     def __init__(self, model: keras.Model, example: Any) -> None:  # noqa: ANN401 - see capture
         generator = np.random.default_rng(_SEED)
-        self._inputs = keras.tree.map_structure(
-            lambda leaf: _made_up(leaf, generator), _shapes(example)
-        )
+        self._inputs = synthetic(example, _COUNT, generator, first=False)
         self._outputs = self._run(model)
 
     def agrees(self, model: keras.Model, tolerance: float = 0.0) -> bool:
@@ -53,16 +50,6 @@ class Witness:
             for seed, value in zip(seeds, before, strict=True):
                 seed.assign(value)
         return [np.array(keras.ops.convert_to_numpy(each)) for each in keras.tree.flatten(outputs)]
-
-
-def _made_up(leaf: Any, generator: np.random.Generator) -> Any:  # noqa: ANN401 - what is no array stays
-    if not isinstance(leaf, Input) and not hasattr(leaf, "shape"):
-        return leaf
-    shape = (_COUNT, *leaf.shape) if isinstance(leaf, Input) else tuple(leaf.shape)
-    dtype = keras.backend.standardize_dtype(leaf.dtype)
-    if "float" in dtype:
-        return keras.ops.convert_to_tensor(generator.standard_normal(shape), dtype)
-    return keras.ops.convert_to_tensor(generator.integers(0, 2, shape), dtype)
 
 
 def _close(was: np.ndarray, is_now: np.ndarray, tolerance: float) -> bool:
