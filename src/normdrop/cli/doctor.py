@@ -12,6 +12,7 @@ from normdrop.cli._metric import metric as metric_of
 from normdrop.cli._model import make_model
 from normdrop.cli._paths import file_to_write, model_to_write
 from normdrop.cli._progress import steps_bar
+from normdrop.cli._run_options import run_options
 from normdrop.cli._weights import weights_option
 from normdrop.verbs import check_name, doctor, save_weights
 
@@ -42,18 +43,7 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="Write the same as one HTML page.",
 )
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Read N batches at most.")
-@click.option(
-    "--batch-size", type=click.IntRange(min=1), default=128, show_default=True, metavar="N"
-)
-@click.option("--split", type=click.Choice(["train", "test"]), default="train", show_default=True)
-@click.option("--device", metavar="DEVICE", help="cpu, cuda, cuda:1 and so on.")
-@click.option(
-    "--with", "settings", multiple=True, metavar="NAME=VALUE", help="An argument of FACTORY."
-)
-@click.option(
-    "--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True
-)
+@run_options
 def command(  # noqa: PLR0917 - click passes them by name
     factory: str,
     data: str,

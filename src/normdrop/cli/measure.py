@@ -10,6 +10,7 @@ from normdrop.cli._batches import Split, resolve
 from normdrop.cli._metric import metric as metric_of
 from normdrop.cli._model import make_model
 from normdrop.cli._progress import batches_bar
+from normdrop.cli._run_options import run_options
 from normdrop.cli._weights import weights_option
 from normdrop.verbs import measure
 
@@ -20,18 +21,7 @@ from normdrop.verbs import measure
 @weights_option
 @click.option("--metric", metavar="METRIC", help="accuracy, loss, mse or a callable.")
 @click.option("--blame", is_flag=True, help="Find each noise layer's share.")
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Read N batches at most.")
-@click.option(
-    "--batch-size", type=click.IntRange(min=1), default=128, show_default=True, metavar="N"
-)
-@click.option("--split", type=click.Choice(["train", "test"]), default="train", show_default=True)
-@click.option("--device", metavar="DEVICE", help="cpu, cuda, cuda:1 and so on.")
-@click.option(
-    "--with", "settings", multiple=True, metavar="NAME=VALUE", help="An argument of FACTORY."
-)
-@click.option(
-    "--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True
-)
+@run_options
 def command(  # noqa: PLR0917 - click passes them by name
     factory: str,
     data: str,

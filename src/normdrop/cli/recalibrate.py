@@ -11,6 +11,7 @@ from normdrop.cli._metric import metric as metric_of
 from normdrop.cli._model import make_model
 from normdrop.cli._paths import model_to_write
 from normdrop.cli._progress import batches_bar
+from normdrop.cli._run_options import run_options
 from normdrop.cli._shape import shape_option
 from normdrop.cli._weights import weights_option
 from normdrop.errors import UsageError
@@ -39,18 +40,7 @@ from normdrop.verbs import check_name, recalibrate, save_weights
     help="One pass, or passes until the statistics settle.",
 )
 @click.option("--metric", metavar="METRIC", help="accuracy, loss, mse or a callable.")
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Read N batches at most.")
-@click.option(
-    "--batch-size", type=click.IntRange(min=1), default=128, show_default=True, metavar="N"
-)
-@click.option("--split", type=click.Choice(["train", "test"]), default="train", show_default=True)
-@click.option("--device", metavar="DEVICE", help="cpu, cuda, cuda:1 and so on.")
-@click.option(
-    "--with", "settings", multiple=True, metavar="NAME=VALUE", help="An argument of FACTORY."
-)
-@click.option(
-    "--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True
-)
+@run_options
 def command(  # noqa: PLR0917 - click passes them by name
     factory: str,
     out: Path,

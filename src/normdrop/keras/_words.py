@@ -1,4 +1,4 @@
-"""What Keras says of an error, as one line."""
+"""What Keras says of an error, on one line."""
 
 import re
 
@@ -14,3 +14,16 @@ def one_line(error: BaseException) -> str:
     """
     words = " ".join(_COLOUR.sub("", str(error)).split())
     return words.partition(_ARGUMENTS)[0] or type(error).__name__
+
+
+def explained(error: Exception) -> tuple[str, str]:
+    r"""Which call raised, as Keras tells it or empty, and why, on one line.
+
+    >>> explained(ValueError("Exception encountered when calling Dense.call().\n\nbad shape"))
+    ('Dense.call()', 'bad shape')
+    """
+    parts = _COLOUR.sub("", str(error)).split("\n\n")
+    where = ""
+    if parts[0].startswith("Exception encountered when calling ") and len(parts) > 1:
+        where = parts.pop(0).removeprefix("Exception encountered when calling ").rstrip(".")
+    return where, " ".join(parts[0].split())

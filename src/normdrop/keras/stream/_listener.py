@@ -1,6 +1,5 @@
 """What reaches every norm layer, seen batch after batch."""
 
-import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, Self, TypeAlias
@@ -11,12 +10,11 @@ from normdrop.errors import CaptureError, NormdropError
 from normdrop.keras._noise_calls import NoiseCalls
 from normdrop.keras._norm_call import NormCall
 from normdrop.keras._norm_calls import answered
+from normdrop.keras._words import explained
 from normdrop.stream import Batch
 
 Answer: TypeAlias = Callable[[NormCall], Any]
 """Takes a norm layer's call and gives the output."""
-
-_COLOUR = re.compile(r"\x1b\[\d+m")
 
 
 class Listener:
@@ -83,19 +81,6 @@ class Listener:
         self._noise.start(seed, on=on)
         with self._noise.watched():
             yield
-
-
-def explained(error: Exception) -> tuple[str, str]:
-    r"""Which call raised, as Keras tells it or empty, and why, on one line.
-
-    >>> explained(ValueError("Exception encountered when calling Dense.call().\n\nbad shape"))
-    ('Dense.call()', 'bad shape')
-    """
-    parts = _COLOUR.sub("", str(error)).split("\n\n")
-    where = ""
-    if parts[0].startswith("Exception encountered when calling ") and len(parts) > 1:
-        where = parts.pop(0).removeprefix("Exception encountered when calling ").rstrip(".")
-    return where, " ".join(parts[0].split())
 
 
 def _no_answer(call: NormCall) -> Any:  # noqa: ANN401 - never returns
