@@ -10,6 +10,7 @@ from torch import nn
 from normdrop.lab.data import Split
 from normdrop.lab.evaluate import eval_mode_loss, train_mode_loss
 from normdrop.lab.examples import Examples
+from normdrop.lab.task import CLASSIFICATION
 
 _NOISE = np.random.default_rng(0)
 EXAMPLES = Examples.of(
@@ -28,7 +29,7 @@ def _network(rate: float = 0.5) -> nn.Module:
 def test_eval_loss_against_one_example_at_a_time() -> None:
     """The mean over examples, not over batches, of which the last is smaller."""
     network = _network()
-    loss, accuracy = eval_mode_loss(network, EXAMPLES)
+    loss, accuracy = eval_mode_loss(network, EXAMPLES, CLASSIFICATION)
     network.eval()
     logits = torch.stack([network(x[None])[0] for x in EXAMPLES.inputs]).double()
     truth = EXAMPLES.targets
@@ -40,7 +41,7 @@ def test_eval_loss_against_one_example_at_a_time() -> None:
 def test_train_loss_uses_each_batchs_own_statistics() -> None:
     """Without dropout it is the loss with every batch normalised by itself."""
     network = _network(rate=0.0)
-    loss = train_mode_loss(network, EXAMPLES, 100, seed=0)
+    loss = train_mode_loss(network, EXAMPLES, CLASSIFICATION, 100, seed=0)
     total = 0.0
     for x, y in zip(EXAMPLES.inputs.split(100), EXAMPLES.targets.split(100), strict=True):  # type: ignore[no-untyped-call]
         hidden = network[0](x)  # type: ignore[index]
@@ -56,9 +57,9 @@ def test_looking_changes_nothing(*, training: bool) -> None:
     network = _network().train(training)
     before = copy.deepcopy(network.state_dict())
     state = torch.get_rng_state()
-    first = train_mode_loss(network, EXAMPLES, 100, seed=3)
-    eval_mode_loss(network, EXAMPLES)
-    assert first == train_mode_loss(network, EXAMPLES, 100, seed=3)
+    first = train_mode_loss(network, EXAMPLES, CLASSIFICATION, 100, seed=3)
+    eval_mode_loss(network, EXAMPLES, CLASSIFICATION)
+    assert first == train_mode_loss(network, EXAMPLES, CLASSIFICATION, 100, seed=3)
     assert network.training is training
     assert torch.equal(torch.get_rng_state(), state)
     after = network.state_dict()
@@ -71,6 +72,6 @@ def test_the_network_is_put_back_after_an_exception() -> None:
     before = copy.deepcopy(network.state_dict())
     broken = nn.Sequential(network, nn.Linear(4, 3)).eval()
     with pytest.raises(RuntimeError):
-        train_mode_loss(broken, EXAMPLES, 100, seed=0)
+        train_mode_loss(broken, EXAMPLES, CLASSIFICATION, 100, seed=0)
     assert not network.training
     assert all(torch.equal(network.state_dict()[name], before[name]) for name in before)

@@ -81,5 +81,5 @@ def test_tables_are_no_images(data_folder: object) -> None:
     from normdrop.lab.data import load
 
     del data_folder
-    with pytest.raises(RecipeError, match=r"classifies images; wine is"):
+    with pytest.raises(RecipeError, match=r"classifies from images; wine is"):
         _plan(load("wine"))

@@ -10,6 +10,7 @@ import torch
 from normdrop.errors import RecipeError
 from normdrop.lab import recipe as recipes
 from normdrop.lab.data import source
+from normdrop.lab.recipe import Recipe
 from normdrop.lab.settings import TrainingSettings
 
 
@@ -18,22 +19,31 @@ def test_every_recipe_builds_on_its_data(name: str) -> None:
     """A recipe is called like its file, and each variant's network builds and answers."""
     recipe = recipes.find(name)
     assert recipe.name == name
-    for data in {recipe.data, *recipe.by_data}:
-        settings = recipe.settings_for(data)
-        TrainingSettings.of(settings)
-        classes = source(data).classes
-        assert classes is not None
-        for variant in recipe.variants:
-            with torch.device("meta"):
-                network = recipe.network(variant, source(data).shape, classes, settings)
-                outputs = network(torch.zeros(2, *source(data).shape))
-            assert outputs.shape == (2, classes)
+    for panel in recipe.panels or [None]:
+        for paper in (False, True):
+            _check_networks(recipe, panel, paper=paper)
+
+
+def _check_networks(recipe: Recipe, panel: str | None, *, paper: bool) -> None:
+    """Every variant's network answers with one output per class, or with one value."""
+    if recipe.network is None or recipe.data is None:
+        return
+    papers = recipe.paper_data if paper else None
+    data = source(recipe.panel(panel).data or papers or recipe.data)
+    settings = recipe.settings_for(data.name, panel=panel, paper=paper)
+    TrainingSettings.of(settings)
+    for variant in recipe.rivals(panel)[0]:
+        with torch.device("meta"):
+            network = recipe.build(variant, data.shape, data.classes or 1, settings)
+            outputs = network(torch.zeros(2, *data.shape))
+        if recipe.task.data is not None:
+            assert outputs.shape == (2, data.classes or 1)
 
 
 def test_ten_orders_has_the_published_table() -> None:
     """Ten orders, led by the published winner, with the published ratio of last to first."""
     recipe = recipes.find("ten-orders")
-    losses = list(recipe.published.values())
+    losses = list(recipe.published["test_loss"].values())
     assert len(recipe.variants) == 10
     assert losses == sorted(losses)
     assert math.isclose(losses[-1] / losses[0], 2.103, abs_tol=1e-3)

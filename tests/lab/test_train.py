@@ -46,10 +46,11 @@ def test_global_random_state_is_left_alone(tiny_trial: Make, digits: Dataset) ->
 def test_training_learns(tiny_trial: Make, digits: Dataset) -> None:
     """Ten epochs tell nine of ten digits apart, and dropout costs in train mode."""
     outcome = train(tiny_trial(epochs=10, batch_size=32, learning_rate=1e-2), digits)
-    final = outcome.final
-    assert final is not None
+    final = outcome.epochs[-1]
     assert [epoch.number for epoch in outcome.epochs] == list(range(1, 11))
+    assert final.test_accuracy is not None
     assert final.test_accuracy > 0.9
+    assert outcome.values["test_error"] == pytest.approx(100 * (1 - final.test_accuracy))
     assert final.test_loss < outcome.epochs[0].test_loss
     assert final.train_loss > final.train_eval_loss
 
@@ -70,18 +71,16 @@ def test_limit_train_trains_on_the_first(tiny_trial: Make, digits: Dataset) -> N
 
 def test_bf16_trains_to_nearby_numbers(tiny_trial: Make, digits: Dataset) -> None:
     """Mixed precision changes the numbers a little: it is used, and it is no other training."""
-    fp32 = train(tiny_trial(), digits).final
-    bf16 = train(replace(tiny_trial(), precision="bf16"), digits).final
-    assert fp32 is not None
-    assert bf16 is not None
-    assert bf16.test_loss != fp32.test_loss
-    assert bf16.test_loss == pytest.approx(fp32.test_loss, rel=0.05)
+    fp32 = train(tiny_trial(), digits).values["test_loss"]
+    bf16 = train(replace(tiny_trial(), precision="bf16"), digits).values["test_loss"]
+    assert bf16 != fp32
+    assert bf16 == pytest.approx(fp32, rel=0.05)
 
 
 def test_divergence_keeps_the_epochs_before(tiny_trial: Make, digits: Dataset) -> None:
     """A loss that is not finite ends the trial as diverged, and says where."""
     outcome = train(tiny_trial("diverges"), digits)
-    assert (outcome.status, outcome.epochs, outcome.final) == ("diverged", (), None)
+    assert (outcome.status, outcome.epochs, outcome.values) == ("diverged", (), {})
     assert outcome.message == "the loss of batch 1 of epoch 1 was nan"
     late = train(tiny_trial(learning_rate=1e18, epochs=50), digits)
     assert late.status == "diverged"

@@ -122,7 +122,7 @@ def test_names_and_messages_cannot_act() -> None:
         question=HOSTILE,
         source=HOSTILE,
         variants=variants,
-        published={HOSTILE: 0.03},
+        published={"test_loss": {HOSTILE: 0.03}},
         published_label=HOSTILE,
         data_notes=(HOSTILE,),
     )

@@ -62,8 +62,8 @@ def find(factory: str) -> Callable[..., object]:
     return found
 
 
-def parse_settings(settings: Sequence[str]) -> Mapping[str, object]:
-    """`name=value` pairs as keyword arguments.
+def parse_settings(settings: Sequence[str], option: str = "--with") -> Mapping[str, object]:
+    """`name=value` pairs, given with an option of the command line, as keyword arguments.
 
     Raises:
         UsageError: A pair has no `=`, or no name before it.
@@ -75,7 +75,7 @@ def parse_settings(settings: Sequence[str]) -> Mapping[str, object]:
     for setting in settings:
         name, equals, value = setting.partition("=")
         if not equals or not name.isidentifier():
-            raise UsageError(f"--with {setting}: write name=value, such as --with width=64")
+            raise UsageError(f"{option} {setting}: write name=value, such as {option} width=64")
         arguments[name] = _literal(value)
     return arguments
 

@@ -5,20 +5,37 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
+from normdrop.cli._factory import parse_settings
 from normdrop.cli._paths import file_to_write
-from normdrop.errors import NormdropError
+from normdrop.errors import NormdropError, UsageError
 
 if TYPE_CHECKING:
     from normdrop.lab.plan import Precision
+    from normdrop.lab.trial import Setting
 
 
 @click.command
 @click.argument("recipe")
+@click.option(
+    "--panel",
+    "panels",
+    multiple=True,
+    metavar="NAME",
+    help="This part of a recipe of several; repeat for more. All by default.",
+)
 @click.option("--data", metavar="NAME", help="Data set; `normdrop data list` shows them.")
 @click.option("--seeds", type=int, metavar="N", help="Seeds per variant.")
 @click.option("--epochs", type=int, metavar="N", help="Epochs per trial.")
 @click.option("--batch-size", type=int, metavar="N", help="Examples per training step.")
 @click.option("--limit-train", type=int, metavar="N", help="Train on the first N examples only.")
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Any other setting of the recipe; repeat for more.",
+)
+@click.option("--paper", is_flag=True, help="The settings and the data of the recipe's source.")
 @click.option(
     "--variant",
     "variants",
@@ -41,11 +58,14 @@ if TYPE_CHECKING:
 )
 def command(  # noqa: PLR0917 - click passes every option by name
     recipe: str,
+    panels: tuple[str, ...],
     data: str | None,
     seeds: int | None,
     epochs: int | None,
     batch_size: int | None,
     limit_train: int | None,
+    settings: tuple[str, ...],
+    paper: bool,  # noqa: FBT001 - click passes it by name
     variants: tuple[str, ...],
     jobs: int | None,
     device: str,
@@ -60,18 +80,20 @@ def command(  # noqa: PLR0917 - click passes every option by name
     """
     from rich.console import Console
 
-    from normdrop.lab.experiment import compare
+    from normdrop.lab.experiment import compare_panels
     from normdrop.lab.store import default_path
 
     store = store or default_path()
+    shorthands = {"epochs": epochs, "batch_size": batch_size, "limit_train": limit_train}
+    numbers = {name: value for name, value in shorthands.items() if value is not None}
     try:
-        comparison = compare(
+        comparisons = compare_panels(
             recipe,
+            panels=panels,
             data=data,
             seeds=seeds,
-            epochs=epochs,
-            batch_size=batch_size,
-            limit_train=limit_train,
+            settings={**_settings(settings), **numbers},
+            paper=paper,
             variants=variants,
             jobs=jobs,
             device=device,
@@ -83,9 +105,19 @@ def command(  # noqa: PLR0917 - click passes every option by name
             f"interrupted: what has been trained is kept in {store}; "
             "the same command goes on from there"
         ) from error
-    Console().print(comparison)
+    for comparison in comparisons:
+        Console().print(comparison)
     click.echo(f"store: {store}")
     if report is not None:
         from normdrop.report import write_html
 
         click.echo(f"report: {write_html(comparison, report)}")
+
+
+def _settings(given: tuple[str, ...]) -> "dict[str, Setting]":
+    settings: dict[str, Setting] = {}
+    for name, value in parse_settings(given, "--set").items():
+        if not isinstance(value, str | int | float | bool | None):
+            raise UsageError(f"--set {name}: a setting is a number, a word, True, False or None")
+        settings[name] = value
+    return settings

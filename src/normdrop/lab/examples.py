@@ -12,6 +12,24 @@ _IMAGE = 4  # axes of a batch of images
 
 
 @dataclass(frozen=True)
+class Scale:
+    """Mean 0 and deviation 1 over the examples it was taken from, feature by feature."""
+
+    mean: Tensor
+    deviation: Tensor
+
+    @classmethod
+    def of(cls, values: Tensor) -> "Scale":
+        """The scale of values of shape (N,) or (N, features); a constant feature keeps its unit."""
+        deviation, mean = torch.std_mean(values.double(), dim=0, correction=0)
+        return cls(mean, deviation.where(deviation > 0, torch.ones_like(deviation)))
+
+    def __call__(self, values: Tensor) -> Tensor:
+        """Values of the same features, in deviations from the mean."""
+        return ((values - self.mean) / self.deviation).to(values.dtype)
+
+
+@dataclass(frozen=True)
 class Examples:
     """Inputs (uint8 images or float32 vectors) and their labels, on one device.
 
@@ -52,6 +70,13 @@ class Examples:
         order = torch.randperm(len(self), generator=generator).to(self.targets.device)
         for start in range(0, len(self), size):
             yield self._batch(order[start : start + size])
+
+    def scaled(self, inputs: "Scale | None", targets: "Scale | None") -> "Examples":
+        """The same with inputs, targets or both in the units of a scale."""
+        return Examples(
+            self.inputs if inputs is None else inputs(self.inputs),
+            self.targets if targets is None else targets(self.targets),
+        )
 
     def _batch(self, which: slice | Tensor) -> tuple[Tensor, Tensor]:
         """Bytes as numbers in [0, 1], floats as they are; images as (N, C, H, W)."""

@@ -10,14 +10,14 @@ from normdrop.errors import RecipeError, UsageError
 from normdrop.lab.data import Dataset
 from normdrop.lab.recipe import Recipe
 from normdrop.lab.settings import TrainingSettings
-from normdrop.lab.trial import Setting, Trial
+from normdrop.lab.trial import NO_DATA, Setting, Trial
 
 Precision: TypeAlias = Literal["fp32", "bf16"]
 
 
 def plan(
     recipe: Recipe,
-    dataset: Dataset,
+    dataset: Dataset | None,
     *,
     name: str,
     variants: Sequence[str],
@@ -25,39 +25,48 @@ def plan(
     given: Mapping[str, Setting],
     device: str,
     precision: Precision,
+    panel: str | None = None,
+    paper: bool = False,
 ) -> list[Trial]:
     """Every trial of a comparison, seed by seed, so that a run cut short has whole pairs.
 
     Args:
         recipe: The experiment.
-        dataset: What to train on.
+        dataset: What to train on; `None` for a recipe with inputs of its own.
         name: How a worker finds the recipe again: its name, or its file's path.
-        variants: Which of the recipe's variants to train; all if empty.
+        variants: Which of the variants to train; all if empty.
         seeds: How many seeds, counted from 0.
         given: Settings in place of the recipe's.
         device: A torch device.
         precision: `"fp32"`, or `"bf16"` for mixed precision.
+        panel: Which of the recipe's panels; `None` for a recipe without.
+        paper: Whether to take the source's settings in place of the small ones.
 
     Raises:
         RecipeError: When a variant or setting is unknown, or the recipe cannot use the data set.
         UsageError: When a number is out of range, or the device or the precision is not to be had.
     """
-    settings = recipe.settings_for(dataset.name, given)
-    TrainingSettings.of(settings)
+    recipe.panel(panel)
+    data = NO_DATA if dataset is None else dataset.name
+    settings = recipe.settings_for(data, given, panel=panel, paper=paper)
+    if recipe.network is not None:
+        TrainingSettings.of(settings)
     if seeds < 1:
         raise UsageError(f"seeds must be a whole number of at least 1, not {seeds}")
     _check_device(device)
     if precision not in get_args(Precision):
         raise UsageError(f"precision must be fp32 or bf16, not {precision!r}")
-    chosen = [_known(variant, recipe) for variant in variants] or list(recipe.variants)
-    _check_fit(recipe, chosen, dataset, settings)
+    rivals, _ = recipe.rivals(panel)
+    chosen = [_known(variant, rivals, recipe) for variant in variants] or list(rivals)
+    if dataset is not None:
+        _check_fit(recipe, chosen, dataset, settings)
     return [
         Trial(
             recipe=name,
             recipe_version=recipe.version,
             variant=variant,
-            data=dataset.name,
-            data_checksum=dataset.checksum,
+            data=data,
+            data_checksum="" if dataset is None else dataset.checksum,
             seed=seed,
             settings=settings,
             device=device,
@@ -68,10 +77,10 @@ def plan(
     ]
 
 
-def _known(variant: str, recipe: Recipe) -> str:
-    if variant in recipe.variants:
+def _known(variant: str, rivals: Sequence[str], recipe: Recipe) -> str:
+    if variant in rivals:
         return variant
-    (near,) = difflib.get_close_matches(variant, recipe.variants, n=1, cutoff=0.0)
+    (near,) = difflib.get_close_matches(variant, rivals, n=1, cutoff=0.0)
     raise RecipeError(
         f"recipe {recipe.name} has no variant {variant!r}; did you mean {near!r}? "
         "`normdrop recipes` lists them"
@@ -94,16 +103,20 @@ def _check_fit(
 ) -> None:
     """Raise unless the recipe's network can be built for the data set's examples."""
     shape = dataset.shape
-    if dataset.classes is None or len(shape) != recipe.dimensions:
-        kind = "images" if recipe.dimensions > 1 else "vectors"
+    wrong_task = recipe.task.data is not None and recipe.task.data != dataset.task
+    if wrong_task or recipe.dimensions not in (None, len(shape)):
+        kinds: dict[int | None, str] = {None: "inputs", 1: "vectors", 3: "images"}
+        kind = kinds.get(recipe.dimensions, f"inputs of {recipe.dimensions} dimensions")
         raise RecipeError(
-            f"recipe {recipe.name} classifies {kind}; {dataset.name} is "
+            f"recipe {recipe.name}: its network {recipe.task.name} from {kind}; {dataset.name} is "
             f"{dataset.task} of inputs of shape {shape}"
         )
+    if recipe.network is None:
+        return
     for variant in variants:
         try:
             with torch.device("meta"):
-                recipe.network(variant, shape, dataset.classes, settings)
+                recipe.build(variant, shape, dataset.classes or 1, settings)
         except RuntimeError as error:
             reason = str(error).partition("\n")[0]
             raise RecipeError(

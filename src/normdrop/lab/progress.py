@@ -120,11 +120,12 @@ class _Work:
 
 
 def _epochs(trial: Trial) -> int:
-    return int(trial.settings["epochs"] or 0)
+    return int(trial.settings.get("epochs") or 1)
 
 
 def _result(outcome: Outcome) -> str:
     name = f"{outcome.trial.variant} seed {outcome.trial.seed}"
-    if outcome.final is None:
+    if outcome.status != "finished":
         return f"{name}: {outcome.status} ({outcome.message})"
-    return f"{name}: test loss {outcome.final.test_loss:.4f}"
+    loss = outcome.values.get("test_loss")
+    return f"{name}: {'done' if loss is None else f'test loss {loss:.4f}'}"

@@ -11,14 +11,40 @@ from types import MappingProxyType, ModuleType
 from typing import TYPE_CHECKING, TypeAlias
 
 from normdrop.errors import RecipeError
+from normdrop.lab.metric import TEST_LOSS, TRAINING, Metric
+from normdrop.lab.task import CLASSIFICATION, Task
 
 if TYPE_CHECKING:
     from torch import nn
 
+    from normdrop.lab.bench import Bench, Trained
     from normdrop.lab.trial import Setting
 
 Shape: TypeAlias = tuple[int, ...]
 NetworkFactory: TypeAlias = "Callable[[str, Shape, int, Mapping[str, Setting]], nn.Module]"
+Measure: TypeAlias = "Callable[[Trained], Mapping[str, float]]"
+Experiment: TypeAlias = "Callable[[Bench], Mapping[str, float]]"
+Published: TypeAlias = Mapping[str, Mapping[str, float]]
+"""Values by variant, by the name of their metric."""
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One part of an experiment: the same question under other settings, compared by itself.
+
+    Attributes:
+        settings: In place of the recipe's.
+        data: In place of the recipe's.
+        variants: In place of the recipe's.
+        baseline: In place of the recipe's.
+        published: The source's figures for this part.
+    """
+
+    settings: "Mapping[str, Setting]" = field(default_factory=dict)
+    data: str | None = None
+    variants: tuple[str, ...] | None = None
+    baseline: str | None = None
+    published: Published = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -33,15 +59,25 @@ class Recipe:
         source: Where the experiment comes from.
         variants: The rivals, in the order they are shown.
         baseline: The variant the others are held against.
-        data: The data set used when none is named.
+        data: The data set used when none is named; `None` for an experiment with inputs of its own.
         seeds: How many seeds to train when none are named.
-        settings: Default training settings: `epochs`, `batch_size`, `learning_rate` and whatever
-            else `network` reads. Every recipe also takes `limit_train`, by default all examples.
+        settings: Default training settings: `epochs`, `batch_size`, `learning_rate`, what else
+            `normdrop.lab.settings` knows, and whatever `network` and `measure` read. Every recipe
+            that trains also takes `limit_train`, by default all examples.
         by_data: Settings that differ for a data set, by its name.
-        network: `(variant, input shape, classes, settings)` to a freshly built torch module.
-        published: The source's own test loss per variant, where it gives one.
+        network: `(variant, input shape, outputs, settings)` to a freshly built torch module.
+        experiment: In place of training a network: what a trial does and measures.
+        dimensions: How many dimensions an example must have: 3 for images, 1 for vectors; `None`
+            for any.
+        task: What networks are trained for.
+        measure: Takes further numbers of a trained network, by the names of metrics.
+        endpoint: What the variants are ranked and tested by; the lower, the better.
+        metrics: What else is shown of each.
+        panels: The experiment's parts by name, each compared by itself; none for one comparison.
+        paper: Settings of the source in place of the small ones, and `paper_data` its data set.
+        published: The source's figures: values by variant, by the name of their metric.
         published_label: What these are, such as "MNIST, 20 epochs, one run each".
-        dimensions: How many dimensions an example must have: 3 for images, 1 for vectors.
+        notes: What a reader of the result must know, as sentences.
     """
 
     name: str
@@ -51,42 +87,109 @@ class Recipe:
     source: str
     variants: tuple[str, ...]
     baseline: str
-    data: str
+    data: str | None
     seeds: int
     settings: "Mapping[str, Setting]"
-    network: NetworkFactory
-    dimensions: int
+    network: "NetworkFactory | None" = None
+    experiment: "Experiment | None" = None
+    dimensions: int | None = None
     by_data: "Mapping[str, Mapping[str, Setting]]" = field(default_factory=dict)
-    published: Mapping[str, float] = field(default_factory=dict)
+    task: Task = CLASSIFICATION
+    measure: "Measure | None" = None
+    endpoint: Metric = TEST_LOSS
+    metrics: tuple[Metric, ...] = TRAINING
+    panels: Mapping[str, Panel] = field(default_factory=dict)
+    paper: "Mapping[str, Setting]" = field(default_factory=dict)
+    paper_data: str | None = None
+    published: Published = field(default_factory=dict)
     published_label: str = ""
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Raise `RecipeError` when the fields contradict each other."""
-        if self.baseline not in self.variants:
-            raise RecipeError(f"recipe {self.name}: its baseline {self.baseline} is no variant")
-        if len(set(self.variants)) != len(self.variants):
-            raise RecipeError(f"recipe {self.name}: a variant is listed twice")
-        for required in ("epochs", "batch_size", "learning_rate"):
-            if required not in self.settings:
-                raise RecipeError(f"recipe {self.name}: its settings lack {required}")
-        for variant in self.published:
-            if variant not in self.variants:
-                raise RecipeError(f"recipe {self.name}: published {variant} is no variant")
+        if (self.network is None) == (self.experiment is None):
+            raise RecipeError(f"recipe {self.name}: give it a network or an experiment")
+        required = ("epochs", "batch_size", "learning_rate") if self.network else ()
+        for setting in required:
+            if setting not in self.settings:
+                raise RecipeError(f"recipe {self.name}: its settings lack {setting}")
+        for name in (None, *self.panels):
+            self._check_variants(name)
+        for panel in self.panels.values():
+            self.settings_for(panel.data or self.data, panel.settings)
+        self.settings_for(self.paper_data, self.paper)
 
-    def settings_for(
-        self, data: str, given: "Mapping[str, Setting]" = MappingProxyType({})
-    ) -> "dict[str, Setting]":
-        """The settings of a trial on `data`: defaults, the data set's own, then what was `given`.
+    def _check_variants(self, panel: str | None) -> None:
+        variants, baseline = self.rivals(panel)
+        if baseline not in variants:
+            raise RecipeError(f"recipe {self.name}: its baseline {baseline} is no variant")
+        if len(set(variants)) != len(variants):
+            raise RecipeError(f"recipe {self.name}: a variant is listed twice")
+        metrics = [metric.name for metric in (self.endpoint, *self.metrics)]
+        for metric, values in self.published_for(panel).items():
+            if metric not in metrics:
+                raise RecipeError(f"recipe {self.name}: published {metric} is no metric of it")
+            for variant in values:
+                if variant not in variants:
+                    raise RecipeError(f"recipe {self.name}: published {variant} is no variant")
+
+    def panel(self, name: str | None) -> Panel:
+        """A part of the experiment; `None` for a recipe of one part.
 
         Raises:
-            RecipeError: When a given setting is none of the recipe's.
+            RecipeError: When there is none of that name, or one must be named.
         """
-        defaults = {"limit_train": None, **self.settings, **self.by_data.get(data, {})}
+        if name is None and not self.panels:
+            return Panel()
+        if name is None or name not in self.panels:
+            known = ", ".join(self.panels) or "none"
+            wrong = "name one of its panels" if name is None else f"it has no panel {name!r}"
+            raise RecipeError(f"recipe {self.name}: {wrong}; panels: {known}")
+        return self.panels[name]
+
+    def rivals(self, panel: str | None = None) -> tuple[tuple[str, ...], str]:
+        """The variants and the baseline of a panel; of the recipe for `None`."""
+        part = Panel() if panel is None else self.panel(panel)
+        return part.variants or self.variants, part.baseline or self.baseline
+
+    def published_for(self, panel: str | None = None) -> Published:
+        """The source's figures of a panel; of the recipe for `None`."""
+        part = Panel() if panel is None else self.panel(panel)
+        return part.published or self.published
+
+    def build(
+        self, variant: str, shape: Shape, outputs: int, settings: "Mapping[str, Setting]"
+    ) -> "nn.Module":
+        """A freshly built network of a variant.
+
+        Raises:
+            RecipeError: When the recipe is an experiment without a network of its own.
+        """
+        if self.network is None:
+            raise RecipeError(f"recipe {self.name} is an experiment: it builds no one network")
+        return self.network(variant, shape, outputs, settings)
+
+    def settings_for(
+        self,
+        data: str | None,
+        given: "Mapping[str, Setting]" = MappingProxyType({}),
+        *,
+        panel: str | None = None,
+        paper: bool = False,
+    ) -> "dict[str, Setting]":
+        """The settings of a trial: defaults, the data set's, the panel's, the paper's, the given.
+
+        Raises:
+            RecipeError: When a given setting is none of the recipe's, or there is no such panel.
+        """
+        limit: dict[str, Setting] = {} if self.network is None else {"limit_train": None}
+        defaults = {**limit, **self.settings, **self.by_data.get(data or "", {})}
         for name in given:
             if name not in defaults:
                 known = ", ".join(sorted(defaults))
                 raise RecipeError(f"recipe {self.name} has no setting {name!r}; it takes {known}")
-        return {**defaults, **given}
+        part = self.panel(panel).settings if panel is not None else {}
+        return {**defaults, **part, **(self.paper if paper else {}), **given}
 
 
 def names() -> list[str]:

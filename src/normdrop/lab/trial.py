@@ -9,6 +9,9 @@ from typing import Literal, TypeAlias
 Setting: TypeAlias = str | int | float | bool | None
 Status: TypeAlias = Literal["finished", "diverged", "failed"]
 
+NO_DATA = "none"
+"""The data of a trial that makes its own inputs."""
+
 
 @dataclass(frozen=True)
 class Trial:
@@ -36,23 +39,27 @@ class Trial:
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one epoch left behind. Losses are means per example in nats; accuracies lie in [0, 1].
+    """What one epoch left behind. Losses are means per example, of a classifier in nats.
 
     `train_loss` and `train_eval_loss` are of the same weights on the same training examples, in
     train mode (dropout on, batch statistics) and in eval mode: their gap is the shift's price.
+    `test_accuracy` lies in [0, 1]; what does not classify has none.
     """
 
     number: int
     train_loss: float
     train_eval_loss: float
     test_loss: float
-    test_accuracy: float
+    test_accuracy: float | None
     seconds: float
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a trial ended; a diverged or failed one keeps its epochs and says why in `message`."""
+    """How a trial ended; a diverged or failed one keeps its epochs and says why in `message`.
+
+    `measures` are the numbers that the recipe takes itself, by the names of its metrics.
+    """
 
     trial: Trial
     status: Status
@@ -60,8 +67,28 @@ class Outcome:
     seconds: float
     message: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
+    measures: Mapping[str, float] = field(default_factory=dict)
 
     @property
-    def final(self) -> Epoch | None:
-        """The last epoch, whose test loss is the endpoint; none unless the trial finished."""
-        return self.epochs[-1] if self.status == "finished" and self.epochs else None
+    def values(self) -> Mapping[str, float]:
+        """The numbers of a finished trial by metric: the final epoch's, then its `measures`.
+
+        The final epoch's, never the best epoch's: choosing the best by test loss would test on the
+        choice. Empty unless the trial finished.
+        """
+        if self.status != "finished":
+            return {}
+        return {**(_values(self.epochs[-1]) if self.epochs else {}), **self.measures}
+
+
+def _values(epoch: Epoch) -> dict[str, float]:
+    values = {
+        "test_loss": epoch.test_loss,
+        "train_loss": epoch.train_loss,
+        "train_eval_loss": epoch.train_eval_loss,
+        "gap": epoch.train_eval_loss - epoch.train_loss,
+    }
+    if epoch.test_accuracy is not None:
+        values["test_accuracy"] = 100 * epoch.test_accuracy
+        values["test_error"] = 100 * (1 - epoch.test_accuracy)
+    return values

@@ -62,10 +62,11 @@ def _answer(line: str, answers: TextIO) -> None:
 
 
 @lru_cache(maxsize=1)
-def _dataset(name: str) -> "Dataset":
+def _dataset(name: str) -> "Dataset | None":
     from normdrop.lab.data import load
+    from normdrop.lab.trial import NO_DATA
 
-    return load(name)
+    return None if name == NO_DATA else load(name)
 
 
 if __name__ == "__main__":

@@ -28,13 +28,19 @@ def figures(comparison: Comparison) -> list[Figure]:
     """The ranking, learning curves, and train against eval mode; none if no trial finished."""
     if not any(summary.seeds for summary in comparison):
         return []
+    ranked = _packed(
+        "ranking",
+        "Ranking",
+        f"Mean {comparison.description.endpoint.label} with its interval, and every seed's. Low is "
+        "good.",
+        ranking_figure(comparison),
+    )
+    trained = any(outcome.epochs for outcome in comparison.outcomes)
+    return [ranked, *(_training_figures(comparison) if trained else [])]
+
+
+def _training_figures(comparison: Comparison) -> list[Figure]:
     return [
-        _packed(
-            "ranking",
-            "Ranking",
-            "Mean test loss of the final epoch with its interval, and every seed's. Low is good.",
-            ranking_figure(comparison),
-        ),
         _packed(
             "test-curves",
             "Learning curves: test loss",

@@ -2,28 +2,29 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from normdrop.display import Column, Row, Table, rounded
+from normdrop.display import Column, Row, Table
 from normdrop.lab.comparison import Comparison, settings, versions
 
 
 def trials(comparison: Comparison) -> Table:
-    """Final test loss of every trial: one row per variant, best first, one column per seed."""
+    """The endpoint of every trial: one row per variant, best first, one column per seed."""
     grid = comparison.grid
     columns = [Column("variant"), *(Column(f"seed {seed}", "right") for seed in grid.seeds)]
     rows = tuple(
         Row((summary.name, *(_cell(comparison, summary.name, seed) for seed in grid.seeds)))
         for summary in comparison
     )
-    return Table("Final test loss of every trial", tuple(columns), rows)
+    label = comparison.description.endpoint.axis
+    return Table(f"Every trial: {label}", tuple(columns), rows)
 
 
 def _cell(comparison: Comparison, variant: str, seed: int) -> str:
     outcome = comparison.grid.outcomes.get((variant, seed))
     if outcome is None:
         return "not run"
-    if outcome.final is None:
-        return outcome.status
-    return rounded(outcome.final.test_loss, digits=3)
+    endpoint = comparison.description.endpoint
+    value = outcome.values.get(endpoint.name)
+    return outcome.status if value is None else endpoint.text(value)
 
 
 def provenance(comparison: Comparison) -> Iterator[Table]:

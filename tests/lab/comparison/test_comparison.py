@@ -51,10 +51,12 @@ def test_ranking_and_means(eleven: Comparison) -> None:
     assert [summary.name for summary in eleven] == sorted(ORDERS, key=lambda name: means[name])
     assert [summary.place for summary in eleven] == list(range(1, 11))
     for summary in eleven:
-        assert summary.test_loss == pytest.approx(means[summary.name])
-        assert summary.gap == pytest.approx(summary.train_eval_loss - summary.train_loss)
-        assert summary.interval == student_interval(np.array(summary.losses))
-        assert summary.published == PUBLISHED[summary.name]
+        assert summary.endpoint == pytest.approx(means[summary.name])
+        assert summary.metrics["gap"] == pytest.approx(
+            summary.metrics["train_eval_loss"] - summary.metrics["train_loss"]
+        )
+        assert summary.interval == student_interval(np.array(summary.points))
+        assert summary.published == {"test_loss": PUBLISHED[summary.name]}
         assert summary.seconds == 211
         assert len(summary.ranks) == 11
     assert sum(s.mean_rank or 0 for s in eleven) == pytest.approx(55)
@@ -62,7 +64,7 @@ def test_ranking_and_means(eleven: Comparison) -> None:
 
 def test_tests_are_the_statistics(eleven: Comparison) -> None:
     """P-values are those of the loss array, whatever order the outcomes come in."""
-    losses = np.array([eleven[summary.name].losses for summary in eleven])
+    losses = np.array([eleven[summary.name].points for summary in eleven])
     expected = all_pairs(losses)
     assert eleven.analysis.pairs.p == pytest.approx(expected.p)
     assert [summary.p for summary in eleven] == pytest.approx(expected.against_best().tolist())
@@ -102,7 +104,7 @@ def test_baseline() -> None:
     baseline = "conv-drop-bn-act-pool"
     description = replace(DESCRIPTION, baseline=baseline)
     result = Comparison(description, tuple(race(11)))
-    losses = np.array([summary.losses for summary in result])
+    losses = np.array([summary.points for summary in result])
     place = result[baseline].place - 1
     for summary, p in zip(result, against_baseline(losses, place), strict=True):
         assert summary.p == (None if summary.name == baseline else pytest.approx(p))
@@ -141,7 +143,7 @@ def test_divergence_ranks_last_and_is_named() -> None:
     assert (last.name, last.diverged, len(last.seeds)) == (BEST, (2,), 10)
     assert last.p is None
     assert not last.may_be_best
-    assert last.test_loss < min(summary.test_loss for summary in list(result)[:-1])
+    assert last.endpoint < min(summary.endpoint for summary in list(result)[:-1])
     assert next(iter(result)).p == 1
     assert f"{BEST} diverged with seed 2 and is ranked behind those that did not" in text(result)
     assert "mean of its other 10 seeds flatters it" in text(result)

@@ -1,5 +1,6 @@
 """From outcomes to summaries: the statistics of a comparison, computed once."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -42,24 +43,22 @@ class _Numbers:
     """Arrays of shape (variants, seeds), rows already in the ranking's order."""
 
     names: tuple[str, ...]
-    loss: NDArray[np.float64]
-    accuracy: NDArray[np.float64]
-    train: NDArray[np.float64]
-    train_eval: NDArray[np.float64]
+    endpoint: NDArray[np.float64]
+    metrics: Mapping[str, NDArray[np.float64]]
     diverged: NDArray[np.bool_]
     failed: NDArray[np.bool_]
 
 
 def analysed(description: Description, grid: Grid, level: float) -> Analysis:
     """Rank the variants, compare all pairs, and each with the baseline or the best."""
-    numbers = _ordered(grid)
-    pairs = all_pairs(numbers.loss)
+    numbers = _ordered(description, grid)
+    pairs = all_pairs(numbers.endpoint)
     behind = _behind_best(numbers, pairs)
     p = _p_values(description.baseline, numbers, behind)
-    finished = np.array([bool(np.isfinite(row).any()) for row in numbers.loss])
+    finished = np.array([bool(np.isfinite(row).any()) for row in numbers.endpoint])
     groups = _groups(pairs, finished, level)
     shown = letters(groups, len(numbers.names))
-    ranks = seed_ranks(numbers.loss, numbers.diverged)
+    ranks = seed_ranks(numbers.endpoint, numbers.diverged)
     ranking = tuple(
         replace(
             _summary(row, grid, numbers, description, ranks[row]),
@@ -72,20 +71,19 @@ def analysed(description: Description, grid: Grid, level: float) -> Analysis:
     return Analysis(ranking, pairs, groups)
 
 
-def _ordered(grid: Grid) -> _Numbers:
-    """Best mean loss first; behind them those that diverged; last those without a result."""
-    loss = grid.final(lambda epoch: epoch.test_loss)
-    diverged = grid.ended("diverged")
-    means = np.array([_mean(row) for row in loss])
+def _ordered(description: Description, grid: Grid) -> _Numbers:
+    """Lowest mean endpoint first; behind them those that diverged; last those without a result."""
+    endpoint = description.endpoint.name
+    values = grid.values(endpoint)
+    diverged = grid.ended("diverged", endpoint)
+    means = np.array([_mean(row) for row in values])
     order = np.lexsort((means, diverged.any(axis=1), np.isnan(means)))
     return _Numbers(
         names=tuple(grid.variants[row] for row in order),
-        loss=loss[order],
-        accuracy=grid.final(lambda epoch: epoch.test_accuracy)[order],
-        train=grid.final(lambda epoch: epoch.train_loss)[order],
-        train_eval=grid.final(lambda epoch: epoch.train_eval_loss)[order],
+        endpoint=values[order],
+        metrics={metric.name: grid.values(metric.name)[order] for metric in description.metrics},
         diverged=diverged[order],
-        failed=grid.ended("failed")[order],
+        failed=grid.ended("failed", endpoint)[order],
     )
 
 
@@ -98,8 +96,8 @@ def _behind_best(numbers: _Numbers, pairs: AllPairs) -> list[float | None]:
     """P-values against the best; a variant that diverged or has no result cannot be the best."""
     steady = np.array(
         [
-            bool(np.isfinite(loss).any()) and not diverged.any()
-            for loss, diverged in zip(numbers.loss, numbers.diverged, strict=True)
+            bool(np.isfinite(values).any()) and not diverged.any()
+            for values, diverged in zip(numbers.endpoint, numbers.diverged, strict=True)
         ]
     )
     p = pairs.against_best(leaders=steady)
@@ -112,7 +110,7 @@ def _p_values(
     """P-values against the baseline if there is one, else against the best."""
     if baseline is None:
         return behind
-    p = against_baseline(numbers.loss, numbers.names.index(baseline))
+    p = against_baseline(numbers.endpoint, numbers.names.index(baseline))
     return [None if np.isnan(value) else float(value) for value in p]
 
 
@@ -136,19 +134,16 @@ def _summary(
 ) -> VariantSummary:
     """What a variant's own trials say; the tests' verdicts are filled in by the caller."""
     name = numbers.names[row]
-    loss = numbers.loss[row]
-    finished = np.isfinite(loss)
+    values = numbers.endpoint[row]
+    finished = np.isfinite(values)
     difference = _difference(row, numbers, description.baseline)
     return VariantSummary(
         name=name,
         place=row + 1,
-        test_loss=_mean(loss),
-        losses=tuple(loss[finished].tolist()),
-        interval=student_interval(loss),
-        test_accuracy=_mean(numbers.accuracy[row]),
-        train_loss=_mean(numbers.train[row]),
-        train_eval_loss=_mean(numbers.train_eval[row]),
-        gap=_mean(numbers.train_eval[row] - numbers.train[row]),
+        endpoint=_mean(values),
+        points=tuple(values[finished].tolist()),
+        interval=student_interval(values),
+        metrics={metric: _mean(taken[row]) for metric, taken in numbers.metrics.items()},
         seconds=_mean(np.array([o.seconds for o in grid.of(name) if o.status == "finished"])),
         ranks=tuple(ranks.tolist()),
         difference=None if difference is None else _mean(difference),
@@ -156,14 +151,18 @@ def _summary(
         seeds=_seeds(grid, finished),
         diverged=_seeds(grid, numbers.diverged[row]),
         failed=_seeds(grid, numbers.failed[row]),
-        published=description.published.get(name),
+        published={
+            metric: values[name]
+            for metric, values in description.published.items()
+            if name in values
+        },
     )
 
 
 def _difference(row: int, numbers: _Numbers, baseline: str | None) -> NDArray[np.float64] | None:
     if baseline is None or numbers.names[row] == baseline:
         return None
-    return np.asarray(numbers.loss[row] - numbers.loss[numbers.names.index(baseline)])
+    return np.asarray(numbers.endpoint[row] - numbers.endpoint[numbers.names.index(baseline)])
 
 
 def _seeds(grid: Grid, chosen: NDArray[np.bool_]) -> tuple[int, ...]:

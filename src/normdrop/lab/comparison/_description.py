@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from normdrop.lab.metric import TEST_LOSS, TRAINING, Metric
+
 
 @dataclass(frozen=True)
 class Description:
@@ -14,7 +16,10 @@ class Description:
         question: What the experiment asks, as one sentence.
         source: Where the question or the published figures come from.
         baseline: The variant all others are compared with, if one was fixed before the experiment.
-        published: Test losses printed by the source, by variant.
+        endpoint: What the variants are ranked and tested by; the lower, the better.
+        metrics: What else is shown of each.
+        panel: Which part of an experiment of several parts it is.
+        published: Figures printed by the source: values by variant, by the name of their metric.
         published_label: What they are, such as "one run each, 20 epochs".
         data_notes: Sentences a reader of the result must know about the data.
     """
@@ -24,6 +29,9 @@ class Description:
     question: str = ""
     source: str = ""
     baseline: str | None = None
-    published: Mapping[str, float] = field(default_factory=dict)
+    endpoint: Metric = TEST_LOSS
+    metrics: tuple[Metric, ...] = TRAINING
+    panel: str = ""
+    published: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     published_label: str = ""
     data_notes: tuple[str, ...] = ()

@@ -1,13 +1,13 @@
 """Outcomes as arrays: one row per variant, one column per seed."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from normdrop.errors import UsageError
-from normdrop.lab.trial import Epoch, Outcome, Status
+from normdrop.lab.trial import Outcome, Status
 
 # Trials that differ in one of these answer different questions.
 _SHARED = ("recipe", "recipe_version", "data", "data_checksum", "precision")
@@ -21,25 +21,27 @@ class Grid:
     seeds: tuple[int, ...]
     outcomes: Mapping[tuple[str, int], Outcome]
 
-    def final(self, value: Callable[[Epoch], float]) -> NDArray[np.float64]:
-        """A value of the final epoch, shape (variants, seeds); NaN where a trial did not finish."""
-        return np.array([[self._final(v, s, value) for s in self.seeds] for v in self.variants])
+    def values(self, metric: str) -> NDArray[np.float64]:
+        """A metric of every trial, shape (variants, seeds); NaN where a trial has none."""
+        return np.array([[self._value(v, s, metric) for s in self.seeds] for v in self.variants])
 
-    def _final(self, variant: str, seed: int, value: Callable[[Epoch], float]) -> float:
+    def _value(self, variant: str, seed: int, metric: str) -> float:
         outcome = self.outcomes.get((variant, seed))
-        if outcome is None or outcome.final is None or not np.isfinite(outcome.final.test_loss):
-            return np.nan
-        return value(outcome.final)
+        return np.nan if outcome is None else outcome.values.get(metric, np.nan)
 
-    def ended(self, status: Status) -> NDArray[np.bool_]:
-        """Which trials ended so; one that finished with a loss that is no number diverged."""
-        return np.array([[self._status(v, s) == status for s in self.seeds] for v in self.variants])
+    def ended(self, status: Status, endpoint: str) -> NDArray[np.bool_]:
+        """Which trials ended so; one that finished with an endpoint that is no number diverged."""
+        return np.array(
+            [[self._status(v, s, endpoint) == status for s in self.seeds] for v in self.variants]
+        )
 
-    def _status(self, variant: str, seed: int) -> Status | None:
+    def _status(self, variant: str, seed: int, endpoint: str) -> Status | None:
         outcome = self.outcomes.get((variant, seed))
         if outcome is None:
             return None
-        no_number = outcome.final is not None and not np.isfinite(outcome.final.test_loss)
+        no_number = outcome.status == "finished" and not np.isfinite(
+            outcome.values.get(endpoint, np.nan)
+        )
         return "diverged" if no_number else outcome.status
 
     def of(self, variant: str) -> list[Outcome]:

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from normdrop.lab.comparison._comparison import Comparison
+from normdrop.lab.comparison._summary import VariantSummary
 from normdrop.lab.trial import Outcome
 
 
@@ -14,6 +15,7 @@ def record(comparison: Comparison) -> dict[str, Any]:
     trial = comparison.outcomes[0].trial
     names = [summary.name for summary in comparison]
     pairs = comparison.analysis.pairs
+    endpoint = comparison.description.endpoint.name
     whole = {
         "description": asdict(comparison.description),
         "level": comparison.level,
@@ -24,7 +26,7 @@ def record(comparison: Comparison) -> dict[str, Any]:
         "devices": sorted({outcome.trial.device for outcome in comparison.outcomes}),
         "settings": settings(comparison),
         "versions": versions(comparison),
-        "ranking": [{**asdict(summary), "mean_rank": summary.mean_rank} for summary in comparison],
+        "ranking": [_row(summary, endpoint) for summary in comparison],
         "pairs": [
             {
                 "first": names[row],
@@ -41,6 +43,13 @@ def record(comparison: Comparison) -> dict[str, Any]:
         "trials": [_trial(outcome) for outcome in comparison.outcomes],
     }
     return {name: _plain(value) for name, value in whole.items()}
+
+
+def _row(summary: VariantSummary, endpoint: str) -> dict[str, Any]:
+    """A summary's fields, with the endpoint and each metric under its own name."""
+    fields = asdict(summary)
+    means = {endpoint: fields.pop("endpoint"), **fields.pop("metrics")}
+    return {**fields, **means, "mean_rank": summary.mean_rank}
 
 
 def settings(comparison: Comparison) -> dict[str, list[Any]]:
@@ -71,6 +80,7 @@ def _trial(outcome: Outcome) -> dict[str, Any]:
         "message": outcome.message,
         "seconds": outcome.seconds,
         "epochs": [asdict(epoch) for epoch in outcome.epochs],
+        "measures": dict(outcome.measures),
     }
 
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from normdrop.lab.comparison._comparison import Comparison
 from normdrop.lab.comparison._summary import VariantSummary
+from normdrop.lab.metric import GAP
 from normdrop.lab.statistics import FEWEST_SEEDS, group_letter, seeds_needed
 
 
@@ -50,11 +51,10 @@ def _too_few(comparison: Comparison) -> Iterator[str]:
         needed += f" ({against} against the baseline in {rivals} comparisons)"
     seeds = _count(comparison.analysis.pairs.most_seeds, "seed")
     yield (
-        f"No pair can be told apart with {seeds}, however far apart the losses: that takes "
-        f"{needed}."
+        f"No pair can be told apart with {seeds}, however far apart they are: that takes {needed}."
     )
     if any(0 < len(summary.seeds) < FEWEST_SEEDS for summary in comparison):
-        yield f"Fewer than {FEWEST_SEEDS} seeds bear no interval; each seed's loss is shown."
+        yield f"Fewer than {FEWEST_SEEDS} seeds bear no interval; each seed's value is shown."
 
 
 def _baseline(comparison: Comparison) -> Iterator[str]:
@@ -66,7 +66,8 @@ def _baseline(comparison: Comparison) -> Iterator[str]:
     for word, sign in (("lower", -1), ("higher", 1)):
         found = [s.name for s in real if s.difference is not None and s.difference * sign > 0]
         if found:
-            yield f"Test loss {word} than the baseline's ({baseline}): {_listed(found)}."
+            endpoint = _endpoint(comparison)
+            yield f"{endpoint} {word} than the baseline's ({baseline}): {_listed(found)}."
     rest = [summary.name for summary in others if summary not in real]
     if rest:
         yield f"Not told apart from the baseline ({baseline}): {_listed(rest)}."
@@ -80,9 +81,10 @@ def _baseline(comparison: Comparison) -> Iterator[str]:
 
 def _agreement(comparison: Comparison) -> Iterator[str]:
     """How the published figures order the pairs that are told apart here."""
-    published = [summary.published for summary in comparison]
+    endpoint = comparison.description.endpoint.name
+    published = [summary.published.get(endpoint) for summary in comparison]
     label = comparison.description.published_label or comparison.description.source
-    if all(value is None for value in published):
+    if not comparison.description.published:
         return
     yield f"Published: {label}." if label else "Published: the source's figures."
     apart = comparison.analysis.pairs.different(comparison.level)
@@ -133,12 +135,14 @@ def _why(comparison: Comparison, summary: VariantSummary) -> str:
 
 def _reading(comparison: Comparison) -> Iterator[str]:
     epochs = sorted({len(o.epochs) for o in comparison.outcomes if o.status == "finished"})
-    last = f" ({epochs[0]})" if len(epochs) == 1 else ""
-    yield f"Test loss is the final epoch's{last}, never the best epoch's."
-    yield (
-        "gap: training loss in eval mode − in train mode, same weights, same examples. Above zero, "
-        "evaluation is worse than training."
-    )
+    if any(epochs):
+        last = f" ({epochs[0]})" if len(epochs) == 1 else ""
+        yield f"{_endpoint(comparison)} is the final epoch's{last}, never the best epoch's."
+    if GAP in comparison.description.metrics:
+        yield (
+            "gap: training loss in eval mode − in train mode, same weights, same examples. Above "
+            "zero, evaluation is worse than training."
+        )
     if any(len(summary.seeds) >= FEWEST_SEEDS for summary in comparison):
         yield (
             "Intervals (95 %, Student's t) cover the spread over seeds on this training and test "
@@ -147,6 +151,12 @@ def _reading(comparison: Comparison) -> Iterator[str]:
     devices = sorted({outcome.trial.device for outcome in comparison.outcomes})
     if len(devices) > 1:
         yield f"Trials ran on different devices: {_listed(devices)}."
+
+
+def _endpoint(comparison: Comparison) -> str:
+    """The endpoint's name, at the start of a sentence."""
+    label = comparison.description.endpoint.label
+    return label[:1].upper() + label[1:]
 
 
 def _seed_list(seeds: tuple[int, ...]) -> str:

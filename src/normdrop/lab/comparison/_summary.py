@@ -1,5 +1,6 @@
 """What the trials of one variant say together."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from normdrop.lab.statistics import Interval
@@ -7,24 +8,21 @@ from normdrop.lab.statistics import Interval
 
 @dataclass(frozen=True)
 class VariantSummary:
-    """One variant over its seeds. Means are over finished trials, of the final epoch, NaN if none.
+    """One variant over its seeds. Means are over finished trials, NaN if there is none.
 
     Attributes:
         name: The variant.
-        place: Its place in the ranking, 1 for the lowest mean test loss; one that diverged with any
+        place: Its place in the ranking, 1 for the lowest mean endpoint; one that diverged with any
             seed stands behind all that did not.
-        test_loss: Mean test loss in nats, and `losses` the loss of each finished seed.
+        endpoint: Mean of the endpoint, such as the test loss; `points` has each finished seed's.
         interval: Student's 95 % interval of the mean; None with fewer than 6 finished seeds.
-        test_accuracy: Mean test accuracy, in [0, 1].
-        train_loss: Mean training loss in train mode.
-        train_eval_loss: Mean training loss in eval mode, same weights and examples.
-        gap: `train_eval_loss − train_loss`: above 0, evaluating is worse than training.
+        metrics: The mean of every other metric, by name.
         seconds: Mean duration of a finished trial.
         ranks: Its rank within each seed in which every variant finished or diverged.
         difference: Mean difference from the baseline, paired by seed; None without a baseline.
         difference_interval: Its interval by inverting the sign-flip test.
         seeds: The finished seeds, and those that diverged and failed.
-        published: The loss the source prints.
+        published: What the source prints, by metric.
         p: Adjusted p-value: of a difference from the baseline if there is one (None for the
             baseline itself), else of "no variant that never diverged has a lower mean loss" (None
             for one that diverged).
@@ -34,13 +32,10 @@ class VariantSummary:
 
     name: str
     place: int
-    test_loss: float
-    losses: tuple[float, ...]
+    endpoint: float
+    points: tuple[float, ...]
     interval: Interval | None
-    test_accuracy: float
-    train_loss: float
-    train_eval_loss: float
-    gap: float
+    metrics: Mapping[str, float]
     seconds: float
     ranks: tuple[float, ...]
     difference: float | None
@@ -48,7 +43,7 @@ class VariantSummary:
     seeds: tuple[int, ...]
     diverged: tuple[int, ...]
     failed: tuple[int, ...]
-    published: float | None
+    published: Mapping[str, float]
     p: float | None = None
     letters: str = ""
     may_be_best: bool = False

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from normdrop.display import (
     Column,
@@ -10,13 +11,14 @@ from normdrop.display import (
     Table,
     Tone,
     duration,
-    percentage,
     rounded,
     with_uncertainty,
 )
 from normdrop.lab.comparison._comparison import Comparison
 from normdrop.lab.comparison._summary import VariantSummary
+from normdrop.lab.metric import Metric
 from normdrop.lab.statistics import FEWEST_SEEDS
+from normdrop.lab.trial import NO_DATA
 
 _NONE = "–"
 
@@ -31,7 +33,7 @@ class _Field:
 
 
 def ranking_table(comparison: Comparison, *, full: bool) -> Table:
-    """Best first: losses with intervals or points, accuracy, gap, p-values, letters, published."""
+    """Best first: endpoint with interval or points, other metrics, p-values, letters, published."""
     fields = [field for field in _fields(comparison) if full or field.narrow]
     rows = tuple(
         Row(tuple(field.cell(summary) for field in fields), _tone(comparison, summary))
@@ -42,13 +44,16 @@ def ranking_table(comparison: Comparison, *, full: bool) -> Table:
 
 
 def _title(comparison: Comparison) -> str:
+    description, trial = comparison.description, comparison.outcomes[0].trial
     epochs = max((len(outcome.epochs) for outcome in comparison.outcomes), default=0)
     seeds = len(comparison.grid.seeds)
-    return (
-        f"{comparison.description.title} on {comparison.outcomes[0].trial.data}, "
-        f"{seeds} {'seed' if seeds == 1 else 'seeds'}, {epochs} "
-        f"{'epoch' if epochs == 1 else 'epochs'}"
-    )
+    parts = [
+        description.title + (f" on {trial.data}" if trial.data != NO_DATA else ""),
+        description.panel,
+        f"{seeds} {'seed' if seeds == 1 else 'seeds'}",
+        f"{epochs} {'epoch' if epochs == 1 else 'epochs'}" if epochs else "",
+    ]
+    return ", ".join(part for part in parts if part)
 
 
 def _notes(comparison: Comparison) -> list[str]:
@@ -71,13 +76,10 @@ def _fields(comparison: Comparison) -> list[_Field]:
     fields = [
         _Field(Column("#", "right", "place"), lambda s: str(s.place)),
         _Field(Column("variant"), lambda s: s.name),
-        *_loss_fields(comparison),
-        _Field(Column("acc %", "right", "test accuracy"), lambda s: _percent(s.test_accuracy)),
-        _Field(
-            Column("gap", "right", "training loss in eval mode − in train mode"),
-            lambda s: _signed(s.gap),
-        ),
+        *_endpoint_fields(comparison),
     ]
+    for metric in comparison.description.metrics:
+        fields += _metric_fields(comparison, metric)
     if comparison.analysis.groups:
         against = "baseline" if comparison.description.baseline else "best"
         heading = Column("p", "right", f"adjusted p-value against the {against}")
@@ -88,31 +90,32 @@ def _fields(comparison: Comparison) -> list[_Field]:
     return fields + _full_fields(comparison)
 
 
-def _loss_fields(comparison: Comparison) -> list[_Field]:
-    fields = [_Field(Column("test loss", "right", "mean over seeds, final epoch"), _loss)]
+def _endpoint_fields(comparison: Comparison) -> list[_Field]:
+    metric = comparison.description.endpoint
+    heading = Column(metric.column, "right", metric.meaning or metric.axis)
+    fields = [_Field(heading, partial(_endpoint, metric))]
     if any(0 < len(summary.seeds) < FEWEST_SEEDS for summary in comparison):
-        fields.append(_Field(Column("each seed", meaning="test loss of each seed"), _points))
-    if comparison.description.published:
-        label = comparison.description.published_label
-        fields.append(
-            _Field(Column("publ.", "right", f"published: {label}"), lambda s: _number(s.published))
-        )
-    return fields
+        heading = Column("each seed", meaning=f"{metric.label} of each seed")
+        fields.append(_Field(heading, partial(_points, metric)))
+    return fields + _published_fields(comparison, metric, "publ.")
+
+
+def _metric_fields(comparison: Comparison, metric: Metric) -> list[_Field]:
+    heading = Column(metric.column, "right", metric.meaning or metric.axis)
+    taken = _Field(heading, lambda s: _value(metric, s.metrics[metric.name]), metric.narrow)
+    return [taken, *_published_fields(comparison, metric, f"publ. {metric.column}")]
+
+
+def _published_fields(comparison: Comparison, metric: Metric, heading: str) -> list[_Field]:
+    if metric.name not in comparison.description.published:
+        return []
+    column = Column(heading, "right", f"published: {comparison.description.published_label}")
+    return [_Field(column, lambda s: _value(metric, s.published.get(metric.name)), metric.narrow)]
 
 
 def _full_fields(comparison: Comparison) -> list[_Field]:
     fields = [
         _Field(Column("mean rank", "right", "over complete seeds"), _ranks, narrow=False),
-        _Field(
-            Column("train", "right", "training loss in train mode"),
-            lambda s: _number(s.train_loss),
-            narrow=False,
-        ),
-        _Field(
-            Column("train, eval mode", "right", "training loss in eval mode"),
-            lambda s: _number(s.train_eval_loss),
-            narrow=False,
-        ),
         _Field(Column("seeds", "right", "finished"), lambda s: str(len(s.seeds)), narrow=False),
         _Field(
             Column("time", "right", "mean of a finished trial"),
@@ -126,18 +129,16 @@ def _full_fields(comparison: Comparison) -> list[_Field]:
     return fields
 
 
-def _loss(summary: VariantSummary) -> str:
-    if not summary.seeds:
-        return _NONE
+def _endpoint(metric: Metric, summary: VariantSummary) -> str:
     if summary.interval is None:
-        return _number(summary.test_loss)
-    return with_uncertainty(summary.test_loss, summary.interval.half_width)
+        return _value(metric, summary.endpoint)
+    return with_uncertainty(summary.endpoint, summary.interval.half_width)
 
 
-def _points(summary: VariantSummary) -> str:
+def _points(metric: Metric, summary: VariantSummary) -> str:
     if len(summary.seeds) >= FEWEST_SEEDS:
         return ""
-    return " ".join(_number(loss) for loss in summary.losses) or _NONE
+    return " ".join(_value(metric, value) for value in summary.points) or _NONE
 
 
 def _difference(summary: VariantSummary) -> str:
@@ -156,12 +157,8 @@ def _ranks(summary: VariantSummary) -> str:
     return f"{summary.mean_rank:.1f} ({min(summary.ranks):g}–{max(summary.ranks):g})"
 
 
-def _percent(fraction: float) -> str:
-    return percentage(fraction).removesuffix(" %") if math.isfinite(fraction) else _NONE
-
-
-def _number(value: float | None) -> str:
-    return _NONE if value is None or math.isnan(value) else rounded(value, digits=3)
+def _value(metric: Metric, value: float | None) -> str:
+    return _NONE if value is None or not math.isfinite(value) else metric.text(value)
 
 
 def _signed(value: float) -> str:

@@ -12,23 +12,24 @@ from normdrop.lab.trial import Epoch, Outcome
 
 
 def ranking_figure(comparison: Comparison) -> go.Figure:
-    """Mean test losses with their intervals, every seed's loss, and the published figures."""
+    """Mean endpoints with their intervals, every seed's value, and the published figures."""
+    endpoint = comparison.description.endpoint
     estimates = [
-        Estimate(_text(s.name), s.test_loss, s.interval, s.losses, s.published)
+        Estimate(_text(s.name), s.endpoint, s.interval, s.points, s.published.get(endpoint.name))
         for s in comparison
         if s.seeds
     ]
-    return ranking(estimates, "test loss of the final epoch (nats)")
+    return ranking(estimates, endpoint.axis)
 
 
 def learning_figure(comparison: Comparison, value: Callable[[Epoch], float]) -> go.Figure:
     """Mean over the finished trials of a value of each epoch, and its range over seeds."""
     series = [_curve(s.name, comparison.grid.of(s.name), value) for s in comparison if s.seeds]
-    return curves(series, "epoch", "loss (nats)")
+    return curves(series, "epoch", "loss")
 
 
 def _curve(name: str, outcomes: Sequence[Outcome], value: Callable[[Epoch], float]) -> Curve:
-    finished = [outcome.epochs for outcome in outcomes if outcome.final is not None]
+    finished = [outcome.epochs for outcome in outcomes if outcome.status == "finished"]
     steps = min(len(epochs) for epochs in finished)
     values = np.array([[value(epoch) for epoch in epochs[:steps]] for epochs in finished])
     low, high = (values.min(axis=0), values.max(axis=0)) if len(values) > 1 else ([], [])
@@ -37,8 +38,18 @@ def _curve(name: str, outcomes: Sequence[Outcome], value: Callable[[Epoch], floa
 
 def gap_figure(comparison: Comparison) -> go.Figure:
     """Final training loss in train mode and in eval mode, same weights, same examples."""
-    pairs = [DotPair(_text(s.name), s.train_loss, s.train_eval_loss) for s in comparison if s.seeds]
-    return dot_pairs(pairs, "training loss (nats)", "train mode", "eval mode")
+    train, evaluated = (
+        dict(zip(comparison.grid.variants, comparison.grid.values(name), strict=True))
+        for name in ("train_loss", "train_eval_loss")
+    )
+    pairs = [
+        DotPair(
+            _text(s.name), float(np.nanmean(train[s.name])), float(np.nanmean(evaluated[s.name]))
+        )
+        for s in comparison
+        if s.seeds
+    ]
+    return dot_pairs(pairs, "training loss", "train mode", "eval mode")
 
 
 def _text(name: str) -> str:

@@ -4,11 +4,16 @@ import hashlib
 from collections import Counter
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+
+from normdrop.lab.settings import Initialisation
 
 
-def initialise(network: nn.Module, seed: int) -> None:
-    """Draw Glorot-uniform weights and zero biases; equal layers of two networks get equal weights.
+def initialise(network: nn.Module, seed: int, scheme: Initialisation = "glorot") -> None:
+    """Draw the weights and set biases to zero; equal layers of two networks get equal weights.
+
+    `"glorot"` draws uniformly (Glorot and Bengio 2010), `"he"` normally with variance 2 / fan-in
+    (He et al. 2015).
 
     Each weight has its own generator, keyed by the seed, the layer's kind, the weight's shape and
     how many such came before it. So two orders of the same layers start from the same weights,
@@ -22,6 +27,13 @@ def initialise(network: nn.Module, seed: int) -> None:
         key = hashlib.sha256(repr((seed, role, seen[role])).encode()).digest()
         seen[role] += 1
         generator = torch.Generator().manual_seed(int.from_bytes(key[:8], "big") >> 1)
-        nn.init.xavier_uniform_(module.weight, generator=generator)
+        _draw(module.weight, scheme, generator)
         if module.bias is not None:
             nn.init.zeros_(module.bias)
+
+
+def _draw(weight: Tensor, scheme: Initialisation, generator: torch.Generator) -> None:
+    if scheme == "glorot":
+        nn.init.xavier_uniform_(weight, generator=generator)
+    else:
+        nn.init.kaiming_normal_(weight, nonlinearity="relu", generator=generator)

@@ -1,0 +1,65 @@
+"""Numbers that several recipes take of a trained network."""
+
+from collections.abc import Iterator
+from statistics import fmean
+
+from torch import Tensor
+
+from normdrop import verbs
+from normdrop.errors import RecipeError
+from normdrop.lab.bench import Trained
+from normdrop.lab.evaluate import eval_mode_loss
+from normdrop.lab.metric import Metric
+
+_BATCH = 500
+
+SHIFT = Metric(
+    "shift",
+    "mean shift",
+    "",
+    "shift",
+    "mean over norm layers of the larger of running / eval variance and its inverse; 1 is none",
+    decimals=3,
+)
+"""The metric of Li et al. (2019, section 3.3), with the population variance as `real`."""
+
+REESTIMATED_ERROR = Metric(
+    "reestimated_error",
+    "test error, statistics re-estimated",
+    "%",
+    "re-estimated %",
+    "test error once the running statistics are those of the training set in eval mode",
+    decimals=2,
+)
+
+
+class _Inputs:
+    """The training inputs in batches, as often as they are asked for."""
+
+    def __init__(self, trained: Trained) -> None:
+        self._examples = trained.bench.training
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return (inputs for inputs, _ in self._examples.batches(_BATCH))
+
+
+def mean_shift(trained: Trained) -> dict[str, float]:
+    """`SHIFT` over the training set: the mean over norm layers of max(Δ, 1/Δ).
+
+    Raises:
+        RecipeError: When the network has no norm layer that remembers statistics.
+    """
+    report = verbs.measure(trained.network, _Inputs(trained))
+    shifts = [layer.shift for layer in report]
+    if not shifts:
+        raise RecipeError(f"{trained.bench.variant}: no norm layer to measure the shift of")
+    return {SHIFT.name: fmean(max(shift, 1 / shift) for shift in shifts)}
+
+
+def reestimated_error(trained: Trained) -> dict[str, float]:
+    """`REESTIMATED_ERROR`: statistics from the training set, dropout off, weights as they are."""
+    verbs.recalibrate(trained.network, _Inputs(trained))
+    _, accuracy = eval_mode_loss(trained.network, trained.bench.test, trained.bench.task)
+    if accuracy is None:
+        raise RecipeError(f"{trained.bench.trial.recipe}: what does not classify has no error")
+    return {REESTIMATED_ERROR.name: 100 * (1 - accuracy)}
