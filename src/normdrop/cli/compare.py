@@ -56,6 +56,12 @@ if TYPE_CHECKING:
     metavar="FILE.html",
     help="HTML page to write.",
 )
+@click.option(
+    "--export",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="FOLDER",
+    help="Write the results as small tables to FOLDER/<recipe>.",
+)
 def command(  # noqa: PLR0917 - click passes every option by name
     recipe: str,
     panels: tuple[str, ...],
@@ -72,6 +78,7 @@ def command(  # noqa: PLR0917 - click passes every option by name
     precision: "Precision",
     store: Path | None,
     report: Path | None,
+    export: Path | None,
 ) -> None:
     """Train the variants of RECIPE with paired seeds and say which differences are real.
 
@@ -111,7 +118,11 @@ def command(  # noqa: PLR0917 - click passes every option by name
     if report is not None:
         from normdrop.report import write_html
 
-        click.echo(f"report: {write_html(comparison, report)}")
+        click.echo(f"report: {write_html(comparisons, report)}")
+    if export is not None:
+        from normdrop.lab.results import write_results
+
+        click.echo(f"results: {write_results(comparisons, export)}")
 
 
 def _settings(given: tuple[str, ...]) -> "dict[str, Setting]":

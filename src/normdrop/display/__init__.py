@@ -13,4 +13,5 @@ from normdrop.display._table import Row as Row
 from normdrop.display._table import Table as Table
 from normdrop.display._table import Tone as Tone
 from normdrop.display._table import escaped as escaped
+from normdrop.display._table import in_markdown as in_markdown
 from normdrop.display._table import printable as printable

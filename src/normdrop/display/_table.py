@@ -1,6 +1,7 @@
 """A table as a value: columns, rows and notes, shown in a terminal or as an HTML fragment."""
 
 import html
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from io import StringIO
@@ -155,6 +156,25 @@ class Table:
             f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table>\n{notes}</div>"
         )
 
+    def to_markdown(self) -> str:
+        r"""The table alone as Markdown, every text escaped.
+
+        >>> columns = Column("a|b"), Column("n", "right")
+        >>> print(Table("", columns, (Row(("_x_", "1"), "good"),)).to_markdown())
+        | a\|b | n |
+        |---|--:|
+        | * \_x\_ | 1 |
+        """
+        rules = ("--:" if column.align == "right" else "---" for column in self.columns)
+        lines = [
+            "| " + " | ".join(in_markdown(column.name) for column in self.columns) + " |",
+            "|" + "|".join(rules) + "|",
+        ]
+        for row in self.rows:
+            mark = f"{_MARKS[row.tone]} " if row.tone != "plain" else ""
+            lines.append(f"| {mark}" + " | ".join(map(in_markdown, row.cells)) + " |")
+        return "\n".join(lines)
+
     def _html_row(self, row: Row) -> str:
         mark = f"{_MARKS[row.tone]} " if row.tone != "plain" else ""
         marks = (mark, *([""] * (len(row.cells) - 1)))
@@ -172,6 +192,12 @@ class Table:
 def _heading(column: Column) -> str:
     tooltip = f' title="{escaped(column.meaning)}"' if column.meaning else ""
     return f'<th scope="col" style="text-align:{column.align}"{tooltip}>{escaped(column.name)}</th>'
+
+
+def in_markdown(text: str) -> str:
+    """The text as Markdown shows it literally, on one line."""
+    line = " ".join(printable(text).split())
+    return re.sub(r"([\\`*_{}\[\]<>|#])", r"\\\1", line)
 
 
 def printable(text: str) -> str:

@@ -197,5 +197,6 @@ def _description(
         panel=panel or "",
         published={metric: values for metric, values in published.items() if values},
         published_label=recipe.published_label,
+        curves=recipe.curves,
         data_notes=(*recipe.notes, *(() if dataset is None else dataset.notes)),
     )

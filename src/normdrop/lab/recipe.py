@@ -77,6 +77,7 @@ class Recipe:
         paper: Settings of the source in place of the small ones, and `paper_data` its data set.
         published: The source's figures: values by variant, by the name of their metric.
         published_label: What these are, such as "MNIST, 20 epochs, one run each".
+        curves: Whether the learning curves are part of the answer.
         notes: What a reader of the result must know, as sentences.
     """
 
@@ -103,6 +104,7 @@ class Recipe:
     paper_data: str | None = None
     published: Published = field(default_factory=dict)
     published_label: str = ""
+    curves: bool = False
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

@@ -10,17 +10,19 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from normdrop.report._diagnosis import diagnosis_html as diagnosis_html
     from normdrop.report._diagnosis import write_diagnosis as write_diagnosis
+    from normdrop.report._experiments import experiment_pages as experiment_pages
     from normdrop.report._page import to_html as to_html
     from normdrop.report._page import write_html as write_html
 
 _HOME = {
     "diagnosis_html": "normdrop.report._diagnosis",
+    "experiment_pages": "normdrop.report._experiments",
     "to_html": "normdrop.report._page",
     "write_diagnosis": "normdrop.report._diagnosis",
     "write_html": "normdrop.report._page",
 }
 
-__all__ = ["diagnosis_html", "to_html", "write_diagnosis", "write_html"]
+__all__ = ["diagnosis_html", "experiment_pages", "to_html", "write_diagnosis", "write_html"]
 
 
 def __getattr__(name: str) -> object:

@@ -1,7 +1,9 @@
 """A comparison as one HTML file that opens without a network."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from normdrop.errors import NormdropError
 from normdrop.files import write_atomically
@@ -9,11 +11,11 @@ from normdrop.lab.comparison import Comparison
 from normdrop.report._sections import provenance, trials
 
 
-def write_html(comparison: Comparison, path: str | os.PathLike[str]) -> Path:
+def write_html(comparison: Comparison | Sequence[Comparison], path: str | os.PathLike[str]) -> Path:
     """Write a comparison's report: one file, no request to anywhere, light and dark.
 
     Args:
-        comparison: What to report.
+        comparison: What to report; several for the panels of one experiment.
         path: Where the file is to be; missing folders are made.
 
     Returns:
@@ -26,7 +28,7 @@ def write_html(comparison: Comparison, path: str | os.PathLike[str]) -> Path:
     return write_atomically(path, to_html(comparison))
 
 
-def to_html(comparison: Comparison) -> str:
+def to_html(comparison: Comparison | Sequence[Comparison]) -> str:
     """The report's text. Every word of a recipe, a trial or a message in it is escaped.
 
     Raises:
@@ -34,7 +36,6 @@ def to_html(comparison: Comparison) -> str:
     """
     try:
         from jinja2 import Environment, PackageLoader, StrictUndefined
-        from markupsafe import Markup
 
         from normdrop.report._plots import figures, plotly_source
     except ImportError as error:
@@ -46,16 +47,35 @@ def to_html(comparison: Comparison) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    ranking = comparison.table(full=True)
+    comparisons = [comparison] if isinstance(comparison, Comparison) else list(comparison)
+    parts = [
+        {
+            **_part(each),
+            "figures": figures(each, prefix="" if number == 1 else f"{number}-"),
+        }
+        for number, each in enumerate(comparisons, start=1)
+    ]
+    first = comparisons[0]
+    title = first.table().title if len(comparisons) == 1 else first.description.title
     return environment.get_template("comparison.html").render(
-        description=comparison.description,
-        title=ranking.title,
-        notes=ranking.notes,
-        # The tables and figures escape their own text.
-        ranking=Markup(ranking.without_notes().to_html()),  # noqa: S704 - escaped by Table
-        trials=Markup(trials(comparison).to_html()),  # noqa: S704 - escaped by Table
-        provenance=[Markup(table.to_html()) for table in provenance(comparison)],  # noqa: S704 - escaped by Table
-        unfinished=[o for o in comparison.outcomes if o.status != "finished"],
-        figures=figures(comparison),
+        description=first.description,
+        title=title,
+        parts=parts,
+        drawn=any(part["figures"] for part in parts),
         plotly=plotly_source(),
     )
+
+
+def _part(comparison: Comparison) -> dict[str, Any]:
+    """What the page says of one comparison; tables escape their own text."""
+    from markupsafe import Markup
+
+    ranking = comparison.table(full=True)
+    return {
+        "panel": comparison.description.panel,
+        "notes": ranking.notes,
+        "ranking": Markup(ranking.without_notes().to_html()),  # noqa: S704 - escaped by Table
+        "trials": Markup(trials(comparison).to_html()),  # noqa: S704 - escaped by Table
+        "provenance": [Markup(table.to_html()) for table in provenance(comparison)],  # noqa: S704 - escaped by Table
+        "unfinished": [o for o in comparison.outcomes if o.status != "finished"],
+    }

@@ -2,7 +2,7 @@
 
 import base64
 import gzip
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import plotly.graph_objects as go
@@ -24,8 +24,11 @@ class Figure:
     data: Markup
 
 
-def figures(comparison: Comparison) -> list[Figure]:
-    """The ranking, learning curves, and train against eval mode; none if no trial finished."""
+def figures(comparison: Comparison, prefix: str = "") -> list[Figure]:
+    """The ranking, learning curves, and train against eval mode; none if no trial finished.
+
+    `prefix` sets their names apart from those of another comparison on the same page.
+    """
     if not any(summary.seeds for summary in comparison):
         return []
     ranked = _packed(
@@ -36,7 +39,8 @@ def figures(comparison: Comparison) -> list[Figure]:
         ranking_figure(comparison),
     )
     trained = any(outcome.epochs for outcome in comparison.outcomes)
-    return [ranked, *(_training_figures(comparison) if trained else [])]
+    drawn = [ranked, *(_training_figures(comparison) if trained else [])]
+    return [replace(figure, name=prefix + figure.name) for figure in drawn]
 
 
 def _training_figures(comparison: Comparison) -> list[Figure]:

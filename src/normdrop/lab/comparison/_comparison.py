@@ -73,11 +73,21 @@ class Comparison:
                 return summary
         raise KeyError(variant)
 
-    def sentences(self) -> list[str]:
+    def findings(self) -> list[str]:
         """What the numbers say and what they do not, as plain sentences."""
-        from normdrop.lab.comparison._sentences import sentences
+        from normdrop.lab.comparison._sentences import findings
 
-        return sentences(self)
+        return findings(self)
+
+    def reading(self) -> list[str]:
+        """What the reader of the numbers must know, as plain sentences."""
+        from normdrop.lab.comparison._sentences import reading
+
+        return reading(self)
+
+    def sentences(self) -> list[str]:
+        """The findings, then how to read them."""
+        return [*self.findings(), *self.reading()]
 
     def table(self, *, full: bool = False) -> Table:
         """The ranking as a table: the columns that fit in 80, or all of them."""

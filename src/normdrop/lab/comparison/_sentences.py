@@ -9,16 +9,17 @@ from normdrop.lab.comparison._summary import VariantSummary
 from normdrop.lab.metric import GAP
 from normdrop.lab.statistics import FEWEST_SEEDS, group_letter, seeds_needed
 
+_MOST_NAMED = 4
 
-def sentences(comparison: Comparison) -> list[str]:
-    """Which differences are real, which are not, what is missing, and what the reader must know."""
-    return [
-        *_differences(comparison),
-        *_agreement(comparison),
-        *_missing(comparison),
-        *_reading(comparison),
-        *comparison.description.data_notes,
-    ]
+
+def findings(comparison: Comparison) -> list[str]:
+    """Which differences are real, which are not, how the source has it, and what is missing."""
+    return [*_differences(comparison), *_agreement(comparison), *_missing(comparison)]
+
+
+def reading(comparison: Comparison) -> list[str]:
+    """What the reader of the numbers must know."""
+    return [*_reading(comparison), *comparison.description.data_notes]
 
 
 def _differences(comparison: Comparison) -> Iterator[str]:
@@ -88,18 +89,27 @@ def _agreement(comparison: Comparison) -> Iterator[str]:
         return
     yield f"Published: {label}." if label else "Published: the source's figures."
     apart = comparison.analysis.pairs.different(comparison.level)
-    agree = [
-        better < worse
-        for row, better in enumerate(published)
-        for column, worse in enumerate(published)
-        if comparison.analysis.pairs.difference[row, column] < 0 and apart[row, column]
-        if better is not None and worse is not None
-    ]
-    if agree:
+    agree, against = 0, []
+    for row, better in enumerate(published):
+        for column, worse in enumerate(published):
+            real = comparison.analysis.pairs.difference[row, column] < 0 and apart[row, column]
+            if not real or better is None or worse is None or better == worse:
+                continue
+            agree += better < worse
+            if better > worse:
+                against.append(f"{_name(comparison, row)} before {_name(comparison, column)}")
+    if agree + len(against):
         yield (
-            f"The published figures order {sum(agree)} of the {len(agree)} pairs told apart here "
-            "the same way."
+            f"The published figures order {agree} of the {agree + len(against)} pairs told apart "
+            "here the same way."
         )
+    if against:
+        more = f" and {len(against) - _MOST_NAMED} more" if len(against) > _MOST_NAMED else ""
+        yield f"Against the source, here: {'; '.join(against[:_MOST_NAMED])}{more}."
+
+
+def _name(comparison: Comparison, row: int) -> str:
+    return comparison.analysis.ranking[row].name
 
 
 def _missing(comparison: Comparison) -> Iterator[str]:
@@ -134,8 +144,9 @@ def _why(comparison: Comparison, summary: VariantSummary) -> str:
 
 
 def _reading(comparison: Comparison) -> Iterator[str]:
-    epochs = sorted({len(o.epochs) for o in comparison.outcomes if o.status == "finished"})
-    if any(epochs):
+    finished = (o for o in comparison.outcomes if o.status == "finished" and o.epochs)
+    epochs = sorted({outcome.epochs[-1].number for outcome in finished})
+    if epochs:
         last = f" ({epochs[0]})" if len(epochs) == 1 else ""
         yield f"{_endpoint(comparison)} is the final epoch's{last}, never the best epoch's."
     if GAP in comparison.description.metrics:

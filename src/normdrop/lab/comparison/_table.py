@@ -45,7 +45,7 @@ def ranking_table(comparison: Comparison, *, full: bool) -> Table:
 
 def _title(comparison: Comparison) -> str:
     description, trial = comparison.description, comparison.outcomes[0].trial
-    epochs = max((len(outcome.epochs) for outcome in comparison.outcomes), default=0)
+    epochs = max((o.epochs[-1].number for o in comparison.outcomes if o.epochs), default=0)
     seeds = len(comparison.grid.seeds)
     parts = [
         description.title + (f" on {trial.data}" if trial.data != NO_DATA else ""),

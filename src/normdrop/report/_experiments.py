@@ -1,0 +1,147 @@
+"""Pages of experiments, made from their exported results: what was said, and what we found."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from normdrop.display import Column, Row, Table, in_markdown, with_uncertainty
+from normdrop.lab.comparison import Comparison, VariantSummary, settings, versions
+from normdrop.lab.metric import Metric
+from normdrop.lab.results import read_curves, read_results
+from normdrop.lab.trial import NO_DATA
+from normdrop.report._curves import curves_figure
+from normdrop.report._forest import forest
+
+_MADE_BY = "Written by `normdrop results FOLDERS --pages FOLDER` from the tables in `results/`."
+
+
+def experiment_pages(folders: Sequence[Path]) -> dict[str, str]:
+    """A page and a figure for each folder of results, and an index, by file name.
+
+    Raises:
+        StoreError: When a folder holds no results.
+    """
+    pages: dict[str, str] = {}
+    entries = []
+    for folder in sorted(folders, key=lambda each: each.name):
+        comparisons = read_results(folder)
+        curves = None
+        if comparisons[0].description.curves:
+            curves = f"{folder.name}-curves.svg"
+            pages[curves] = curves_figure(read_curves(folder))
+        pages[f"{folder.name}.svg"] = forest(comparisons)
+        pages[f"{folder.name}.md"] = _page(folder.name, comparisons, curves)
+        entries.append((folder.name, comparisons))
+    pages["index.md"] = _index(entries)
+    return pages
+
+
+def _index(entries: Sequence[tuple[str, Sequence[Comparison]]]) -> str:
+    lines = [
+        "# Experiments of the literature, with paired seeds",
+        "",
+        _MADE_BY,
+        "",
+        "| recipe | asks | seeds | trained on |",
+        "|---|---|--:|---|",
+    ]
+    for name, comparisons in entries:
+        seeds = max(len(comparison.grid.seeds) for comparison in comparisons)
+        question = in_markdown(comparisons[0].description.question)
+        lines.append(f"| [{name}]({name}.md) | {question} | {seeds} | {_data(comparisons)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _data(comparisons: Sequence[Comparison]) -> str:
+    names = dict.fromkeys(comparison.outcomes[0].trial.data for comparison in comparisons)
+    return ", ".join("drawn inputs" if name == NO_DATA else name for name in names)
+
+
+def _page(name: str, comparisons: Sequence[Comparison], curves: str | None) -> str:
+    return "\n".join(_lines(name, comparisons, curves)) + "\n"
+
+
+def _lines(name: str, comparisons: Sequence[Comparison], curves: str | None) -> Iterator[str]:
+    about = comparisons[0].description
+    yield from (f"# {in_markdown(about.title)}", "", f"**{in_markdown(about.question)}**", "")
+    yield from (f"Source: {in_markdown(about.source)}.", "", "## What the source says", "")
+    yield from (_source(comparisons), "", "## What we found", "")
+    yield from (f"![{in_markdown(about.endpoint.axis)} of every variant]({name}.svg)", "")
+    published = any(c.description.endpoint.name in c.description.published for c in comparisons)
+    ring = "; diamonds: published" if published else ""
+    yield from (f"Dots and bars: mean and 95 % interval; ticks: seeds{ring}.", "")
+    if curves is not None:
+        yield from (f"![Mean learning curves]({curves})", "")
+    if len(comparisons) > 1:
+        yield from _overview(comparisons)
+    for comparison in comparisons:
+        yield from _found(comparison)
+    notes = dict.fromkeys(line for comparison in comparisons for line in comparison.reading())
+    yield from ("## How to read it", "", *(f"- {in_markdown(line)}" for line in notes), "")
+    yield from ("## How it was made", "", *_made(name, comparisons), "", _MADE_BY)
+
+
+def _source(comparisons: Sequence[Comparison]) -> str:
+    label = comparisons[0].description.published_label
+    if any(comparison.description.published for comparison in comparisons):
+        return f"Its figures stand in the columns “publ.”: {in_markdown(label)}."
+    return "It prints no figures that could stand beside these."
+
+
+def _overview(comparisons: Sequence[Comparison]) -> Iterator[str]:
+    """One row per panel, one column per variant."""
+    metric = comparisons[0].description.endpoint
+    variants = list(dict.fromkeys(v for c in comparisons for v in c.description.variants))
+    table = Table(
+        "",
+        (Column("panel"), *(Column(variant, "right") for variant in variants)),
+        tuple(
+            Row((c.description.panel, *(_cell(c, metric, variant) for variant in variants)))
+            for c in comparisons
+        ),
+    )
+    yield f"Mean {in_markdown(metric.axis)}; ▲ is higher, ▼ lower than the panel's baseline:"
+    yield ""
+    yield from (table.to_markdown(), "")
+
+
+def _cell(comparison: Comparison, metric: Metric, variant: str) -> str:
+    if variant not in comparison.description.variants or not comparison[variant].seeds:
+        return "–"
+    summary = comparison[variant]
+    text = metric.text(summary.endpoint)
+    if summary.interval is not None:
+        text = with_uncertainty(summary.endpoint, summary.interval.half_width)
+    return text + _against_baseline(summary, comparison.level)
+
+
+def _against_baseline(summary: VariantSummary, level: float) -> str:
+    if summary.p is None or summary.difference is None or summary.p > level:
+        return ""
+    return " ▲" if summary.difference > 0 else " ▼"
+
+
+def _found(comparison: Comparison) -> Iterator[str]:
+    panel = comparison.description.panel
+    if panel:
+        yield from (f"### {in_markdown(panel)}", "")
+    yield from (comparison.table().to_markdown(), "")
+    yield from (*(f"- {in_markdown(line)}" for line in comparison.findings()), "")
+
+
+def _made(name: str, comparisons: Sequence[Comparison]) -> Iterator[str]:
+    yield f"`normdrop compare {name}`, with these settings:"
+    yield ""
+    for comparison in comparisons:
+        panel = comparison.description.panel
+        facts: Mapping[str, Sequence[object]] = {
+            "data": [comparison.outcomes[0].trial.data],
+            "seeds": [len(comparison.grid.seeds)],
+            **settings(comparison),
+            **versions(comparison),
+        }
+        text = ", ".join(f"{key} {_values(values)}" for key, values in facts.items())
+        yield f"- {in_markdown(f'{panel}: {text}' if panel else text)}"
+
+
+def _values(values: Sequence[object]) -> str:
+    return " / ".join("all" if value is None else str(value) for value in values)
