@@ -66,6 +66,8 @@ class _InPlace(torch.autograd.Function):
 
 def _is_plain(x: Tensor) -> bool:
     """Whether the units of `x` lie side by side in main memory, as float32."""
+    if torch._C._are_functorch_transforms_active():  # noqa: SLF001 - no public way to ask; a stacked `x` has no memory of its own
+        return False
     return x.device.type == "cpu" and x.dtype == torch.float32 and _rows(x).is_contiguous()
 
 

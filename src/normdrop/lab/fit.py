@@ -61,7 +61,7 @@ class Fit:
         Raises:
             Diverged: When a batch's loss is not finite.
         """
-        optimizer = _optimizer(network, self.settings)
+        optimizer = optimizer_of(network.parameters(), self.settings)
         order = torch.Generator().manual_seed(self.seed)
         steps = math.ceil(len(self.training) / self.settings.batch_size)
         torch.manual_seed(self.seed)
@@ -110,18 +110,19 @@ class Fit:
         return Epoch(number, train_loss, train_eval_loss, test_loss, accuracy, seconds)
 
 
-def _optimizer(network: nn.Module, settings: TrainingSettings) -> torch.optim.Optimizer:
+def optimizer_of(weights: Iterable[Tensor], settings: TrainingSettings) -> torch.optim.Optimizer:
+    """The optimizer of the settings for these weights."""
     # fused: one pass over the weights instead of a dozen
     if settings.optimizer == "sgd":
         return torch.optim.SGD(
-            network.parameters(),
+            weights,
             lr=settings.learning_rate,
             momentum=0.9,
             weight_decay=settings.weight_decay,
             fused=True,
         )
     return torch.optim.Adam(
-        network.parameters(),
+        weights,
         lr=settings.learning_rate,
         eps=1e-7,  # Keras' default; torch's is 1e-8
         weight_decay=settings.weight_decay,

@@ -7,11 +7,12 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Sequence
 from queue import SimpleQueue
 from typing import IO, TypeAlias
 
 from normdrop.lab.trial import Trial
-from normdrop.lab.wire import trial_line
+from normdrop.lab.wire import trials_line
 
 Events: TypeAlias = SimpleQueue[tuple["WorkerProcess", str]]
 
@@ -40,10 +41,10 @@ class WorkerProcess:
         self._listener = threading.Thread(target=self._listen, args=(events,), daemon=True)
         self._listener.start()
 
-    def send(self, trial: Trial) -> None:
-        """Hand it a trial. If it has died meanwhile, the listener says so."""
+    def send(self, trials: Sequence[Trial]) -> None:
+        """Hand it trials to train together. If it has died meanwhile, the listener says so."""
         with contextlib.suppress(BrokenPipeError):
-            self._input.write(trial_line(trial) + "\n")
+            self._input.write(trials_line(trials) + "\n")
             self._input.flush()
 
     def stop(self) -> str:

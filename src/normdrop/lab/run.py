@@ -2,11 +2,11 @@
 
 import queue
 from collections import Counter, deque
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator
 from typing import Protocol
 
 from normdrop.lab.process import Events, WorkerProcess
-from normdrop.lab.trial import Outcome, Trial
+from normdrop.lab.trial import Outcome, Trial, same_but_seed
 from normdrop.lab.wire import read_outcome
 
 _ATTEMPTS = 3
@@ -25,48 +25,77 @@ class Watcher(Protocol):
 def run(trials: Iterable[Trial], *, jobs: int, watcher: Watcher) -> Generator[Outcome, None, None]:
     """Train the trials, `jobs` at a time, each in its own process; yield outcomes as they come.
 
-    A trial whose process dies (killed, out of memory) is started again, three times in all; then
-    it has failed. The processes end when the iterator is closed, and when their driver dies,
-    however it dies.
+    On a GPU a process trains all seeds of a variant at once, and they count as one. A trial whose
+    process dies (killed, out of memory) is started again, three times in all; then it has failed.
+    The processes end when the iterator is closed, and when their driver dies, however it dies.
     """
-    waiting = deque(trials)
-    deaths: Counter[str] = Counter()
-    events: Events = queue.SimpleQueue()
-    busy: dict[WorkerProcess, Trial] = {}
+    pool = _Pool(_together(list(trials)), jobs, watcher)
     try:
-        while waiting or busy:
-            while waiting and len(busy) < jobs:
-                _hand_over(waiting.popleft(), WorkerProcess(events), busy)
-            worker, line = events.get()
-            if worker not in busy:
-                continue  # the last words of one that was stopped
-            trial = busy[worker]
-            if line.startswith("{"):
-                outcome = read_outcome(line)
-                if waiting:
-                    _hand_over(waiting.popleft(), worker, busy)
-                else:
-                    del busy[worker]
-                    worker.stop()
-            elif line:
-                watcher.advanced(trial, float(line))
-                continue
-            else:
-                del busy[worker]
-                how = worker.stop()
-                deaths[trial.key] += 1
-                if deaths[trial.key] < _ATTEMPTS:
-                    waiting.appendleft(trial)
-                    continue
-                message = f"its process died {_ATTEMPTS} times, at last with {how}"
-                outcome = Outcome(trial, "failed", (), 0.0, message)
+        for outcome in pool.outcomes():
             watcher.ended(outcome)
             yield outcome
     finally:
-        for worker in busy:
+        pool.stop()
+
+
+def _together(trials: list[Trial]) -> list[list[Trial]]:
+    """What a process is handed at a time: on a GPU the seeds of a variant, else one trial."""
+    if all(trial.device == "cpu" for trial in trials):
+        return [[trial] for trial in trials]
+    return same_but_seed(trials)
+
+
+class _Pool:
+    """Processes at work, and the trials that wait for one."""
+
+    def __init__(self, waiting: Iterable[list[Trial]], jobs: int, watcher: Watcher) -> None:
+        self._waiting = deque(waiting)
+        self._jobs = jobs
+        self._watcher = watcher
+        self._deaths: Counter[str] = Counter()
+        self._events: Events = queue.SimpleQueue()
+        self._busy: dict[WorkerProcess, list[Trial]] = {}
+
+    def outcomes(self) -> Iterator[Outcome]:
+        """Whatever ends, as it ends."""
+        while self._waiting or self._busy:
+            while self._waiting and len(self._busy) < self._jobs:
+                self._hand_over(WorkerProcess(self._events))
+            worker, line = self._events.get()
+            if worker not in self._busy:
+                continue  # the last words of one that was stopped
+            if line.startswith("{"):
+                yield self._ended(worker, read_outcome(line))
+            elif line:
+                for trial in self._busy[worker]:
+                    self._watcher.advanced(trial, float(line))
+            else:
+                yield from self._died(worker)
+
+    def stop(self) -> None:
+        """End every process."""
+        for worker in self._busy:
             worker.stop()
 
+    def _hand_over(self, worker: WorkerProcess) -> None:
+        self._busy[worker] = self._waiting.popleft()
+        worker.send(self._busy[worker])
 
-def _hand_over(trial: Trial, worker: WorkerProcess, busy: dict[WorkerProcess, Trial]) -> None:
-    busy[worker] = trial
-    worker.send(trial)
+    def _ended(self, worker: WorkerProcess, outcome: Outcome) -> Outcome:
+        self._busy[worker].remove(outcome.trial)
+        if not self._busy[worker] and self._waiting:
+            self._hand_over(worker)
+        elif not self._busy[worker]:
+            del self._busy[worker]
+            worker.stop()
+        return outcome
+
+    def _died(self, worker: WorkerProcess) -> list[Outcome]:
+        trials = self._busy.pop(worker)
+        how = worker.stop()
+        self._deaths[trials[0].key] += 1
+        if self._deaths[trials[0].key] < _ATTEMPTS:
+            self._waiting.appendleft(trials)
+            return []
+        message = f"its process died {_ATTEMPTS} times, at last with {how}"
+        return [Outcome(trial, "failed", (), 0.0, message) for trial in trials]

@@ -2,8 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from typing import Literal, TypeAlias
 
 Setting: TypeAlias = str | int | float | bool | None
@@ -35,6 +35,14 @@ class Trial:
     def key(self) -> str:
         """SHA-256 of the trial's canonical JSON."""
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+
+
+def same_but_seed(trials: Iterable[Trial]) -> list[list[Trial]]:
+    """The trials in groups that differ in nothing but their seed, in the order of their first."""
+    groups: dict[str, list[Trial]] = {}
+    for trial in trials:
+        groups.setdefault(replace(trial, seed=0).key, []).append(trial)
+    return list(groups.values())
 
 
 @dataclass(frozen=True)

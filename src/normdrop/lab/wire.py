@@ -1,19 +1,20 @@
 """Trials and outcomes as one line of JSON: what the store keeps and what workers say."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 
 from normdrop.lab.trial import Epoch, Outcome, Trial
 
 
-def trial_line(trial: Trial) -> str:
-    """A trial as one line of JSON; `read_trial` reads it back."""
-    return json.dumps(asdict(trial))
+def trials_line(trials: Sequence[Trial]) -> str:
+    """Trials as one line of JSON; `read_trials` reads them back."""
+    return json.dumps([asdict(trial) for trial in trials])
 
 
-def read_trial(line: str) -> Trial:
-    """The trial that `trial_line` wrote."""
-    return Trial(**json.loads(line))
+def read_trials(line: str) -> list[Trial]:
+    """The trials that `trials_line` wrote."""
+    return [Trial(**fields) for fields in json.loads(line)]
 
 
 def outcome_line(outcome: Outcome) -> str:

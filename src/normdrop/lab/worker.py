@@ -1,6 +1,7 @@
 """A worker process: reads trials from its standard input, writes what comes of them to its output.
 
-One line of JSON each way: a trial in; out, numbers (epochs done so far) and at last the outcome.
+Lines of JSON: in, a list of trials to train together, which is one trial on a CPU; out, numbers
+(epochs done so far) and at last an outcome for each.
 Started as `python -m normdrop.lab.worker`, so that a script that calls `normdrop.compare` needs no
 `if __name__ == "__main__"`.
 """
@@ -45,10 +46,10 @@ def _read(lines: "queue.SimpleQueue[str]") -> None:
 def _answer(line: str, answers: TextIO) -> None:
     import torch
 
-    from normdrop.lab.train import train
-    from normdrop.lab.wire import outcome_line, read_trial
+    from normdrop.lab.stacked import train_stacked
+    from normdrop.lab.wire import outcome_line, read_trials
 
-    trial = read_trial(line)
+    trials = read_trials(line)
     torch.set_num_threads(1)  # rivals share the processor's cores; threads would fight over them
     last = 0.0
 
@@ -58,7 +59,8 @@ def _answer(line: str, answers: TextIO) -> None:
             answers.write(f"{epochs_done}\n")
             last = now
 
-    answers.write(outcome_line(train(trial, _dataset(trial.data), report)) + "\n")
+    outcomes = train_stacked(trials, _dataset(trials[0].data), report)
+    answers.writelines(outcome_line(outcome) + "\n" for outcome in outcomes)
 
 
 @lru_cache(maxsize=1)

@@ -1,0 +1,236 @@
+"""Train the seeds of one variant at once: their weights stacked, one pass for all of them.
+
+A small network leaves most of a GPU idle. `torch.vmap` over stacked weights does the work of every
+seed in each kernel. Each seed keeps its own initial weights, order of batches and dropout masks;
+the masks are not those it has when it is trained alone.
+"""
+
+import copy
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, stack_module_state
+
+from normdrop.lab.augment import pad_crop_flip
+from normdrop.lab.bench import Bench, Trained
+from normdrop.lab.data import Dataset
+from normdrop.lab.examples import Examples
+from normdrop.lab.fit import Progress, optimizer_of
+from normdrop.lab.recipe import Recipe, find
+from normdrop.lab.train import train, versions
+from normdrop.lab.trial import Epoch, Outcome, Trial
+
+_EVAL_BATCH = 500
+State = Mapping[str, Tensor]
+
+
+def train_stacked(
+    trials: Sequence[Trial], dataset: Dataset | None, progress: Progress = lambda _: None
+) -> list[Outcome]:
+    """The outcomes of trials that differ in nothing but their seed, trained together.
+
+    A seed that diverges is an outcome of its own and does not disturb the others. What cannot be
+    stacked is trained one after the other: a recipe with an experiment of its own, and networks
+    that raise under `torch.vmap`.
+
+    Args:
+        trials: The trials, one per seed.
+        dataset: The data set they name; `None` where they name none.
+        progress: Called after every batch with the epochs done so far, fractions included.
+    """
+    recipe = find(trials[0].recipe)
+    device = torch.device(trials[0].device)
+    if recipe.experiment is None and len(trials) > 1:
+        with torch.random.fork_rng([device] if device.type == "cuda" else []):
+            try:
+                return _Stack(recipe, trials, dataset, progress).outcomes()
+            except (RuntimeError, ValueError):
+                pass  # what is wrong with the network itself, training it alone will say
+    return [train(trial, dataset, progress) for trial in trials]
+
+
+@dataclass
+class _Losses:
+    """What one pass over examples gave each seed: arrays of shape (seeds,)."""
+
+    loss: Tensor
+    accuracy: Tensor | None
+
+
+class _Stack:
+    """The networks of all seeds, as one network and stacked weights and buffers."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        trials: Sequence[Trial],
+        dataset: Dataset | None,
+        progress: Progress,
+    ) -> None:
+        self._recipe, self._trials, self._progress = recipe, trials, progress
+        self._benches = [Bench(trial, recipe.task, dataset, progress) for trial in trials]
+        self._bench = self._benches[0]
+        networks = [self._network(bench) for bench in self._benches]
+        self._base = copy.deepcopy(networks[0])
+        parameters, buffers = stack_module_state(networks)
+        self._parameters: dict[str, Tensor] = parameters
+        self._buffers: dict[str, Tensor] = buffers
+        self._fit = self._bench.fit()
+
+    def _network(self, bench: Bench) -> nn.Module:
+        shape, outputs = self._bench.data.shape, self._bench.outputs
+        return bench.prepared(
+            self._recipe.build(bench.variant, shape, outputs, bench.settings), seed=bench.seed
+        )
+
+    def outcomes(self) -> list[Outcome]:
+        """Train every epoch and measure every seed."""
+        start = time.perf_counter()
+        epochs: list[list[Epoch]] = [[] for _ in self._trials]
+        bad: Mapping[int, str] = {}
+        for measured, bad in self._epochs():
+            for seed, (kept, epoch) in enumerate(zip(epochs, measured, strict=True)):
+                if seed not in bad:
+                    kept.append(epoch)
+        # Every seed's share of what they took together.
+        seconds = (time.perf_counter() - start) / len(self._trials)
+        return [self._outcome(i, epochs[i], bad.get(i, ""), seconds) for i in range(len(epochs))]
+
+    def _outcome(self, index: int, epochs: list[Epoch], bad: str, seconds: float) -> Outcome:
+        trial = self._trials[index]
+        if bad:
+            return Outcome(trial, "diverged", tuple(epochs), seconds, bad, versions())
+        if self._recipe.measure is None:
+            return Outcome(trial, "finished", tuple(epochs), seconds, "", versions())
+        start = time.perf_counter()
+        network = self._unstacked(index)
+        try:
+            taken = Trained(self._benches[index], network, tuple(epochs))
+            measures = self._recipe.measure(taken)
+        except Exception as error:  # noqa: BLE001 - whatever a measure raises is its outcome
+            message = f"{type(error).__name__}: {error}"
+            return Outcome(trial, "failed", tuple(epochs), seconds, message, versions())
+        seconds += time.perf_counter() - start
+        return Outcome(trial, "finished", tuple(epochs), seconds, "", versions(), measures)
+
+    def _unstacked(self, index: int) -> nn.Module:
+        """One seed's network, by itself."""
+        network = copy.deepcopy(self._base)
+        state = {**self._parameters, **self._buffers}
+        network.load_state_dict({name: stacked[index] for name, stacked in state.items()})
+        return network
+
+    def _epochs(self) -> Iterator[tuple[list[Epoch], Mapping[int, str]]]:
+        """Each epoch's numbers for every seed, and the seeds that have diverged by then."""
+        settings, device = self._fit.settings, self._bench.device
+        optimizer = optimizer_of(self._parameters.values(), settings)
+        orders = [torch.Generator().manual_seed(trial.seed) for trial in self._trials]
+        steps = math.ceil(len(self._fit.training) / settings.batch_size)
+        torch.manual_seed(self._trials[0].seed)
+        bad: dict[int, str] = {}
+        for number in range(1, settings.epochs + 1):
+            start = time.perf_counter()
+            for group in optimizer.param_groups:
+                group["lr"] = settings.learning_rate_at(number)
+            # On the device: asking after every batch would wait for it.
+            first_bad = torch.full((len(orders),), steps, device=device)
+            for done, losses in enumerate(self._steps(optimizer, orders)):
+                here = torch.where(losses.isfinite(), steps, done)
+                first_bad = torch.minimum(first_bad, here)
+                self._progress(number - 1 + (done + 1) / steps)
+            for index, batch in enumerate(first_bad.tolist()):
+                if batch < steps and index not in bad:
+                    bad[index] = f"the loss of batch {batch + 1} of epoch {number} was not finite"
+            yield self._measured(number, start), bad
+            if len(bad) == len(orders):
+                return
+
+    def _steps(
+        self, optimizer: torch.optim.Optimizer, orders: Sequence[torch.Generator]
+    ) -> Iterator[Tensor]:
+        """One step for all seeds per batch; yield their losses."""
+        self._base.train()
+        for inputs, targets in self._batches(orders):
+            with self._fit.cast:
+                losses = self._vmapped(self._mean_loss)(inputs, targets)
+            optimizer.zero_grad()
+            torch.autograd.backward(losses.sum())  # a seed's loss knows no other seed's weights
+            optimizer.step()
+            yield losses.detach()
+
+    def _batches(self, orders: Sequence[torch.Generator]) -> Iterator[tuple[Tensor, Tensor]]:
+        """Batches of shape (seeds, batch, ...), each seed's in its own order."""
+        settings = self._fit.settings
+        shuffled = [
+            self._fit.training.shuffled_batches(settings.batch_size, order) for order in orders
+        ]
+        for batches in zip(*shuffled, strict=True):
+            inputs = [inputs for inputs, _ in batches]
+            if settings.augment:
+                pairs = zip(inputs, orders, strict=True)
+                inputs = [pad_crop_flip(images, order) for images, order in pairs]
+            yield torch.stack(inputs), torch.stack([targets for _, targets in batches])
+
+    def _measured(self, number: int, start: float) -> list[Epoch]:
+        measured = self._fit.training.first(len(self._fit.test))
+        size = self._fit.settings.batch_size
+        with self._fit.cast, torch.no_grad():
+            train = self._passed(measured, size, training=True)
+            train_eval = self._passed(measured, _EVAL_BATCH, training=False)
+            test = self._passed(self._fit.test, _EVAL_BATCH, training=False)
+        losses = torch.stack([train.loss, train_eval.loss, test.loss]).tolist()
+        seeds = len(self._trials)
+        accuracy: Sequence[float | None] = (
+            [None] * seeds if test.accuracy is None else test.accuracy.tolist()
+        )
+        seconds = (time.perf_counter() - start) / seeds
+        return [
+            Epoch(number, in_train, in_eval, on_test, right, seconds)
+            for in_train, in_eval, on_test, right in zip(*losses, accuracy, strict=True)
+        ]
+
+    def _passed(self, examples: Examples, size: int, *, training: bool) -> _Losses:
+        """One pass in either mode; in train mode the buffers are put back."""
+        self._base.train(training)
+        before = (
+            {name: buffer.clone() for name, buffer in self._buffers.items()} if training else {}
+        )
+        seeds, device = len(self._trials), self._bench.device
+        loss = torch.zeros(seeds, dtype=torch.float64, device=device)
+        correct = torch.zeros(seeds, dtype=torch.int64, device=device)
+        with torch.random.fork_rng([device] if device.type == "cuda" else [], enabled=training):
+            torch.manual_seed(self._trials[0].seed)
+            for inputs, targets in examples.batches(size):
+                shared = inputs.expand(seeds, *inputs.shape), targets.expand(seeds, *targets.shape)
+                sums, right = self._vmapped(self._sums)(*shared)
+                loss += sums
+                correct += right
+        for name, value in before.items():
+            self._buffers[name].copy_(value)
+        accuracy = None if self._fit.task.correct is None else correct.double() / len(examples)
+        return _Losses(loss / len(examples), accuracy)
+
+    def _vmapped(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """A function of one seed's weights, buffers, inputs and targets, for all seeds."""
+        mapped = torch.vmap(function, randomness="different")
+        return lambda *batch: mapped(self._parameters, self._buffers, *batch)
+
+    def _mean_loss(
+        self, parameters: State, buffers: State, inputs: Tensor, targets: Tensor
+    ) -> Tensor:
+        outputs = functional_call(self._base, ({**parameters}, {**buffers}), (inputs,))
+        return self._fit.task.loss(outputs, inputs, targets, "mean")
+
+    def _sums(
+        self, parameters: State, buffers: State, inputs: Tensor, targets: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        outputs = functional_call(self._base, ({**parameters}, {**buffers}), (inputs,))
+        loss = self._fit.task.loss(outputs, inputs, targets, "sum").double()
+        if self._fit.task.correct is None:
+            return loss, torch.zeros_like(loss, dtype=torch.int64)
+        return loss, self._fit.task.correct(outputs, targets).sum()

@@ -1,0 +1,149 @@
+"""Training all seeds at once is training each: against one after the other, without dropout."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from normdrop.lab import stacked, train
+from normdrop.lab.bench import Bench
+from normdrop.lab.data import Dataset
+from normdrop.lab.measures import mean_shift
+from normdrop.lab.plan import plan
+from normdrop.lab.recipe import Recipe, find
+from normdrop.lab.stacked import train_stacked
+from normdrop.lab.trial import Outcome, Setting, Trial, same_but_seed
+from normdrop.torch import Dropout
+
+Make = Callable[..., Trial]
+
+
+def _trials(recipe: Recipe, dataset: Dataset, variant: str, **given: Setting) -> list[Trial]:
+    return plan(
+        recipe,
+        dataset,
+        name=recipe.name,
+        variants=[variant],
+        seeds=3,
+        given={"limit_train": 200, "epochs": 2, **given},
+        device="cpu",
+        precision="fp32",
+    )
+
+
+def _numbers(outcome: Outcome) -> list[list[float]]:
+    return [
+        [e.train_loss, e.train_eval_loss, e.test_loss, e.test_accuracy or 0.0]
+        for e in outcome.epochs
+    ]
+
+
+@pytest.fixture
+def without_dropout(monkeypatch: pytest.MonkeyPatch) -> Recipe:
+    """The ten orders with rate 0: what is left has no masks of its own, and measures its shift."""
+    recipe = find("ten-orders")
+    build = recipe.network
+    assert build is not None
+
+    def network(*arguments: object) -> torch.nn.Module:
+        built: torch.nn.Module = build(*arguments)  # type: ignore[arg-type]
+        for module in built.modules():
+            if isinstance(module, Dropout):
+                module.p = 0.0
+        return built
+
+    plain = replace(recipe, network=network, measure=mean_shift)
+    for place in (stacked, train):
+        monkeypatch.setattr(place, "find", lambda _: plain)
+    return plain
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_each_seed_is_trained_as_if_alone(
+    optimizer: str, without_dropout: Recipe, digits: Dataset
+) -> None:
+    """Losses, accuracies and measures agree with one training after the other within rounding."""
+    given: dict[str, Setting] = {
+        "optimizer": optimizer,
+        "augment": optimizer == "sgd",
+        "weight_decay": 1e-3,
+    }
+    recipe = replace(without_dropout, settings={**without_dropout.settings, **given})
+    trials = _trials(recipe, digits, "conv-drop-bn-act-pool")
+    together = train_stacked(trials, digits)
+    for trial, outcome in zip(trials, together, strict=True):
+        alone = train.train(trial, digits)
+        assert outcome.trial == trial
+        assert outcome.status == alone.status == "finished"
+        for mine, theirs in zip(_numbers(outcome), _numbers(alone), strict=True):
+            assert mine == pytest.approx(theirs, rel=2e-3, abs=3e-3)
+        assert outcome.measures["shift"] == pytest.approx(alone.measures["shift"], rel=1e-3)
+    assert len({outcome.values["test_loss"] for outcome in together}) == 3
+
+
+def test_dropout_differs_by_seed_and_leaves_the_callers_state(digits: Dataset) -> None:
+    """With dropout the losses are near those of training alone; the random state is untouched."""
+    recipe = find("ten-orders")
+    trials = _trials(recipe, digits, "conv-bn-act-drop-pool", epochs=4, limit_train=600)
+    state = torch.get_rng_state()
+    first, again = (train_stacked(trials, digits) for _ in range(2))
+    assert torch.equal(torch.get_rng_state(), state)
+    assert list(map(_numbers, first)) == list(map(_numbers, again))
+    for outcome in first:
+        alone = train.train(outcome.trial, digits)
+        assert outcome.values["test_loss"] == pytest.approx(alone.values["test_loss"], rel=0.5)
+        assert outcome.values["train_loss"] > outcome.values["train_eval_loss"]
+
+
+def test_one_seed_diverges_by_itself(
+    tiny: str, tiny_trial: Make, digits: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A seed whose weights are not finite diverges; the others are as they were."""
+    recipe = find(tiny)
+    calm = train_stacked([tiny_trial(seed=seed) for seed in (0, 1, 2)], digits)
+    prepared = Bench.prepared
+
+    def broken(bench: Bench, network: torch.nn.Module, *, seed: int) -> torch.nn.Module:
+        made = prepared(bench, network, seed=seed)
+        if seed == 1:
+            next(made.parameters()).data.fill_(torch.nan)
+        return made
+
+    monkeypatch.setattr(Bench, "prepared", broken)
+    first, second, third = train_stacked([tiny_trial(seed=seed) for seed in (0, 1, 2)], digits)
+    assert (second.status, second.epochs) == ("diverged", ())
+    assert second.message == "the loss of batch 1 of epoch 1 was not finite"
+    assert [_numbers(first), _numbers(third)] == [_numbers(calm[0]), _numbers(calm[2])]
+    assert recipe.name == "tiny"
+
+
+def test_what_cannot_be_stacked_is_trained_alone(tiny_trial: Make, digits: Dataset) -> None:
+    """A network that raises says so itself; an experiment has its own numbers."""
+    outcomes = train_stacked([tiny_trial("raises", seed) for seed in (0, 1)], digits)
+    assert [o.message for o in outcomes] == ["RuntimeError: the network's own words"] * 2
+    path = str(Path(__file__).with_name("panelled_recipe.py"))
+    trials = plan(
+        find(path),
+        None,
+        name=path,
+        variants=["wide"],
+        seeds=2,
+        given={},
+        device="cpu",
+        precision="fp32",
+        panel="small",
+    )
+    assert all(outcome.measures["spread"] > 1 for outcome in train_stacked(trials, None))
+
+
+def test_groups_differ_in_the_seed_alone(tiny_trial: Make) -> None:
+    """Trials come in groups of one variant and one set of settings."""
+    trials = [
+        tiny_trial(v, s, epochs=e) for s in (0, 1) for v in ("plain", "other") for e in (1, 2)
+    ]
+    groups = same_but_seed(trials)
+    assert [len(group) for group in groups] == [2, 2, 2, 2]
+    assert [[t.seed for t in group] for group in groups] == [[0, 1]] * 4
+    assert {t.key for group in groups for t in group} == {t.key for t in trials}
