@@ -1,7 +1,6 @@
 """What one walk through a file collects."""
 
 import ast
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
@@ -52,14 +51,38 @@ class _Under(Enum):
     STATEMENT = 2
 
 
-@dataclass(slots=True)
-class _Seat:
-    """A node and what it stands in."""
+# A node, the function and the class it stands in, and what it stands directly under.
+_Seat: TypeAlias = (
+    "tuple[ast.AST, ast.FunctionDef | ast.AsyncFunctionDef | None, ast.ClassDef | None, _Under]"
+)
+# What has nothing inside that is collected here: more than half of all nodes.
+_LEAVES = frozenset(
+    [
+        *(ast.Name, ast.Constant, ast.alias, ast.Pass, ast.Break, ast.Continue),
+        *(ast.Global, ast.Nonlocal, type(None), str, int),
+        *ast.expr_context.__subclasses__(),
+        *ast.boolop.__subclasses__(),
+        *ast.operator.__subclasses__(),
+        *ast.unaryop.__subclasses__(),
+        *ast.cmpop.__subclasses__(),
+    ]
+)
+_NOTED = frozenset(
+    [ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom]
+)
 
-    node: ast.AST
-    function: ast.FunctionDef | ast.AsyncFunctionDef | None = None
-    owner: ast.ClassDef | None = None
-    under: _Under = _Under.ELSEWHERE
+
+class _Fields(dict[type[ast.AST], tuple[str, ...]]):
+    """For each kind of node the fields that may hold others, the last first."""
+
+    def __missing__(self, kind: type[ast.AST]) -> tuple[str, ...]:
+        found = tuple(name for name in reversed(kind._fields) if name not in _PLAIN)
+        self[kind] = found
+        return found
+
+
+_PLAIN = {"ctx", "op", "ops", "id", "attr", "kind", "module", "level", "type_comment", "names"}
+_FIELDS = _Fields()
 
 
 @dataclass(slots=True)
@@ -84,52 +107,46 @@ class Index:
         self.functions: list[Definition] = []
         self.calls: list[CallSeat] = []
         self.defined: set[str] = set()
-        stack = [_Seat(tree)]
+        stack: list[_Seat] = [(tree, None, None, _Under.ELSEWHERE)]
         while stack:
-            seat = stack.pop()
-            function, owner = self._see(seat)
-            under = _below(seat)
-            inside = [_Seat(each, function, owner, under) for each in _children(seat.node)]
-            stack.extend(reversed(inside))
+            node, function, owner, under = stack.pop()
+            kind = type(node)
+            below = _Under.ELSEWHERE
+            if isinstance(node, ast.Call):
+                self.calls.append(CallSeat(node, function, owner, under is _Under.STATEMENT))
+            elif kind is ast.With:
+                below = _Under.WITH
+            elif kind is ast.Expr:
+                # `with raises(...): Layer(...)` makes use of the layer.
+                below = _Under.ELSEWHERE if under is _Under.WITH else _Under.STATEMENT
+            elif kind in _NOTED:
+                function, owner = self._note(node, function, owner)
+            for name in _FIELDS[kind]:
+                inside = getattr(node, name)
+                if type(inside) is list:
+                    for each in reversed(inside):
+                        if type(each) not in _LEAVES:
+                            stack.append((each, function, owner, below))
+                elif type(inside) not in _LEAVES:
+                    stack.append((inside, function, owner, below))
 
-    def _see(
-        self, seat: _Seat
+    def _note(
+        self,
+        node: ast.AST,
+        function: ast.FunctionDef | ast.AsyncFunctionDef | None,
+        owner: ast.ClassDef | None,
     ) -> tuple[ast.FunctionDef | ast.AsyncFunctionDef | None, ast.ClassDef | None]:
-        """Note what a node is; the function and class that what is inside it stands in."""
-        node = seat.node
-        if isinstance(node, ast.Call):
-            alone = seat.under is _Under.STATEMENT
-            self.calls.append(CallSeat(node, seat.function, seat.owner, alone))
-        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            self.functions.append((node, seat.owner if seat.function is None else None))
-            if seat.function is None and seat.owner is None:
+        """Note a definition or an import; the function and class that what is inside it stands in."""
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            self.functions.append((node, owner if function is None else None))
+            if function is None and owner is None:
                 self.defined.add(node.name)
-            return node, seat.owner
-        elif isinstance(node, ast.ClassDef):
+            return node, owner
+        if isinstance(node, ast.ClassDef):
             self.classes.append(node)
             self.defined.add(node.name)
             return None, node
-        elif isinstance(node, ast.Import | ast.ImportFrom):
+        if isinstance(node, ast.Import | ast.ImportFrom):
             self.imports.append(node)
-        return seat.function, seat.owner
+        return function, owner
 
-
-def _below(seat: _Seat) -> _Under:
-    """What a node's children stand under; `with raises(...): Layer(...)` makes use of the layer."""
-    if isinstance(seat.node, ast.With):
-        return _Under.WITH
-    if isinstance(seat.node, ast.Expr) and seat.under is not _Under.WITH:
-        return _Under.STATEMENT
-    return _Under.ELSEWHERE
-
-
-def _children(node: ast.AST) -> Iterator[ast.AST]:
-    """What stands inside a node, but for what holds no code."""
-    for name in node._fields:
-        value = getattr(node, name, None)
-        if type(value) is list:
-            for item in value:
-                if isinstance(item, ast.AST):
-                    yield item
-        elif isinstance(value, ast.AST) and not isinstance(value, ast.expr_context):
-            yield value
