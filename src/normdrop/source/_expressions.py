@@ -10,6 +10,7 @@ from normdrop.graph import Kind, Product, Sum
 from ._arguments import Arguments
 from ._conditions import Conditions
 from ._definitions import Names, method
+from ._names import canonical
 from ._values import (
     OPAQUE,
     Chain,
@@ -29,6 +30,8 @@ from ._values import (
 _MOST_ITEMS = 12
 _UNKNOWN_ROUNDS = 2
 _COUNTED_ROUNDS = 3
+# What has attributes that are values; anything else has methods alone.
+_ATTRIBUTED = (Imported, Instance, Symbol, Opaque)
 _SUMS = (ast.Add, ast.Sub)
 _ARITHMETIC: dict[type[ast.operator], Callable[[float, float], float]] = {
     ast.Add: operator.add,
@@ -53,7 +56,7 @@ class Expressions(Conditions):
 
     def read_constant(self, node: ast.Constant, _names: Names) -> Value:
         """A literal."""
-        return Constant(node.value)
+        return self.notes.constant[node]
 
     def read_name(self, node: ast.Name, names: Names) -> Value:
         """A name."""
@@ -61,16 +64,16 @@ class Expressions(Conditions):
 
     def read_attribute(self, node: ast.Attribute, names: Names) -> Value:
         """An attribute of a module, an instance or an import."""
-        owner = self.value(node.value, names)
+        return self._attribute(self.value(node.value, names), node.attr)
+
+    def _attribute(self, owner: Value, attribute: str) -> Value:
         match owner:
             case Imported(name):
-                from ._names import canonical
-
-                return Imported(canonical(f"{name}.{node.attr}"))
+                return Imported(canonical(f"{name}.{attribute}"))
             case Instance():
-                return self._member(owner, node.attr)
+                return self._member(owner, attribute)
             case Symbol(name):
-                return Symbol(f"{name}.{node.attr}")
+                return Symbol(f"{name}.{attribute}")
             case _:
                 return OPAQUE
 
@@ -89,11 +92,14 @@ class Expressions(Conditions):
         if isinstance(node.func, ast.Attribute):
             if _calls(node.func.value, "super"):
                 return OPAQUE
+            # Once: what its calls draw is drawn once, and a chain of calls takes no longer than its
+            # length.
             owner = self.value(node.func.value, names)
-            if not isinstance(owner, Imported | Instance | Symbol | Opaque):
+            if not isinstance(owner, _ATTRIBUTED):
                 return self.method_of(owner, node.func.attr, given, place)
             if isinstance(owner, Instance) and node.func.attr == "add_module":
                 return self._add_module(owner, given)
+            return self.call(self._attribute(owner, node.func.attr), given, place)
         called = self.value(node.func, names)
         if isinstance(called, Opaque) and isinstance(node.func, ast.Name):
             listed = _looped(node.func.id, given)

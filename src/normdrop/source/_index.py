@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
 
+from ._memo import Memo
+
 Definition: TypeAlias = "tuple[ast.FunctionDef | ast.AsyncFunctionDef, ast.ClassDef | None]"
 
 
@@ -59,7 +61,7 @@ _Seat: TypeAlias = (
 _LEAVES = frozenset(
     [
         *(ast.Name, ast.Constant, ast.alias, ast.Pass, ast.Break, ast.Continue),
-        *(ast.Global, ast.Nonlocal, type(None), str, int),
+        *(ast.Global, ast.Nonlocal, type(None), str, int, bool),
         *ast.expr_context.__subclasses__(),
         *ast.boolop.__subclasses__(),
         *ast.operator.__subclasses__(),
@@ -72,17 +74,15 @@ _NOTED = frozenset(
 )
 
 
-class _Fields(dict[type[ast.AST], tuple[str, ...]]):
-    """For each kind of node the fields that may hold others, the last first."""
-
-    def __missing__(self, kind: type[ast.AST]) -> tuple[str, ...]:
-        found = tuple(name for name in reversed(kind._fields) if name not in _PLAIN)
-        self[kind] = found
-        return found
-
-
 _PLAIN = {"ctx", "op", "ops", "id", "attr", "kind", "module", "level", "type_comment", "names"}
-_FIELDS = _Fields()
+
+
+def _fields(kind: type[ast.AST]) -> tuple[str, ...]:
+    """The fields of a kind of node that may hold others, the last first."""
+    return tuple(name for name in reversed(kind._fields) if name not in _PLAIN)
+
+
+_FIELDS = Memo(_fields)
 
 
 @dataclass(slots=True)
@@ -111,22 +111,19 @@ class Index:
         while stack:
             node, function, owner, under = stack.pop()
             kind = type(node)
-            below = _Under.ELSEWHERE
             if isinstance(node, ast.Call):
                 self.calls.append(CallSeat(node, function, owner, under is _Under.STATEMENT))
-            elif kind is ast.With:
-                below = _Under.WITH
-            elif kind is ast.Expr:
-                # `with raises(...): Layer(...)` makes use of the layer.
-                below = _Under.ELSEWHERE if under is _Under.WITH else _Under.STATEMENT
             elif kind in _NOTED:
                 function, owner = self._note(node, function, owner)
+            below = _Under.WITH if kind is ast.With else _Under.ELSEWHERE
+            # `with raises(...): Layer(...)` makes use of the layer.
+            if kind is ast.Expr and under is not _Under.WITH:
+                below = _Under.STATEMENT
             for name in _FIELDS[kind]:
                 inside = getattr(node, name)
                 if type(inside) is list:
-                    for each in reversed(inside):
-                        if type(each) not in _LEAVES:
-                            stack.append((each, function, owner, below))
+                    inner = [each for each in reversed(inside) if type(each) not in _LEAVES]
+                    stack.extend([(each, function, owner, below) for each in inner])
                 elif type(inside) not in _LEAVES:
                     stack.append((inside, function, owner, below))
 
@@ -136,7 +133,7 @@ class Index:
         function: ast.FunctionDef | ast.AsyncFunctionDef | None,
         owner: ast.ClassDef | None,
     ) -> tuple[ast.FunctionDef | ast.AsyncFunctionDef | None, ast.ClassDef | None]:
-        """Note a definition or an import; the function and class that what is inside it stands in."""
+        """Note a definition or an import; the function and class around what is inside it."""
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             self.functions.append((node, owner if function is None else None))
             if function is None and owner is None:
@@ -149,4 +146,3 @@ class Index:
         if isinstance(node, ast.Import | ast.ImportFrom):
             self.imports.append(node)
         return function, owner
-

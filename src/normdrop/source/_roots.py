@@ -9,6 +9,7 @@ from normdrop.graph import Kind
 
 from ._arguments import Arguments
 from ._definitions import Names, method, module_kind
+from ._notes import Notes
 from ._run import Run
 from ._sketch import Sketch, TooLarge
 from ._values import Chain, Class, Flow, Function, Imported, Instance
@@ -42,7 +43,8 @@ def sketches(
     if not any(name.partition(".")[0] in _LIBRARIES for name in named):
         return
     shared = dict(imported)
-    whole = Run(file, shared, World(()))
+    notes = Notes(file)
+    whole = Run(notes, shared, World(()))
     try:
         whole.body(tree.body, shared)
         yield from _drawn(whole)
@@ -52,7 +54,7 @@ def sketches(
     for root in _roots(tree, shared):
         segment = root.owner if root.owner and root.is_module else root.function
         if _words(segment, lines) & relevant:
-            yield from _explored(file, shared, root)
+            yield from _explored(notes, shared, root)
 
 
 def _roots(tree: ast.Module, shared: Names) -> Iterator[_Root]:
@@ -90,13 +92,13 @@ def _words(node: ast.FunctionDef | ast.ClassDef, lines: Sequence[bytes]) -> set[
     return set(_WORD.findall(segment))
 
 
-def _explored(file: str, shared: Names, root: _Root) -> Iterator[Sketch]:
+def _explored(notes: Notes, shared: Names, root: _Root) -> Iterator[Sketch]:
     """One function, or one class by its forward, in all its worlds."""
     steps = 0
     for world in worlds():
         if steps > _ENOUGH_STEPS:
             return
-        run = Run(file, shared, world)
+        run = Run(notes, shared, world)
         try:
             _start(run, shared, root)
             yield from _drawn(run)
