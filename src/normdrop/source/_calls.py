@@ -138,10 +138,10 @@ class Calls(Definitions):
         """A call that runs its first argument, and runs it again in the backward pass."""
         if not given.positional:
             return self.unknown(given, place)
-        before = len(self.draft.nodes)
+        before = len(self.draft.drawn)
         called, rest = given.positional[0], given.positional[1 + dropped :]
         result = self.call(called, Arguments(rest, whole=given.whole), place)
-        self.draft.checkpointed.update(range(before, len(self.draft.nodes)))
+        self.draft.checkpointed.update(range(before, len(self.draft.drawn)))
         return result
 
     def _torch(self, name: str, given: Arguments, place: Location) -> Value:

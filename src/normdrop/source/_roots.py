@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
 from normdrop.graph import Kind
@@ -11,7 +11,7 @@ from ._arguments import Arguments
 from ._definitions import Names, method, module_kind
 from ._notes import Notes
 from ._run import Run
-from ._sketch import Sketch, TooLarge
+from ._sketch import Draft, Sketch, TooLarge
 from ._values import Chain, Class, Flow, Function, Imported, Instance
 from ._worlds import World, worlds
 
@@ -36,14 +36,23 @@ class _Root:
 def sketches(
     file: str, tree: ast.Module, imported: Names, lines: Sequence[bytes]
 ) -> Iterator[Sketch]:
-    """Every model, and part of a model, that the file describes."""
+    """Every model, and part of a model, that the file describes; each once."""
     if not any(_NORM.search(line) for line in lines):
         return
     named = (value.name for value in imported.values() if isinstance(value, Imported))
     if not any(name.partition(".")[0] in _LIBRARIES for name in named):
         return
-    shared = dict(imported)
-    notes = Notes(file)
+    seen: set[Hashable] = set()
+    for draft in _drafts(Notes(file), tree, dict(imported), lines):
+        # A condition often decides nothing that is drawn.
+        if draft.content not in seen:
+            seen.add(draft.content)
+            yield draft.sketch()
+
+
+def _drafts(
+    notes: Notes, tree: ast.Module, shared: Names, lines: Sequence[bytes]
+) -> Iterator[Draft]:
     whole = Run(notes, shared, World(()))
     try:
         whole.body(tree.body, shared)
@@ -92,7 +101,7 @@ def _words(node: ast.FunctionDef | ast.ClassDef, lines: Sequence[bytes]) -> set[
     return set(_WORD.findall(segment))
 
 
-def _explored(notes: Notes, shared: Names, root: _Root) -> Iterator[Sketch]:
+def _explored(notes: Notes, shared: Names, root: _Root) -> Iterator[Draft]:
     """One function, or one class by its forward, in all its worlds."""
     steps = 0
     for world in worlds():
@@ -122,11 +131,11 @@ def _start(run: Run, shared: Names, root: _Root) -> None:
         run.lower(result)
 
 
-def _drawn(run: Run) -> Iterator[Sketch]:
+def _drawn(run: Run) -> Iterator[Draft]:
     """What flowed in a run, and every model it made and did not call."""
     models: list[Chain | Instance] = [*run.chains, *run.instances]
     for made in models:
         if not made.used:
             run.lower(made)
-    if any(node.kind in {Kind.NORM, Kind.NOISE} for node in run.draft.nodes):
-        yield run.draft.sketch()
+    if any(each.part.kind in {Kind.NORM, Kind.NOISE} for each in run.draft.drawn):
+        yield run.draft

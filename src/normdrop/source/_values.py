@@ -61,7 +61,8 @@ class Part:
 
     kind: Kind
     operation: str
-    details: Details | None = None
+    # A detail may hold a mapping, which has no hash.
+    details: Details | None = field(default=None, hash=False)
     bias: bool = False
     bias_stated: bool = False
     width: int | None = None
