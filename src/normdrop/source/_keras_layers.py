@@ -194,3 +194,9 @@ _CLASSES: Makers = (
     (re.compile("InputLayer|Identity"), lambda _name, _given: ()),
 )
 _makers = first_maker(_CLASSES)
+KERAS_NOISE_AND_NORMS = "|".join(
+    known.pattern
+    for known, make in _CLASSES
+    if make in {_dropout, _gaussian, _batch_norm, _own_statistics}
+)
+"""The names of what makes a node of noise or of a norm, as a pattern."""

@@ -10,6 +10,7 @@ from normdrop.graph import Kind
 from ._arguments import Arguments
 from ._definitions import Names, method, module_kind
 from ._notes import Notes
+from ._reach import Reach
 from ._run import Run
 from ._sketch import Draft, Sketch, TooLarge
 from ._values import Chain, Class, Flow, Function, Imported, Instance
@@ -18,10 +19,8 @@ from ._worlds import World, worlds
 _LIBRARIES = {"torch", "keras", "tensorflow"}
 # A function this long is followed on no further way.
 _ENOUGH_STEPS = 3000
-_WORD = re.compile(rb"[A-Za-z_]\w*")
 # Whatever is said of a model's order is said of these norms: without one, nothing is followed.
 _NORM = re.compile(rb"BatchNorm|InstanceNorm")
-_MATTERS = re.compile(rb"[Dd]ropout|BatchNorm")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,27 +41,28 @@ def sketches(
     named = (value.name for value in imported.values() if isinstance(value, Imported))
     if not any(name.partition(".")[0] in _LIBRARIES for name in named):
         return
+    reach = Reach(tree, imported, lines)
+    if not reach:
+        return
     seen: set[Hashable] = set()
-    for draft in _drafts(Notes(file), tree, dict(imported), lines):
+    for draft in _drafts(Notes(file), tree, dict(imported), reach):
         # A condition often decides nothing that is drawn.
         if draft.content not in seen:
             seen.add(draft.content)
             yield draft.sketch()
 
 
-def _drafts(
-    notes: Notes, tree: ast.Module, shared: Names, lines: Sequence[bytes]
-) -> Iterator[Draft]:
+def _drafts(notes: Notes, tree: ast.Module, shared: Names, reach: Reach) -> Iterator[Draft]:
+    """What the module's body draws, and each function and class worth following."""
     whole = Run(notes, shared, World(()))
     try:
         whole.body(tree.body, shared)
         yield from _drawn(whole)
     except (TooLarge, RecursionError):
         pass
-    relevant = _relevant(tree, lines)
     for root in _roots(tree, shared):
         segment = root.owner if root.owner and root.is_module else root.function
-        if _words(segment, lines) & relevant:
+        if segment in reach:
             yield from _explored(notes, shared, root)
 
 
@@ -78,27 +78,6 @@ def _roots(tree: ast.Module, shared: Names) -> Iterator[_Root]:
                     not is_module or inner.name in {"forward", "call"}
                 ):
                     yield _Root(inner, node, is_module)
-
-
-def _relevant(tree: ast.Module, lines: Sequence[bytes]) -> set[bytes]:
-    """Words that matter: those of noise and norms, and functions and classes that use them."""
-    mentions = {
-        node.name.encode(): _words(node, lines)
-        for node in tree.body
-        if isinstance(node, ast.FunctionDef | ast.ClassDef)
-    }
-    everywhere = set().union(*mentions.values())
-    found = {word for word in everywhere if _MATTERS.search(word)}
-    while True:
-        more = {name for name, words in mentions.items() if words & found} - found
-        if not more:
-            return found
-        found |= more
-
-
-def _words(node: ast.FunctionDef | ast.ClassDef, lines: Sequence[bytes]) -> set[bytes]:
-    segment = b"\n".join(lines[node.lineno : node.end_lineno])
-    return set(_WORD.findall(segment))
 
 
 def _explored(notes: Notes, shared: Names, root: _Root) -> Iterator[Draft]:

@@ -262,3 +262,9 @@ _CALLS: Makers = (
     (re.compile(r"flatten|reshape|squeeze|unsqueeze"), _same),
 )
 _class_makers, _call_makers = first_maker(_CLASSES), first_maker(_CALLS)
+TORCH_NOISE_AND_NORMS = "|".join(
+    known.pattern
+    for known, make in (*_CLASSES, *_CALLS)
+    if make in {_dropout, _function_dropout, _batch_norm, _instance_norm, _own_statistics}
+)
+"""The names of what makes a node of noise or of a norm, as a pattern."""
