@@ -4,6 +4,7 @@ import ast
 import operator
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 from normdrop.graph import Kind, Product, Sum
 
@@ -51,31 +52,24 @@ class Expressions(Conditions):
 
     def value(self, node: ast.expr, names: Names) -> Value:
         """What an expression is worth; opaque for whatever is not followed."""
+        # Two of three expressions are a name or a literal.
+        if isinstance(node, ast.Name):
+            return names.get(node.id, OPAQUE)
+        if isinstance(node, ast.Constant):
+            return self.notes.constant[node]
         reader = _READERS.get(type(node))
         return reader(self, node, names) if reader else OPAQUE
-
-    def read_constant(self, node: ast.Constant, _names: Names) -> Value:
-        """A literal."""
-        return self.notes.constant[node]
-
-    def read_name(self, node: ast.Name, names: Names) -> Value:
-        """A name."""
-        return names.get(node.id, OPAQUE)
 
     def read_attribute(self, node: ast.Attribute, names: Names) -> Value:
         """An attribute of a module, an instance or an import."""
         return self._attribute(self.value(node.value, names), node.attr)
 
     def _attribute(self, owner: Value, attribute: str) -> Value:
-        match owner:
-            case Imported(name):
-                return Imported(canonical(f"{name}.{attribute}"))
-            case Instance():
-                return self._member(owner, attribute)
-            case Symbol(name):
-                return Symbol(f"{name}.{attribute}")
-            case _:
-                return OPAQUE
+        if isinstance(owner, Imported):
+            return _imported(owner.name, attribute)
+        if isinstance(owner, Instance):
+            return self._member(owner, attribute)
+        return Symbol(f"{owner.name}.{attribute}") if isinstance(owner, Symbol) else OPAQUE
 
     def _member(self, owner: Instance, name: str) -> Value:
         if name in owner.attributes:
@@ -126,13 +120,12 @@ class Expressions(Conditions):
                     whole = False
             else:
                 positional.append(self.value(argument, names))
-        named = {}
-        for keyword in node.keywords:
-            if keyword.arg is None:
-                whole = False
-            else:
-                named[keyword.arg] = self.value(keyword.value, names)
-        return Arguments(positional, named, whole)
+        named = {
+            keyword.arg: self.value(keyword.value, names)
+            for keyword in node.keywords
+            if keyword.arg
+        }
+        return Arguments(positional, named, whole and len(named) == len(node.keywords))
 
     def read_list(self, node: ast.List | ast.Tuple, names: Names) -> Value:
         """A list or tuple."""
@@ -219,8 +212,6 @@ class Expressions(Conditions):
 
 
 _READERS: dict[type[ast.expr], Callable[..., Value]] = {
-    ast.Constant: Expressions.read_constant,
-    ast.Name: Expressions.read_name,
     ast.Attribute: Expressions.read_attribute,
     ast.Call: Expressions.read_call,
     ast.List: Expressions.read_list,
@@ -232,6 +223,11 @@ _READERS: dict[type[ast.expr], Callable[..., Value]] = {
     ast.Subscript: Expressions.read_subscript,
     ast.IfExp: Expressions.read_choice,
 }
+
+
+@lru_cache(maxsize=4096)
+def _imported(owner: str, attribute: str) -> Imported:
+    return Imported(canonical(f"{owner}.{attribute}"))
 
 
 def _number(left: object, sign: ast.operator, right: object) -> Value:

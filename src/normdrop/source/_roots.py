@@ -44,8 +44,9 @@ def sketches(
     reach = Reach(tree, imported, lines)
     if not reach:
         return
+    notes = Notes(file, generators=any(b"yield" in line for line in lines))
     seen: set[Hashable] = set()
-    for draft in _drafts(Notes(file), tree, dict(imported), reach):
+    for draft in _drafts(notes, tree, dict(imported), reach):
         # A condition often decides nothing that is drawn.
         if draft.content not in seen:
             seen.add(draft.content)

@@ -59,7 +59,7 @@ class Part:
         axis: Its axis of channels, where the source states it; -1 is the last.
     """
 
-    kind: Kind
+    kind: Kind = field(hash=False)
     operation: str
     # A detail may hold a mapping, which has no hash.
     details: Details | None = field(default=None, hash=False)
