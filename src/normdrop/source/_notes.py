@@ -2,11 +2,15 @@
 
 import ast
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from normdrop.location import Location
 
 from ._memo import Memo
-from ._values import Constant
+from ._values import Constant, Part
+
+if TYPE_CHECKING:
+    from ._arguments import Arguments
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +39,7 @@ class Condition:
 
 
 class Notes:
-    """The places, literals, conditions and signatures of one file, each read once.
+    """The places, literals, conditions, layers and signatures of one file, each read once.
 
     Every call of a function runs through it again, and so does every way through its conditions.
 
@@ -50,6 +54,7 @@ class Notes:
         self.place: Memo[ast.AST, Location] = Memo(self._place)
         self.constant: Memo[ast.Constant, Constant] = Memo(lambda node: Constant(node.value))
         self.condition: Memo[ast.expr, Condition] = Memo(_condition)
+        self.layers: dict[tuple[str, Location], tuple[Arguments, tuple[Part, ...]]] = {}
         self.signature: Memo[ast.FunctionDef, Signature] = Memo(self._signature)
 
     def _place(self, node: ast.AST) -> Location:
