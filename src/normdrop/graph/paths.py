@@ -98,7 +98,8 @@ def residual_branches(graph: Graph) -> tuple[Branch, ...]:
     shortcut may hold a projection. The fork is the last node that both sides depend on.
     """
     ancestors = _ancestors(graph)
-    found = (_branch(graph, node, ancestors) for node in graph.of_kind(Kind.ADD))
+    flowing = sum(1 << node.id for node in graph if _flows(node))
+    found = (_branch(graph, node, ancestors, flowing) for node in graph.of_kind(Kind.ADD))
     return tuple(branch for branch in found if branch is not None)
 
 
@@ -177,12 +178,14 @@ def _nodes(graph: Graph, bits: int) -> tuple[Node, ...]:
     return tuple(node for node in graph if bits >> node.id & 1)
 
 
-def _branch(graph: Graph, add: Node, ancestors: list[int]) -> Branch | None:
-    """The residual branch that ends in an addition of two tensors, if it is one."""
+def _branch(graph: Graph, add: Node, ancestors: list[int], flowing: int) -> Branch | None:
+    """The residual branch that ends in an addition of two tensors, if it is one.
+
+    `flowing` has the bits of all nodes that are more than a tensor that the model brings along.
+    """
     if len(add.inputs) != 2:  # noqa: PLR2004 - a branch and a trunk
         return None
     left, right = add.inputs
-    flowing = sum(1 << node.id for node in graph if _flows(node))
     shared = ancestors[left] & ancestors[right] & flowing
     if not shared:
         return None
@@ -207,11 +210,12 @@ def _branch(graph: Graph, add: Node, ancestors: list[int]) -> Branch | None:
 
 def _side(graph: Graph, end: int, fork: Node, ancestors: list[int]) -> tuple[Node, ...]:
     """The nodes after the fork that lead to one input of the addition."""
-    fork_bit = 1 << fork.id
+    leading = ancestors[end]
+    # What depends on the fork comes after it.
     return tuple(
         node
-        for node in _nodes(graph, ancestors[end])
-        if node.id != fork.id and ancestors[node.id] & fork_bit
+        for node in graph.nodes[fork.id + 1 : end + 1]
+        if leading >> node.id & 1 and ancestors[node.id] >> fork.id & 1
     )
 
 

@@ -97,8 +97,8 @@ class AlwaysOnDropout(Rule):
 
     def in_source(self, source: Source) -> Iterator[Finding]:
         """One finding for every such call in a method of a class."""
-        for call in source.calls:
-            if call.name in _FUNCTIONS and call.owner is not None and _is_always_on(call):
+        for call in source.calls_of(_FUNCTIONS):
+            if call.owner is not None and _is_always_on(call):
                 training = call.argument("training", 2)
                 said = "training=True" if training is not None else "no training= argument"
                 yield self.finding(

@@ -72,8 +72,8 @@ class DropoutMadeInForward(Rule):
 
     def in_source(self, source: Source) -> Iterator[Finding]:
         """One finding for every module that is made and called at once."""
-        made = {id(call.node): call for call in source.calls if call.name in _LAYERS}
-        for call in source.calls:
+        made = {id(call.node): call for call in source.calls_of(_LAYERS)}
+        for call in source.calls if made else ():
             layer = made.get(id(call.node.func))
             if layer is None or call.owner is None or call.function is None:
                 continue

@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator
 
 from normdrop.findings import Finding
-from normdrop.source import Call, Source
+from normdrop.source import Source
 
 from ._rule import Invalid, Rule
 
@@ -112,10 +112,9 @@ class MonteCarloThroughTrain(Rule):
         if not norms or not any("Dropout" in name for name in made):
             return
         for function, _ in source.functions:
-            calls = [call for call in source.calls if call.function is function]
             for loop in _loops(function):
                 for called in _repeated(loop):
-                    if torch and _is_torch(source, calls, function, loop, called):
+                    if torch and _is_torch(source, function, loop, called):
                         fix = "call model.eval(), then train() of the dropout layers alone"
                     elif not torch and _says_training(called):
                         fix = "pass training=True to the dropout layers alone"
@@ -149,15 +148,14 @@ def _repeated(loop: _Loop) -> Iterator[ast.Call]:
             yield node
 
 
-def _is_torch(
-    source: Source, calls: list[Call], function: ast.AST, loop: _Loop, called: ast.Call
-) -> bool:
+def _is_torch(source: Source, function: ast.AST, loop: _Loop, called: ast.Call) -> bool:
     """Whether the model was put into train mode before, and gradients are off in the loop."""
     model = ast.unparse(called.func)
     modes = [
         call.node.func.attr
-        for call in calls
-        if isinstance(call.node.func, ast.Attribute)
+        for call in source.calls
+        if call.function is function
+        and isinstance(call.node.func, ast.Attribute)
         and call.node.func.attr in {"train", "eval"}
         and call.node.lineno < called.lineno
         and (call.node.func.attr == "eval" or ast.unparse(call.node.func.value) == model)

@@ -57,13 +57,13 @@ class RefreshedWithDropout(Rule):
 
     def in_source(self, source: Source) -> Iterator[Finding]:
         """One finding for every call."""
-        drops = any(
+        refreshed = source.calls_of(["torch.optim.swa_utils.update_bn"])
+        drops = refreshed and any(
             call.name.startswith("torch.nn.") and "Dropout" in call.name for call in source.calls
         )
-        for call in source.calls:
-            if drops and call.name == "torch.optim.swa_utils.update_bn":
-                yield self.finding(
-                    "update_bn runs the model in train mode, with its dropout on",
-                    source.place(call.node),
-                    fix="re-estimate them with only the norm layers in train mode",
-                )
+        for call in refreshed if drops else ():
+            yield self.finding(
+                "update_bn runs the model in train mode, with its dropout on",
+                source.place(call.node),
+                fix="re-estimate them with only the norm layers in train mode",
+            )

@@ -106,13 +106,14 @@ class NormAlwaysTraining(Rule):
 
     def in_source(self, source: Source) -> Iterator[Finding]:
         """One finding for every call that says so."""
-        layers = {id(call.node) for call in source.calls if call.name == _LAYER}
-        for call in source.calls:
-            if call.name == _FUNCTION and _is_true(call.argument("training", 5)):
+        for call in source.calls_of([_FUNCTION]):
+            if _is_true(call.argument("training", 5)):
                 keeps = [call.argument("running_mean", 1), call.argument("running_var", 2)]
                 if call.owner is not None and not any(map(_is_none, keeps)):
                     yield self._said(source, call, "training=self.training")
-            elif id(call.node.func) in layers and _is_true(call.argument("training")):
+        layers = {id(call.node) for call in source.calls_of([_LAYER])}
+        for call in source.calls if layers else ():
+            if id(call.node.func) in layers and _is_true(call.argument("training")):
                 yield self._said(source, call, "no training=")
 
     def _said(self, source: Source, call: Call, instead: str) -> Finding:

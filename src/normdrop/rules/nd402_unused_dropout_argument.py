@@ -93,11 +93,14 @@ class UnusedDropoutArgument(Rule):
         for function, owner in source.functions:
             if id(function) not in making or (owner is not None and function.name != "__init__"):
                 continue
+            rates = [each for each in _parameters(function) if _is_rate(each.arg)]
+            if not rates:
+                continue
             read = {node.id for node in ast.walk(function) if isinstance(node, ast.Name)}
             if "locals" in read or "vars" in read or function.decorator_list:
                 continue
-            for parameter in _parameters(function):
-                if _is_rate(parameter.arg) and parameter.arg not in read:
+            for parameter in rates:
+                if parameter.arg not in read:
                     yield self.finding(
                         f"{function.name} accepts {parameter.arg} and never uses it",
                         source.place(parameter),

@@ -83,8 +83,8 @@ class LayerThrownAway(Rule):
 
     def in_source(self, source: Source) -> Iterator[Finding]:
         """One finding for every layer, or output of a layer, that is an expression by itself."""
-        made = {id(call.node): call for call in source.calls if call.name in _LAYERS}
-        for call in source.calls:
+        made = {id(call.node): call for call in source.calls_of(_LAYERS)}
+        for call in source.calls if made else ():
             layer = made.get(id(call.node)) or made.get(id(call.node.func))
             if layer is None or not call.alone:
                 continue

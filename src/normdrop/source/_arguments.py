@@ -1,13 +1,13 @@
 """The arguments of a call in the source."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NamedTuple
 
 from ._values import OPAQUE, Constant, Listing, Value
 
 
-@dataclass(frozen=True, slots=True)
-class Arguments:
+class Arguments(NamedTuple):
     """Positional and named arguments.
 
     Attributes:
@@ -17,8 +17,16 @@ class Arguments:
     """
 
     positional: Sequence[Value] = ()
-    named: Mapping[str, Value] = field(default_factory=dict)
+    named: Mapping[str, Value] = MappingProxyType({})
     whole: bool = True
+
+    def snapshot(self) -> "Arguments":
+        """The arguments as they are now, whatever becomes of the lists among them."""
+        return Arguments(
+            [_snapshot(value) for value in self.positional],
+            {name: _snapshot(value) for name, value in self.named.items()},
+            self.whole,
+        )
 
     def get(self, name: str, position: int | None = None) -> Value | None:
         """An argument, None if it is left out, and opaque if that is unknown."""
@@ -63,3 +71,7 @@ class Arguments:
         if value is None:
             return default
         return value.value if isinstance(value, Constant) and isinstance(value.value, str) else ""
+
+
+def _snapshot(value: Value) -> Value:
+    return Listing([*value.items]) if isinstance(value, Listing) else value

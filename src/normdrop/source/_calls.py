@@ -1,5 +1,7 @@
 """What a call does to the tensors that flow into it."""
 
+from collections.abc import Callable
+
 from normdrop.graph import Kind
 from normdrop.location import Location
 
@@ -138,10 +140,10 @@ class Calls(Definitions):
         """A call that runs its first argument, and runs it again in the backward pass."""
         if not given.positional:
             return self.unknown(given, place)
-        before = len(self.draft.nodes)
+        before = len(self.draft.drawn)
         called, rest = given.positional[0], given.positional[1 + dropped :]
         result = self.call(called, Arguments(rest, whole=given.whole), place)
-        self.draft.checkpointed.update(range(before, len(self.draft.nodes)))
+        self.draft.checkpointed.update(range(before, len(self.draft.drawn)))
         return result
 
     def _torch(self, name: str, given: Arguments, place: Location) -> Value:
@@ -158,10 +160,7 @@ class Calls(Definitions):
             return Listing(
                 first.items if isinstance(first, Listing) else [] if first is None else [OPAQUE]
             )
-        parts = torch_layer(name, given)
-        if parts is None:
-            parts = (Part(Kind.UNKNOWN, name),)
-        return Layer(parts, place, library="torch")
+        return Layer(self._parts(torch_layer, name, given, place), place, library="torch")
 
     def _torch_function(self, name: str, given: Arguments, place: Location) -> Value:
         first = given.get("input", 0)
@@ -183,10 +182,24 @@ class Calls(Definitions):
                 return self._merge(merge, first, None, place)
         if merge is not None:
             return Layer((merge,), place, library="keras")
-        parts = keras_layer(name, given)
+        return Layer(self._parts(keras_layer, name, given, place), place, library="keras")
+
+    def _parts(
+        self,
+        read: Callable[[str, Arguments], tuple[Part, ...] | None],
+        name: str,
+        given: Arguments,
+        place: Location,
+    ) -> tuple[Part, ...]:
+        """What a layer does; read again only where the arguments are not those of last time."""
+        known = self.notes.layers.get((name, place))
+        if known is not None and known[0] == given:
+            return known[1]
+        parts = read(name, given)
         if parts is None:
             parts = (Part(Kind.UNKNOWN, name),)
-        return Layer(parts, place, library="keras")
+        self.notes.layers[name, place] = given.snapshot(), parts
+        return parts
 
     def _chain(self, items: list[Value], place: Location) -> Chain:
         chain = Chain(items, place)

@@ -62,15 +62,15 @@ class Conditions(Calls):
 
     def _key(self, test: ast.expr, names: Names) -> Hashable:
         """What makes two open conditions the same one."""
-        used = [each.id for each in ast.walk(test) if isinstance(each, ast.Name)]
-        known = [names.get(each) for each in used]
+        condition = self.notes.condition[test]
+        known = [names.get(each) for each in condition.names]
         unknown = tuple(each.name if isinstance(each, Symbol) else "" for each in known)
         constants = tuple(str(each.value) for each in known if isinstance(each, Constant))
         if isinstance(test, ast.Name | ast.Attribute):
             value = self.value(test, names)
             if isinstance(value, Symbol):
                 return value.name
-        return ast.unparse(test), unknown, constants
+        return condition.text, unknown, constants
 
 
 def _truth(value: Value) -> bool | None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from normdrop.location import Location
 
 from ._arguments import Arguments
+from ._notes import Notes
 from ._sketch import Draft
 from ._values import (
     OPAQUE,
@@ -31,7 +32,7 @@ class Definitions(ABC):
     """One run through a piece of source, and the functions and classes it goes through.
 
     Attributes:
-        file: The file's path, for locations.
+        notes: What is known of the file's nodes.
         shared: The names of the module.
         world: How open conditions are answered.
         draft: The graph of all tensors that flow.
@@ -40,8 +41,8 @@ class Definitions(ABC):
         entered: The nodes of unknown values that are used as tensors.
     """
 
-    def __init__(self, file: str, shared: Names, world: World) -> None:
-        self.file = file
+    def __init__(self, notes: Notes, shared: Names, world: World) -> None:
+        self.notes = notes
         self.shared = shared
         self.world = world
         self.draft = Draft()
@@ -60,8 +61,7 @@ class Definitions(ABC):
 
     def place(self, node: ast.AST) -> Location:
         """Where something is written."""
-        line, column = getattr(node, "lineno", 1), getattr(node, "col_offset", 0)
-        return Location(self.file, line, column + 1)
+        return self.notes.place[node]
 
     def unknown(self, given: Arguments, place: Location, name: str = "call") -> Value:
         """A call of which nothing is known: a tensor if tensors go in."""
@@ -90,7 +90,7 @@ class Definitions(ABC):
 
     def enter(self, function: Function, given: Arguments, owner: Instance | None = None) -> Value:
         """Run a function of the file's own."""
-        if self.depth >= _DEEPEST or _is_generator(function.node):
+        if self.depth >= _DEEPEST or self.notes.signature[function.node].generates:
             return self.unknown(given, self.place(function.node))
         names = self.bound(function, given, owner)
         if names is None:
@@ -103,36 +103,27 @@ class Definitions(ABC):
 
     def bound(self, function: Function, given: Arguments, owner: Instance | None) -> Names | None:
         """The names a call binds; None where it does not fit the function."""
-        signature = function.node.args
+        taken = function.node.args
+        signature = self.notes.signature[function.node]
         names: Names = dict(function.names)
-        parameters = [*signature.posonlyargs, *signature.args]
         positional = ([owner] if owner is not None else []) + list(given.positional)
-        if len(positional) > len(parameters) and signature.vararg is None:
+        count = len(signature.positional)
+        if len(positional) > count and taken.vararg is None:
             return None
-        defaults = dict(
-            zip([p.arg for p in parameters[::-1]], signature.defaults[::-1], strict=False)
-        )
-        defaults |= {
-            p.arg: default
-            for p, default in zip(signature.kwonlyargs, signature.kw_defaults, strict=True)
-            if default is not None
-        }
-        for index, parameter in enumerate([*parameters, *signature.kwonlyargs]):
-            name = parameter.arg
-            if index < min(len(positional), len(parameters)):
-                names[name] = positional[index]
-            elif name in given.named:
+        names.update(zip(signature.positional, positional, strict=False))
+        for name in signature.parameters[min(len(positional), count) :]:
+            if name in given.named:
                 names[name] = given.named[name]
             elif name == "training":
                 names[name] = Constant(value=True)
-            elif not given.whole or name not in defaults:
+            elif not given.whole or name not in signature.defaults:
                 names[name] = Symbol(name)
             else:
-                names[name] = self.value(defaults[name], names)
-        if signature.vararg:
-            names[signature.vararg.arg] = Listing([*positional[len(parameters) :]])
-        if signature.kwarg:
-            names[signature.kwarg.arg] = OPAQUE
+                names[name] = self.value(signature.defaults[name], names)
+        if taken.vararg:
+            names[taken.vararg.arg] = Listing([*positional[count:]])
+        if taken.kwarg:
+            names[taken.kwarg.arg] = OPAQUE
         return names
 
 
@@ -147,15 +138,6 @@ def flows(value: Value) -> list[int]:
     if isinstance(value, Listing):
         return [each for item in value.items for each in flows(item)]
     return []
-
-
-def _is_generator(node: ast.FunctionDef) -> bool:
-    """Whether it yields; found once for every function."""
-    known: bool | None = getattr(node, "is_generator", None)
-    if known is None:
-        known = any(isinstance(each, ast.Yield | ast.YieldFrom) for each in ast.walk(node))
-        node.is_generator = known  # type: ignore[attr-defined] # a note of this module's own
-    return known
 
 
 def method(made_of: Class, name: str, deepest: int = _DEEPEST) -> Function | None:

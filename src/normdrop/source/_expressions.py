@@ -4,12 +4,14 @@ import ast
 import operator
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 from normdrop.graph import Kind, Product, Sum
 
 from ._arguments import Arguments
 from ._conditions import Conditions
 from ._definitions import Names, method
+from ._names import canonical
 from ._values import (
     OPAQUE,
     Chain,
@@ -29,6 +31,8 @@ from ._values import (
 _MOST_ITEMS = 12
 _UNKNOWN_ROUNDS = 2
 _COUNTED_ROUNDS = 3
+# What has attributes that are values; anything else has methods alone.
+_ATTRIBUTED = (Imported, Instance, Symbol, Opaque)
 _SUMS = (ast.Add, ast.Sub)
 _ARITHMETIC: dict[type[ast.operator], Callable[[float, float], float]] = {
     ast.Add: operator.add,
@@ -48,31 +52,24 @@ class Expressions(Conditions):
 
     def value(self, node: ast.expr, names: Names) -> Value:
         """What an expression is worth; opaque for whatever is not followed."""
+        # Two of three expressions are a name or a literal.
+        if isinstance(node, ast.Name):
+            return names.get(node.id, OPAQUE)
+        if isinstance(node, ast.Constant):
+            return self.notes.constant[node]
         reader = _READERS.get(type(node))
         return reader(self, node, names) if reader else OPAQUE
 
-    def read_constant(self, node: ast.Constant, _names: Names) -> Value:
-        """A literal."""
-        return Constant(node.value)
-
-    def read_name(self, node: ast.Name, names: Names) -> Value:
-        """A name."""
-        return names.get(node.id, OPAQUE)
-
     def read_attribute(self, node: ast.Attribute, names: Names) -> Value:
         """An attribute of a module, an instance or an import."""
-        owner = self.value(node.value, names)
-        match owner:
-            case Imported(name):
-                from ._names import canonical
+        return self._attribute(self.value(node.value, names), node.attr)
 
-                return Imported(canonical(f"{name}.{node.attr}"))
-            case Instance():
-                return self._member(owner, node.attr)
-            case Symbol(name):
-                return Symbol(f"{name}.{node.attr}")
-            case _:
-                return OPAQUE
+    def _attribute(self, owner: Value, attribute: str) -> Value:
+        if isinstance(owner, Imported):
+            return _imported(owner.name, attribute)
+        if isinstance(owner, Instance):
+            return self._member(owner, attribute)
+        return Symbol(f"{owner.name}.{attribute}") if isinstance(owner, Symbol) else OPAQUE
 
     def _member(self, owner: Instance, name: str) -> Value:
         if name in owner.attributes:
@@ -89,11 +86,14 @@ class Expressions(Conditions):
         if isinstance(node.func, ast.Attribute):
             if _calls(node.func.value, "super"):
                 return OPAQUE
+            # Once: what its calls draw is drawn once, and a chain of calls takes no longer than its
+            # length.
             owner = self.value(node.func.value, names)
-            if not isinstance(owner, Imported | Instance | Symbol | Opaque):
+            if not isinstance(owner, _ATTRIBUTED):
                 return self.method_of(owner, node.func.attr, given, place)
             if isinstance(owner, Instance) and node.func.attr == "add_module":
                 return self._add_module(owner, given)
+            return self.call(self._attribute(owner, node.func.attr), given, place)
         called = self.value(node.func, names)
         if isinstance(called, Opaque) and isinstance(node.func, ast.Name):
             listed = _looped(node.func.id, given)
@@ -120,13 +120,12 @@ class Expressions(Conditions):
                     whole = False
             else:
                 positional.append(self.value(argument, names))
-        named = {}
-        for keyword in node.keywords:
-            if keyword.arg is None:
-                whole = False
-            else:
-                named[keyword.arg] = self.value(keyword.value, names)
-        return Arguments(positional, named, whole)
+        named = {
+            keyword.arg: self.value(keyword.value, names)
+            for keyword in node.keywords
+            if keyword.arg
+        }
+        return Arguments(positional, named, whole and len(named) == len(node.keywords))
 
     def read_list(self, node: ast.List | ast.Tuple, names: Names) -> Value:
         """A list or tuple."""
@@ -213,8 +212,6 @@ class Expressions(Conditions):
 
 
 _READERS: dict[type[ast.expr], Callable[..., Value]] = {
-    ast.Constant: Expressions.read_constant,
-    ast.Name: Expressions.read_name,
     ast.Attribute: Expressions.read_attribute,
     ast.Call: Expressions.read_call,
     ast.List: Expressions.read_list,
@@ -226,6 +223,11 @@ _READERS: dict[type[ast.expr], Callable[..., Value]] = {
     ast.Subscript: Expressions.read_subscript,
     ast.IfExp: Expressions.read_choice,
 }
+
+
+@lru_cache(maxsize=4096)
+def _imported(owner: str, attribute: str) -> Imported:
+    return Imported(canonical(f"{owner}.{attribute}"))
 
 
 def _number(left: object, sign: ast.operator, right: object) -> Value:

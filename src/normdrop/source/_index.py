@@ -1,10 +1,11 @@
 """What one walk through a file collects."""
 
 import ast
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
+
+from ._memo import Memo
 
 Definition: TypeAlias = "tuple[ast.FunctionDef | ast.AsyncFunctionDef, ast.ClassDef | None]"
 
@@ -52,14 +53,36 @@ class _Under(Enum):
     STATEMENT = 2
 
 
-@dataclass(slots=True)
-class _Seat:
-    """A node and what it stands in."""
+# A node, the function and the class it stands in, and what it stands directly under.
+_Seat: TypeAlias = (
+    "tuple[ast.AST, ast.FunctionDef | ast.AsyncFunctionDef | None, ast.ClassDef | None, _Under]"
+)
+# What has nothing inside that is collected here: more than half of all nodes.
+_LEAVES = frozenset(
+    [
+        *(ast.Name, ast.Constant, ast.alias, ast.Pass, ast.Break, ast.Continue),
+        *(ast.Global, ast.Nonlocal, type(None), str, int, bool),
+        *ast.expr_context.__subclasses__(),
+        *ast.boolop.__subclasses__(),
+        *ast.operator.__subclasses__(),
+        *ast.unaryop.__subclasses__(),
+        *ast.cmpop.__subclasses__(),
+    ]
+)
+_NOTED = frozenset(
+    [ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom]
+)
 
-    node: ast.AST
-    function: ast.FunctionDef | ast.AsyncFunctionDef | None = None
-    owner: ast.ClassDef | None = None
-    under: _Under = _Under.ELSEWHERE
+
+_PLAIN = {"ctx", "op", "ops", "id", "attr", "kind", "module", "level", "type_comment", "names"}
+
+
+def _fields(kind: type[ast.AST]) -> tuple[str, ...]:
+    """The fields of a kind of node that may hold others, the last first."""
+    return tuple(name for name in reversed(kind._fields) if name not in _PLAIN)
+
+
+_FIELDS = Memo(_fields)
 
 
 @dataclass(slots=True)
@@ -84,52 +107,42 @@ class Index:
         self.functions: list[Definition] = []
         self.calls: list[CallSeat] = []
         self.defined: set[str] = set()
-        stack = [_Seat(tree)]
+        stack: list[_Seat] = [(tree, None, None, _Under.ELSEWHERE)]
         while stack:
-            seat = stack.pop()
-            function, owner = self._see(seat)
-            under = _below(seat)
-            inside = [_Seat(each, function, owner, under) for each in _children(seat.node)]
-            stack.extend(reversed(inside))
+            node, function, owner, under = stack.pop()
+            kind = type(node)
+            if isinstance(node, ast.Call):
+                self.calls.append(CallSeat(node, function, owner, under is _Under.STATEMENT))
+            elif kind in _NOTED:
+                function, owner = self._note(node, function, owner)
+            below = _Under.WITH if kind is ast.With else _Under.ELSEWHERE
+            # `with raises(...): Layer(...)` makes use of the layer.
+            if kind is ast.Expr and under is not _Under.WITH:
+                below = _Under.STATEMENT
+            for name in _FIELDS[kind]:
+                inside = getattr(node, name)
+                if type(inside) is list:
+                    inner = [each for each in reversed(inside) if type(each) not in _LEAVES]
+                    stack.extend([(each, function, owner, below) for each in inner])
+                elif type(inside) not in _LEAVES:
+                    stack.append((inside, function, owner, below))
 
-    def _see(
-        self, seat: _Seat
+    def _note(
+        self,
+        node: ast.AST,
+        function: ast.FunctionDef | ast.AsyncFunctionDef | None,
+        owner: ast.ClassDef | None,
     ) -> tuple[ast.FunctionDef | ast.AsyncFunctionDef | None, ast.ClassDef | None]:
-        """Note what a node is; the function and class that what is inside it stands in."""
-        node = seat.node
-        if isinstance(node, ast.Call):
-            alone = seat.under is _Under.STATEMENT
-            self.calls.append(CallSeat(node, seat.function, seat.owner, alone))
-        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            self.functions.append((node, seat.owner if seat.function is None else None))
-            if seat.function is None and seat.owner is None:
+        """Note a definition or an import; the function and class around what is inside it."""
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            self.functions.append((node, owner if function is None else None))
+            if function is None and owner is None:
                 self.defined.add(node.name)
-            return node, seat.owner
-        elif isinstance(node, ast.ClassDef):
+            return node, owner
+        if isinstance(node, ast.ClassDef):
             self.classes.append(node)
             self.defined.add(node.name)
             return None, node
-        elif isinstance(node, ast.Import | ast.ImportFrom):
+        if isinstance(node, ast.Import | ast.ImportFrom):
             self.imports.append(node)
-        return seat.function, seat.owner
-
-
-def _below(seat: _Seat) -> _Under:
-    """What a node's children stand under; `with raises(...): Layer(...)` makes use of the layer."""
-    if isinstance(seat.node, ast.With):
-        return _Under.WITH
-    if isinstance(seat.node, ast.Expr) and seat.under is not _Under.WITH:
-        return _Under.STATEMENT
-    return _Under.ELSEWHERE
-
-
-def _children(node: ast.AST) -> Iterator[ast.AST]:
-    """What stands inside a node, but for what holds no code."""
-    for name in node._fields:
-        value = getattr(node, name, None)
-        if type(value) is list:
-            for item in value:
-                if isinstance(item, ast.AST):
-                    yield item
-        elif isinstance(value, ast.AST) and not isinstance(value, ast.expr_context):
-            yield value
+        return function, owner

@@ -1,7 +1,6 @@
 """The layers of Keras that a reader of source knows, by the names of all its versions."""
 
 import re
-from collections.abc import Callable
 
 from normdrop.graph import (
     Activation,
@@ -18,7 +17,7 @@ from normdrop.graph import (
 )
 
 from ._arguments import Arguments
-from ._torch_layers import bernoulli
+from ._torch_layers import Makers, bernoulli, first_maker
 from ._values import Constant, Imported, Part
 
 _ADVANCED = {
@@ -58,10 +57,8 @@ KERAS_NAMES = frozenset(
 
 def keras_layer(name: str, given: Arguments) -> tuple[Part, ...] | None:
     """What a class of `keras.layers` does; None for one that is not known here."""
-    for known, make in _CLASSES:
-        if known.fullmatch(name):
-            return make(name, given)
-    return None
+    make = _makers[name]
+    return make(name, given) if make else None
 
 
 def keras_merge(name: str) -> Part | None:
@@ -172,7 +169,7 @@ def _advanced(name: str, _given: Arguments) -> tuple[Part, ...]:
     return (Part(Kind.ACTIVATION, name, Activation(_ADVANCED[name])),)
 
 
-_CLASSES: tuple[tuple[re.Pattern[str], Callable[[str, Arguments], tuple[Part, ...]]], ...] = (
+_CLASSES: Makers = (
     (re.compile("|".join(_DROPOUTS)), _dropout),
     (re.compile("GaussianDropout"), _gaussian),
     (re.compile("BatchNormalization"), _batch_norm),
@@ -196,3 +193,10 @@ _CLASSES: tuple[tuple[re.Pattern[str], Callable[[str, Arguments], tuple[Part, ..
     ),
     (re.compile("InputLayer|Identity"), lambda _name, _given: ()),
 )
+_makers = first_maker(_CLASSES)
+KERAS_NOISE_AND_NORMS = "|".join(
+    known.pattern
+    for known, make in _CLASSES
+    if make in {_dropout, _gaussian, _batch_norm, _own_statistics}
+)
+"""The names of what makes a node of noise or of a norm, as a pattern."""

@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 # Where a library's names are known to be the same object under several addresses.
 _SAME = (
@@ -18,6 +19,7 @@ _SAME = (
 _STARS = ("keras.layers", "keras.models", "keras", "torch.nn", "torch.nn.functional")
 
 
+@lru_cache(maxsize=4096)
 def canonical(name: str) -> str:
     """The documented address of a library object.
 

@@ -2,25 +2,25 @@
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
 from normdrop.graph import Kind
 
 from ._arguments import Arguments
 from ._definitions import Names, method, module_kind
+from ._notes import Notes
+from ._reach import Reach
 from ._run import Run
-from ._sketch import Sketch, TooLarge
+from ._sketch import Draft, Sketch, TooLarge
 from ._values import Chain, Class, Flow, Function, Imported, Instance
 from ._worlds import World, worlds
 
 _LIBRARIES = {"torch", "keras", "tensorflow"}
 # A function this long is followed on no further way.
 _ENOUGH_STEPS = 3000
-_WORD = re.compile(rb"[A-Za-z_]\w*")
 # Whatever is said of a model's order is said of these norms: without one, nothing is followed.
 _NORM = re.compile(rb"BatchNorm|InstanceNorm")
-_MATTERS = re.compile(rb"[Dd]ropout|BatchNorm")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,24 +35,36 @@ class _Root:
 def sketches(
     file: str, tree: ast.Module, imported: Names, lines: Sequence[bytes]
 ) -> Iterator[Sketch]:
-    """Every model, and part of a model, that the file describes."""
+    """Every model, and part of a model, that the file describes; each once."""
     if not any(_NORM.search(line) for line in lines):
         return
     named = (value.name for value in imported.values() if isinstance(value, Imported))
     if not any(name.partition(".")[0] in _LIBRARIES for name in named):
         return
-    shared = dict(imported)
-    whole = Run(file, shared, World(()))
+    reach = Reach(tree, imported, lines)
+    if not reach:
+        return
+    notes = Notes(file, generators=any(b"yield" in line for line in lines))
+    seen: set[Hashable] = set()
+    for draft in _drafts(notes, tree, dict(imported), reach):
+        # A condition often decides nothing that is drawn.
+        if draft.content not in seen:
+            seen.add(draft.content)
+            yield draft.sketch()
+
+
+def _drafts(notes: Notes, tree: ast.Module, shared: Names, reach: Reach) -> Iterator[Draft]:
+    """What the module's body draws, and each function and class worth following."""
+    whole = Run(notes, shared, World(()))
     try:
         whole.body(tree.body, shared)
         yield from _drawn(whole)
     except (TooLarge, RecursionError):
         pass
-    relevant = _relevant(tree, lines)
     for root in _roots(tree, shared):
         segment = root.owner if root.owner and root.is_module else root.function
-        if _words(segment, lines) & relevant:
-            yield from _explored(file, shared, root)
+        if segment in reach:
+            yield from _explored(notes, shared, root)
 
 
 def _roots(tree: ast.Module, shared: Names) -> Iterator[_Root]:
@@ -69,34 +81,13 @@ def _roots(tree: ast.Module, shared: Names) -> Iterator[_Root]:
                     yield _Root(inner, node, is_module)
 
 
-def _relevant(tree: ast.Module, lines: Sequence[bytes]) -> set[bytes]:
-    """Words that matter: those of noise and norms, and functions and classes that use them."""
-    mentions = {
-        node.name.encode(): _words(node, lines)
-        for node in tree.body
-        if isinstance(node, ast.FunctionDef | ast.ClassDef)
-    }
-    everywhere = set().union(*mentions.values())
-    found = {word for word in everywhere if _MATTERS.search(word)}
-    while True:
-        more = {name for name, words in mentions.items() if words & found} - found
-        if not more:
-            return found
-        found |= more
-
-
-def _words(node: ast.FunctionDef | ast.ClassDef, lines: Sequence[bytes]) -> set[bytes]:
-    segment = b"\n".join(lines[node.lineno : node.end_lineno])
-    return set(_WORD.findall(segment))
-
-
-def _explored(file: str, shared: Names, root: _Root) -> Iterator[Sketch]:
+def _explored(notes: Notes, shared: Names, root: _Root) -> Iterator[Draft]:
     """One function, or one class by its forward, in all its worlds."""
     steps = 0
     for world in worlds():
         if steps > _ENOUGH_STEPS:
             return
-        run = Run(file, shared, world)
+        run = Run(notes, shared, world)
         try:
             _start(run, shared, root)
             yield from _drawn(run)
@@ -120,11 +111,11 @@ def _start(run: Run, shared: Names, root: _Root) -> None:
         run.lower(result)
 
 
-def _drawn(run: Run) -> Iterator[Sketch]:
+def _drawn(run: Run) -> Iterator[Draft]:
     """What flowed in a run, and every model it made and did not call."""
     models: list[Chain | Instance] = [*run.chains, *run.instances]
     for made in models:
         if not made.used:
             run.lower(made)
-    if any(node.kind in {Kind.NORM, Kind.NOISE} for node in run.draft.nodes):
-        yield run.draft.sketch()
+    if any(each.part.kind in {Kind.NORM, Kind.NOISE} for each in run.draft.drawn):
+        yield run.draft

@@ -1,8 +1,8 @@
 """A model as far as the source shows it: a graph without shapes or values."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from normdrop.errors import NormdropError
 from normdrop.graph import Graph, Kind, Mode, Node, Parameter, Pool, Reshape
@@ -39,17 +39,46 @@ class Sketch:
     checkpointed: frozenset[int] = frozenset()
 
 
+class Drawn(NamedTuple):
+    """One operation of a draft: what it does, to what, where, its layer's name and origin."""
+
+    part: Part
+    inputs: tuple[int, ...]
+    place: Location
+    name: str
+    made: Location | None = None
+    library: str = ""
+
+    def node(self, number: int) -> Node:
+        """The operation as a graph holds it."""
+        part = self.part
+        return Node(
+            number,
+            part.kind,
+            part.operation,
+            self.inputs,
+            (),
+            "",
+            layer=self.name,
+            module_type=part.operation,
+            location=self.place,
+            details=part.details,
+            parameters={"bias": Parameter(f"{self.name}.bias", (), "", _no_values)}
+            if part.bias
+            else {},
+        )
+
+
 @dataclass(slots=True)
 class Draft:
     """A sketch that is being drawn."""
 
-    nodes: list[Node] = field(default_factory=list)
-    made: dict[int, Location] = field(default_factory=dict)
-    parts: dict[int, Part] = field(default_factory=dict)
+    drawn: list[Drawn] = field(default_factory=list)
     outputs: list[int] = field(default_factory=list)
-    libraries: dict[int, str] = field(default_factory=dict)
-    layers: dict[str, Layer] = field(default_factory=dict)
     checkpointed: set[int] = field(default_factory=set)
+    _layers: dict[str, Layer] = field(default_factory=dict)
+    _counts: dict[str, int] = field(default_factory=dict)
+    _names: dict[tuple[int, str], str] = field(default_factory=dict)
 
     def add(
         self,
@@ -60,40 +89,31 @@ class Draft:
         layer: Layer | None = None,
     ) -> int:
         """Draw one operation."""
-        number = len(self.nodes)
+        number = len(self.drawn)
         if number >= MOST_NODES:
             raise TooLarge
-        name = self._name(part, layer) if layer else part.operation
-        parameters = {"bias": Parameter(f"{name}.bias", (), "", _no_values)} if part.bias else {}
-        self.nodes.append(
-            Node(
-                number,
-                part.kind,
-                part.operation,
-                tuple(inputs),
-                (),
-                "",
-                layer=name,
-                module_type=part.operation,
-                location=place,
-                details=part.details,
-                parameters=parameters,
-            )
-        )
-        self.parts[number] = part
         if layer:
-            self.made[number] = layer.place
-            self.libraries[number] = layer.library
+            name = self._name(part, layer)
+            self.drawn.append(Drawn(part, tuple(inputs), place, name, layer.place, layer.library))
+        else:
+            self.drawn.append(Drawn(part, tuple(inputs), place, part.operation))
         return number
 
     def _name(self, part: Part, layer: Layer) -> str:
         """A name that no other layer has: where the model keeps it, or where it is made."""
         place = layer.place
-        name = layer.path or f"{part.operation} (line {place.line}, column {place.column})"
-        stem, count = name, 1
-        while self.layers.setdefault(name, layer) is not layer:
+        stem = layer.path or f"{part.operation} (line {place.line}, column {place.column})"
+        known = self._names.get((id(layer), stem))
+        if known is not None:
+            return known
+        # From where the last layer of this stem ended: a loop may make hundreds.
+        count = self._counts.get(stem, 1)
+        name = stem if count == 1 else f"{stem} #{count}"
+        while self._layers.setdefault(name, layer) is not layer:
             count += 1
             name = f"{stem} #{count}"
+        self._counts[stem] = count
+        self._names[id(layer), stem] = name
         return name
 
     def input(self, place: Location) -> int:
@@ -113,12 +133,24 @@ class Draft:
         pool = Pool("average", (), (), (), ((0, 0),), ())
         return self.add(Part(Kind.POOL, "mean", pool), (source,), place)
 
+    @property
+    def content(self) -> Hashable:
+        """What makes two drafts the same."""
+        return tuple(self.drawn), tuple(self.outputs), frozenset(self.checkpointed)
+
     def sketch(self) -> Sketch:
         """What was drawn."""
-        inputs = tuple(node.id for node in self.nodes if node.kind is Kind.INPUT)
+        nodes = tuple(each.node(number) for number, each in enumerate(self.drawn))
+        inputs = tuple(node.id for node in nodes if node.kind is Kind.INPUT)
         outputs = tuple(dict.fromkeys(self.outputs))
-        graph = Graph(tuple(self.nodes), inputs, outputs, Mode.TRAIN)
-        return Sketch(graph, self.made, self.parts, self.libraries, frozenset(self.checkpointed))
+        numbered = list(enumerate(self.drawn))
+        return Sketch(
+            Graph(nodes, inputs, outputs, Mode.TRAIN),
+            {number: each.made for number, each in numbered if each.made is not None},
+            {number: each.part for number, each in numbered},
+            {number: each.library for number, each in numbered if each.made is not None},
+            frozenset(self.checkpointed),
+        )
 
 
 def _no_values() -> "NDArray[Any]":

@@ -2,7 +2,7 @@
 
 import ast
 import warnings
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -47,6 +47,16 @@ class Source:
 
         names: dict[str, Value] = {name: Imported(to) for name, to in self.imported.items()}
         return tuple(sketches(self.path, self.tree, names, self.lines))
+
+    def calls_of(self, names: Collection[str]) -> list[Call]:
+        """The calls of what has one of these names, in reading order."""
+        if self._called.isdisjoint(names):
+            return []
+        return [call for call in self.calls if call.name in names]
+
+    @cached_property
+    def _called(self) -> frozenset[str]:
+        return frozenset(call.name for call in self.calls)
 
     def place(self, node: ast.AST) -> Location:
         """Where something is written."""

@@ -16,6 +16,7 @@ from normdrop.graph import (
 )
 
 from ._arguments import Arguments
+from ._memo import Memo
 from ._values import Part
 
 _ACTIVATIONS = [
@@ -95,19 +96,14 @@ TORCH_NAMES = frozenset(
 
 def torch_layer(name: str, given: Arguments) -> tuple[Part, ...] | None:
     """What a class of `torch.nn` does; None for one that is not known here."""
-    for known, make in _CLASSES:
-        if known.fullmatch(name):
-            return make(name, given)
-    return None
+    make = _class_makers[name]
+    return make(name, given) if make else None
 
 
 def torch_function(name: str, given: Arguments) -> tuple[Part, ...] | None:
     """What a function of `torch` or `torch.nn.functional` does to its first argument."""
-    rest = Arguments(given.positional[1:], given.named, given.whole)
-    for known, make in _CALLS:
-        if known.fullmatch(name):
-            return make(name, rest)
-    return None
+    make = _call_makers[name]
+    return make(name, Arguments(given.positional[1:], given.named, given.whole)) if make else None
 
 
 def _plain(name: str) -> str:
@@ -240,7 +236,15 @@ def _any(names: Iterable[str]) -> re.Pattern[str]:
     return re.compile("|".join(names))
 
 
-_CLASSES: tuple[tuple[re.Pattern[str], _Maker], ...] = (
+Makers = tuple[tuple[re.Pattern[str], _Maker], ...]
+
+
+def first_maker(makers: Makers) -> Memo[str, _Maker | None]:
+    """For each name, the first of some makers whose pattern it fits."""
+    return Memo(lambda name: next((make for known, make in makers if known.fullmatch(name)), None))
+
+
+_CLASSES: Makers = (
     (_any(_DROPOUTS), _dropout),
     (re.compile(r"(Lazy)?BatchNorm[123]d|SyncBatchNorm"), _batch_norm),
     (_any(_OWN_STATISTICS), _own_statistics),
@@ -251,9 +255,16 @@ _CLASSES: tuple[tuple[re.Pattern[str], _Maker], ...] = (
     (_any(_SAME), _same),
     (re.compile(r"Identity"), lambda _name, _given: ()),
 )
-_CALLS: tuple[tuple[re.Pattern[str], _Maker], ...] = (
+_CALLS: Makers = (
     (_any(_FUNCTIONS), _function_activation),
     (re.compile(r"dropout[123]?d?|alpha_dropout"), _function_dropout),
     (re.compile(r"(adaptive_)?(max|avg)_pool[123]d"), _function_pool),
     (re.compile(r"flatten|reshape|squeeze|unsqueeze"), _same),
 )
+_class_makers, _call_makers = first_maker(_CLASSES), first_maker(_CALLS)
+TORCH_NOISE_AND_NORMS = "|".join(
+    known.pattern
+    for known, make in (*_CLASSES, *_CALLS)
+    if make in {_dropout, _function_dropout, _batch_norm, _instance_norm, _own_statistics}
+)
+"""The names of what makes a node of noise or of a norm, as a pattern."""

@@ -59,9 +59,10 @@ class Part:
         axis: Its axis of channels, where the source states it; -1 is the last.
     """
 
-    kind: Kind
+    kind: Kind = field(hash=False)
     operation: str
-    details: Details | None = None
+    # A detail may hold a mapping, which has no hash.
+    details: Details | None = field(default=None, hash=False)
     bias: bool = False
     bias_stated: bool = False
     width: int | None = None
