@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from normdrop.example import Input as Input
     from normdrop.findings import Finding as Finding
     from normdrop.findings import Findings as Findings
+    from normdrop.lab.data import Dataset as Dataset
     from normdrop.lab.experiment import compare as compare
+    from normdrop.lab.recipe import Recipe as Recipe
     from normdrop.order import Order as Order
     from normdrop.repairs import Change as Change
     from normdrop.repairs import Fix as Fix
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "Change": "normdrop.repairs",
+    "Dataset": "normdrop.lab.data",
     "Diagnosis": "normdrop.diagnosis",
     "Finding": "normdrop.findings",
     "Findings": "normdrop.findings",
@@ -44,6 +47,7 @@ _HOME = {
     "NormdropError": "normdrop.errors",
     "Order": "normdrop.order",
     "Recalibration": "normdrop.shift",
+    "Recipe": "normdrop.lab.recipe",
     "ShiftHistory": "normdrop.shift",
     "ShiftReport": "normdrop.shift",
     "assert_clean": "normdrop.verbs",

@@ -1,15 +1,19 @@
 """From a recipe to its comparison: run the trials that are still to be run."""
 
-from collections.abc import Mapping, Sequence
-from contextlib import closing
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import MappingProxyType
 
+import cloudpickle
 import joblib
 
-from normdrop.errors import RecipeError, UsageError
+from normdrop.errors import DataError, RecipeError, UsageError
 from normdrop.lab.comparison import Comparison, Description
-from normdrop.lab.data import Dataset, load
+from normdrop.lab.data import Dataset, load, names
+from normdrop.lab.kit import Kit
 from normdrop.lab.plan import Precision, plan
 from normdrop.lab.progress import watcher
 from normdrop.lab.recipe import Recipe, find
@@ -19,10 +23,10 @@ from normdrop.lab.trial import Outcome, Setting, Trial
 
 
 def compare(
-    recipe: str,
+    recipe: str | Recipe,
     *,
     panel: str | None = None,
-    data: str | None = None,
+    data: str | Dataset | None = None,
     seeds: int | None = None,
     epochs: int | None = None,
     batch_size: int | None = None,
@@ -43,9 +47,10 @@ def compare(
     that was cut short goes on where it stopped.
 
     Args:
-        recipe: A name that `normdrop recipes` lists, or a Python file that defines `RECIPE`.
+        recipe: A name that `normdrop recipes` lists, a Python file that defines `RECIPE`, or a
+            `normdrop.Recipe` of your own.
         panel: Which part of a recipe of several parts.
-        data: The name of a data set; the recipe's own by default.
+        data: The name of a data set, or a `normdrop.Dataset` of your own; the recipe's by default.
         seeds: How many seeds; the recipe's own number by default.
         epochs: How many epochs; the recipe's own number by default.
         batch_size: Examples per training step; the recipe's own number by default.
@@ -88,10 +93,10 @@ def compare(
 
 
 def compare_panels(
-    recipe: str,
+    recipe: str | Recipe,
     *,
     panels: Sequence[str | None] = (),
-    data: str | None = None,
+    data: str | Dataset | None = None,
     seeds: int | None = None,
     settings: Mapping[str, Setting] = MappingProxyType({}),
     paper: bool = False,
@@ -106,7 +111,7 @@ def compare_panels(
 
     Args and errors are those of `compare`; `panels` names the parts, all by default.
     """
-    chosen = find(recipe)
+    name, chosen = _named(recipe)
     if jobs is not None and jobs < 1:
         raise UsageError(f"jobs must be a whole number of at least 1, not {jobs}")
     parts: dict[str | None, tuple[Dataset | None, list[Trial]]] = {}
@@ -115,7 +120,7 @@ def compare_panels(
         trials = plan(
             chosen,
             dataset,
-            name=str(Path(recipe).resolve()) if recipe.endswith(".py") else recipe,
+            name=name,
             panel=panel,
             paper=paper,
             variants=variants,
@@ -130,6 +135,10 @@ def compare_panels(
         Path(store or default_path()),
         jobs=jobs or (joblib.cpu_count() if device == "cpu" else 1),
         progress=progress,
+        kit=Kit(
+            {} if isinstance(recipe, str) else {name: chosen},
+            {data.name: data} if isinstance(data, Dataset) else {},
+        ),
     )
     return [
         Comparison(
@@ -140,18 +149,36 @@ def compare_panels(
     ]
 
 
-def _dataset(recipe: Recipe, panel: str | None, data: str | None, *, paper: bool) -> Dataset | None:
+def _named(recipe: str | Recipe) -> tuple[str, Recipe]:
+    """How trials name a recipe, and the recipe.
+
+    The name of a value says by which bytes it is pickled, so that no result of other code is taken
+    for its own.
+    """
+    if isinstance(recipe, str):
+        return str(Path(recipe).resolve()) if recipe.endswith(".py") else recipe, find(recipe)
+    digest = hashlib.sha256(cloudpickle.dumps(recipe)).hexdigest()
+    return f"{recipe.name}@{digest[:12]}", recipe
+
+
+def _dataset(
+    recipe: Recipe, panel: str | None, data: str | Dataset | None, *, paper: bool
+) -> Dataset | None:
     """The data set to train on: the one named, the panel's, the paper's or the recipe's own."""
-    if recipe.data is None:
+    if isinstance(data, Dataset) and data.name in names():
+        raise DataError(f"{data.name} is a data set of normdrop; call yours something else")
+    own = recipe.panel(panel).data or (recipe.paper_data if paper else None) or recipe.data
+    if own is None and recipe.experiment is not None:
         if data is not None:
             raise RecipeError(f"recipe {recipe.name} makes its own inputs and takes no data set")
         return None
-    papers = recipe.paper_data if paper else None
-    return load(data or recipe.panel(panel).data or papers or recipe.data)
+    if data is None and own is None:
+        raise RecipeError(f"recipe {recipe.name} names no data set: give it one")
+    return data if isinstance(data, Dataset) else load(data or own or "")
 
 
 def train_all(
-    trials: Sequence[Trial], store: Path, *, jobs: int, progress: bool
+    trials: Sequence[Trial], store: Path, *, jobs: int, progress: bool, kit: Kit
 ) -> dict[str, Outcome]:
     """The outcomes of trials by key: from the store what it has, the rest trained and kept now.
 
@@ -168,12 +195,25 @@ def train_all(
         ]
         with (
             watcher(rest, shown=progress) as watching,
-            closing(run(rest, jobs=jobs, watcher=watching)) as outcomes,
+            _written(kit) as path,
+            closing(run(rest, jobs=jobs, watcher=watching, kit=path)) as outcomes,
         ):
             for outcome in outcomes:
                 kept.put(outcome)
                 done[outcome.trial.key] = outcome
     return done
+
+
+@contextmanager
+def _written(kit: Kit) -> Iterator[Path | None]:
+    """The kit as a file for as long as workers may read it; none if nothing was handed over."""
+    if not kit:
+        yield None
+        return
+    with TemporaryDirectory(prefix="normdrop-") as folder:
+        path = Path(folder) / "kit"
+        kit.write(path)
+        yield path
 
 
 def _description(
@@ -187,7 +227,7 @@ def _description(
         for metric, values in recipe.published_for(panel).items()
     }
     return Description(
-        title=recipe.title,
+        title=recipe.title or recipe.name,
         variants=variants,
         question=recipe.question,
         source=recipe.source,

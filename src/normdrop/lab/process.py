@@ -8,6 +8,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 from queue import SimpleQueue
 from typing import IO, TypeAlias
 
@@ -25,13 +26,15 @@ class WorkerProcess:
 
     Args:
         events: Where its lines go, as `(this, line)`; an empty line says that it has died.
+        kit: A file of what was handed over as values, if anything was.
     """
 
-    def __init__(self, events: Events) -> None:
+    def __init__(self, events: Events, kit: Path | None = None) -> None:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
-        self._process = subprocess.Popen(
+        command = [sys.executable, "-P", "-m", "normdrop.lab.worker"]
+        self._process = subprocess.Popen(  # noqa: S603 - our own worker
             # -P: a file in the current folder must not stand in for a module
-            [sys.executable, "-P", "-m", "normdrop.lab.worker"],
+            [*command, *([] if kit is None else [kit])],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,

@@ -28,6 +28,9 @@ Published: TypeAlias = Mapping[str, Mapping[str, float]]
 """Values by variant, by the name of their metric."""
 
 
+_SETTINGS = {"epochs": 5, "batch_size": 64, "learning_rate": 1e-3}
+
+
 @dataclass(frozen=True)
 class Panel:
     """One part of an experiment: the same question under other settings, compared by itself.
@@ -54,12 +57,14 @@ class Recipe:
     Attributes:
         name: What `normdrop compare` calls it; the file's name with hyphens.
         version: Raise it with every change that alters a result, so that no stored one is reused.
-        title: One line for people.
+            A recipe handed over as a value is known by its code as well.
+        title: One line for people; the name if left out.
         question: What the experiment is to answer.
         source: Where the experiment comes from.
         variants: The rivals, in the order they are shown.
-        baseline: The variant the others are held against.
-        data: The data set used when none is named; `None` for an experiment with inputs of its own.
+        baseline: The variant the others are held against; the first if left out.
+        data: The data set used when none is named; `None` if one must be named, and for an
+            experiment with inputs of its own.
         seeds: How many seeds to train when none are named.
         settings: Default training settings: `epochs`, `batch_size`, `learning_rate`, what else
             `normdrop.lab.settings` knows, and whatever `network` and `measure` read. Every recipe
@@ -82,15 +87,15 @@ class Recipe:
     """
 
     name: str
-    version: int
-    title: str
-    question: str
-    source: str
     variants: tuple[str, ...]
-    baseline: str
-    data: str | None
-    seeds: int
-    settings: "Mapping[str, Setting]"
+    version: int = 1
+    title: str = ""
+    question: str = ""
+    source: str = ""
+    baseline: str = ""
+    data: str | None = None
+    seeds: int = 6
+    settings: "Mapping[str, Setting]" = field(default_factory=lambda: dict(_SETTINGS))
     network: "NetworkFactory | None" = None
     experiment: "Experiment | None" = None
     dimensions: int | None = None
@@ -109,6 +114,8 @@ class Recipe:
 
     def __post_init__(self) -> None:
         """Raise `RecipeError` when the fields contradict each other."""
+        if not self.variants:
+            raise RecipeError(f"recipe {self.name}: it has no variants")
         if (self.network is None) == (self.experiment is None):
             raise RecipeError(f"recipe {self.name}: give it a network or an experiment")
         required = ("epochs", "batch_size", "learning_rate") if self.network else ()
@@ -152,7 +159,8 @@ class Recipe:
     def rivals(self, panel: str | None = None) -> tuple[tuple[str, ...], str]:
         """The variants and the baseline of a panel; of the recipe for `None`."""
         part = Panel() if panel is None else self.panel(panel)
-        return part.variants or self.variants, part.baseline or self.baseline
+        variants = part.variants or self.variants
+        return variants, part.baseline or self.baseline or variants[0]
 
     def published_for(self, panel: str | None = None) -> Published:
         """The source's figures of a panel; of the recipe for `None`."""

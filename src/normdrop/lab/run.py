@@ -3,6 +3,7 @@
 import queue
 from collections import Counter, deque
 from collections.abc import Generator, Iterable, Iterator
+from pathlib import Path
 from typing import Protocol
 
 from normdrop.lab.process import Events, WorkerProcess
@@ -22,14 +23,17 @@ class Watcher(Protocol):
         """A trial has ended."""
 
 
-def run(trials: Iterable[Trial], *, jobs: int, watcher: Watcher) -> Generator[Outcome, None, None]:
+def run(
+    trials: Iterable[Trial], *, jobs: int, watcher: Watcher, kit: Path | None = None
+) -> Generator[Outcome, None, None]:
     """Train the trials, `jobs` at a time, each in its own process; yield outcomes as they come.
 
     On a GPU a process trains all seeds of a variant at once, and they count as one. A trial whose
     process dies (killed, out of memory) is started again, three times in all; then it has failed.
     The processes end when the iterator is closed, and when their driver dies, however it dies.
+    `kit` is a file of the recipes and data sets that were handed over as values, if any were.
     """
-    pool = _Pool(_together(list(trials)), jobs, watcher)
+    pool = _Pool(_together(list(trials)), jobs, watcher, kit)
     try:
         for outcome in pool.outcomes():
             watcher.ended(outcome)
@@ -48,10 +52,13 @@ def _together(trials: list[Trial]) -> list[list[Trial]]:
 class _Pool:
     """Processes at work, and the trials that wait for one."""
 
-    def __init__(self, waiting: Iterable[list[Trial]], jobs: int, watcher: Watcher) -> None:
+    def __init__(
+        self, waiting: Iterable[list[Trial]], jobs: int, watcher: Watcher, kit: Path | None
+    ) -> None:
         self._waiting = deque(waiting)
         self._jobs = jobs
         self._watcher = watcher
+        self._kit = kit
         self._deaths: Counter[str] = Counter()
         self._events: Events = queue.SimpleQueue()
         self._busy: dict[WorkerProcess, list[Trial]] = {}
@@ -60,7 +67,7 @@ class _Pool:
         """Whatever ends, as it ends."""
         while self._waiting or self._busy:
             while self._waiting and len(self._busy) < self._jobs:
-                self._hand_over(WorkerProcess(self._events))
+                self._hand_over(WorkerProcess(self._events, self._kit))
             worker, line = self._events.get()
             if worker not in self._busy:
                 continue  # the last words of one that was stopped

@@ -30,7 +30,11 @@ State = Mapping[str, Tensor]
 
 
 def train_stacked(
-    trials: Sequence[Trial], dataset: Dataset | None, progress: Progress = lambda _: None
+    trials: Sequence[Trial],
+    dataset: Dataset | None,
+    progress: Progress = lambda _: None,
+    *,
+    recipe: Recipe | None = None,
 ) -> list[Outcome]:
     """The outcomes of trials that differ in nothing but their seed, trained together.
 
@@ -42,8 +46,9 @@ def train_stacked(
         trials: The trials, one per seed.
         dataset: The data set they name; `None` where they name none.
         progress: Called after every batch with the epochs done so far, fractions included.
+        recipe: Their recipe; found by its name if left out.
     """
-    recipe = find(trials[0].recipe)
+    recipe = recipe or find(trials[0].recipe)
     device = torch.device(trials[0].device)
     if recipe.experiment is None and len(trials) > 1:
         with torch.random.fork_rng([device] if device.type == "cuda" else []):
@@ -51,7 +56,7 @@ def train_stacked(
                 return _Stack(recipe, trials, dataset, progress).outcomes()
             except (RuntimeError, ValueError):
                 pass  # what is wrong with the network itself, training it alone will say
-    return [train(trial, dataset, progress) for trial in trials]
+    return [train(trial, dataset, progress, recipe=recipe) for trial in trials]
 
 
 @dataclass

@@ -14,7 +14,13 @@ from normdrop.lab.recipe import Recipe, find
 from normdrop.lab.trial import Epoch, Outcome, Status, Trial
 
 
-def train(trial: Trial, dataset: Dataset | None, progress: Progress = lambda _: None) -> Outcome:
+def train(
+    trial: Trial,
+    dataset: Dataset | None,
+    progress: Progress = lambda _: None,
+    *,
+    recipe: Recipe | None = None,
+) -> Outcome:
     """Train the network the trial describes and measure it after every epoch.
 
     A recipe with an experiment of its own runs that instead. The same trial gives the same outcome,
@@ -26,6 +32,7 @@ def train(trial: Trial, dataset: Dataset | None, progress: Progress = lambda _: 
         trial: What to train.
         dataset: The data set the trial names; `None` where it names none.
         progress: Called after every batch with the epochs done so far, fractions included.
+        recipe: The trial's recipe; found by its name if left out.
 
     Returns:
         The outcome: `finished`; `diverged`, with the epochs before a batch's loss was not finite;
@@ -39,9 +46,9 @@ def train(trial: Trial, dataset: Dataset | None, progress: Progress = lambda _: 
     device = torch.device(trial.device)
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         try:
-            recipe = find(trial.recipe)
-            bench = Bench(trial, recipe.task, dataset, progress)
-            measures = _run(recipe, bench, epochs.append)
+            found = recipe or find(trial.recipe)
+            bench = Bench(trial, found.task, dataset, progress)
+            measures = _run(found, bench, epochs.append)
         except Diverged as error:
             status, message = "diverged", str(error)
         except Exception as error:  # noqa: BLE001 - whatever a network raises is its outcome

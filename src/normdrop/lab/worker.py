@@ -2,8 +2,8 @@
 
 Lines of JSON: in, a list of trials to train together, which is one trial on a CPU; out, numbers
 (epochs done so far) and at last an outcome for each.
-Started as `python -m normdrop.lab.worker`, so that a script that calls `normdrop.compare` needs no
-`if __name__ == "__main__"`.
+Started as `python -m normdrop.lab.worker [KIT]`, KIT a file of what was handed over as values, so
+that a script that calls `normdrop.compare` needs no `if __name__ == "__main__"`.
 """
 
 import os
@@ -12,15 +12,17 @@ import signal
 import sys
 import threading
 import time
-from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from normdrop.lab.memory import keep_freed_memory
 
 if TYPE_CHECKING:
     from normdrop.lab.data import Dataset
+    from normdrop.lab.kit import Kit
 
 _SECONDS_BETWEEN_REPORTS = 0.5
+_AT_HAND: "dict[str, Dataset | None]" = {}
 
 
 def main() -> None:
@@ -32,8 +34,9 @@ def main() -> None:
     # Whatever a library prints must not end up between our lines.
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
+    kit = _kit(Path(sys.argv[1]) if len(sys.argv) > 1 else None)
     while True:
-        _answer(lines.get(), answers)
+        _answer(lines.get(), answers, kit)
 
 
 def _read(lines: "queue.SimpleQueue[str]") -> None:
@@ -43,7 +46,13 @@ def _read(lines: "queue.SimpleQueue[str]") -> None:
     os._exit(0)
 
 
-def _answer(line: str, answers: TextIO) -> None:
+def _kit(path: Path | None) -> "Kit":
+    from normdrop.lab.kit import Kit
+
+    return Kit() if path is None else Kit.read(path)
+
+
+def _answer(line: str, answers: TextIO, kit: "Kit") -> None:
     import torch
 
     from normdrop.lab.stacked import train_stacked
@@ -59,16 +68,18 @@ def _answer(line: str, answers: TextIO) -> None:
             answers.write(f"{epochs_done}\n")
             last = now
 
-    outcomes = train_stacked(trials, _dataset(trials[0].data), report)
+    dataset = _dataset(kit, trials[0].data)
+    recipe = kit.recipes.get(trials[0].recipe)
+    outcomes = train_stacked(trials, dataset, report, recipe=recipe)
     answers.writelines(outcome_line(outcome) + "\n" for outcome in outcomes)
 
 
-@lru_cache(maxsize=1)
-def _dataset(name: str) -> "Dataset | None":
-    from normdrop.lab.data import load
-    from normdrop.lab.trial import NO_DATA
-
-    return None if name == NO_DATA else load(name)
+def _dataset(kit: "Kit", name: str) -> "Dataset | None":
+    """The data set of that name, kept for the next trial."""
+    if name not in _AT_HAND:
+        _AT_HAND.clear()
+        _AT_HAND[name] = kit.dataset(name)
+    return _AT_HAND[name]
 
 
 if __name__ == "__main__":

@@ -1,10 +1,14 @@
 """What training sees of a data set: arrays and where they come from."""
 
+import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+from normdrop.errors import DataError
 
 Task: TypeAlias = Literal["classification", "regression"]
 
@@ -58,6 +62,45 @@ class Dataset:
     notes: tuple[str, ...]
     citation: str
 
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        train: tuple[NDArray[Any], NDArray[Any]],
+        test: tuple[NDArray[Any], NDArray[Any]],
+    ) -> Self:
+        """A data set of your own arrays.
+
+        Args:
+            name: What results call it; none of the names that `load` knows.
+            train: Inputs and targets to train on: images as uint8 of shape (N, channels, height,
+                width), or numbers as float32 of any shape (N, ...); targets of shape (N,), class
+                numbers from 0 as integers, or values as floats.
+            test: The same to test on.
+
+        Raises:
+            DataError: When an array has another type or shape than these.
+
+        >>> import numpy as np
+        >>> rows, labels = np.eye(4, dtype=np.float32), np.array([0, 1, 0, 1])
+        >>> Dataset.of("corners", train=(rows, labels), test=(rows, labels)).classes
+        2
+        """
+        splits = [_split(name, part, arrays) for part, arrays in (("train", train), ("test", test))]
+        integers = np.issubdtype(splits[0].targets.dtype, np.integer)
+        labels = np.concatenate([split.targets for split in splits])
+        return cls(
+            name=name,
+            title=name,
+            train=splits[0],
+            test=splits[1],
+            task="classification" if integers else "regression",
+            classes=int(labels.max()) + 1 if integers else None,
+            checksum=checksum(splits),
+            notes=(),
+            citation="",
+        )
+
     @property
     def shape(self) -> tuple[int, ...]:
         """The shape of one input: (channels, height, width) or (features,)."""
@@ -68,6 +111,36 @@ class Dataset:
             f"Dataset({self.name!r}, {len(self.train)} + {len(self.test)} of shape {self.shape}, "
             f"checksum {self.checksum[:12]})"
         )
+
+
+def checksum(splits: Iterable[Split]) -> str:
+    """SHA-256 over the arrays of the splits, their types and shapes."""
+    total = hashlib.sha256()
+    for split in splits:
+        for values in (split.inputs, split.targets):
+            total.update(f"{values.dtype.str} {values.shape}\n".encode())
+            total.update(np.ascontiguousarray(values).data)
+    return total.hexdigest()
+
+
+def _split(name: str, part: str, arrays: tuple[NDArray[Any], NDArray[Any]]) -> Split:
+    """Check two arrays and bring their targets to the types of a split."""
+    inputs, targets = arrays
+    if inputs.dtype not in (np.uint8, np.float32) or inputs.ndim < 2:  # noqa: PLR2004 - (N, ...)
+        raise DataError(
+            f"{name}: {part} inputs are {inputs.dtype} of shape {inputs.shape}; give uint8 images "
+            "or float32 numbers, one row per example"
+        )
+    if targets.shape != (len(inputs),) or targets.dtype.kind not in "iuf":
+        raise DataError(
+            f"{name}: {part} targets are {targets.dtype} of shape {targets.shape} for "
+            f"{len(inputs)} inputs; give one class number or value per input"
+        )
+    if targets.dtype.kind == "f":
+        return Split(inputs, targets.astype(np.float32))
+    if targets.min(initial=0) < 0:
+        raise DataError(f"{name}: {part} targets hold {targets.min()}; class numbers start at 0")
+    return Split(inputs, targets.astype(np.int64))
 
 
 def distinct(rows: NDArray[Any]) -> NDArray[np.int64]:

@@ -1,0 +1,55 @@
+"""Recipes and data sets handed over as values, on their way to the processes that train.
+
+What comes with normdrop, and a recipe in a file, is found by its name. What was made in a notebook
+or a script is pickled by value into a file that only this user's workers read.
+"""
+
+import pickle
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cloudpickle
+
+from normdrop.lab.data import Dataset, load
+from normdrop.lab.recipe import Recipe
+from normdrop.lab.trial import NO_DATA
+
+
+@dataclass(frozen=True)
+class Kit:
+    """What was handed over, by the names that trials have for it.
+
+    Attributes:
+        recipes: Recipes by name.
+        datasets: Data sets by name.
+    """
+
+    recipes: Mapping[str, Recipe] = field(default_factory=dict)
+    datasets: Mapping[str, Dataset] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        """Whether anything was handed over."""
+        return bool(self.recipes or self.datasets)
+
+    def dataset(self, name: str) -> Dataset | None:
+        """The data set of a trial, if it has one."""
+        if name == NO_DATA:
+            return None
+        return self.datasets[name] if name in self.datasets else load(name)
+
+    def write(self, path: Path) -> None:
+        """Write it for workers, with the folders that modules are imported from."""
+        path.write_bytes(pickle.dumps((sys.path, cloudpickle.dumps(self))))
+
+    @classmethod
+    def read(cls, path: Path) -> "Kit":
+        """What `write` wrote; modules are imported from where the driver has them."""
+        folders, pickled = pickle.loads(path.read_bytes())  # noqa: S301 - see the import
+        sys.path[:] = [*sys.path, *(folder for folder in folders if folder not in sys.path)]
+        kit = pickle.loads(pickled)  # noqa: S301 - see the import
+        if not isinstance(kit, cls):
+            message = f"{path} holds no kit"
+            raise TypeError(message)
+        return kit
