@@ -25,6 +25,7 @@ def plan(
     given: Mapping[str, Setting],
     device: str,
     precision: Precision,
+    here: bool = True,
 ) -> list[Trial]:
     """Every trial of a comparison, seed by seed, so that a run cut short has whole pairs.
 
@@ -37,6 +38,7 @@ def plan(
         given: Settings in place of the recipe's.
         device: A torch device.
         precision: `"fp32"`, or `"bf16"` for mixed precision.
+        here: Whether this machine is to train them, and must have the device.
 
     Raises:
         RecipeError: When a variant or setting is unknown, or the recipe cannot use the data set.
@@ -46,7 +48,8 @@ def plan(
     TrainingSettings.of(settings)
     if seeds < 1:
         raise UsageError(f"seeds must be a whole number of at least 1, not {seeds}")
-    _check_device(device)
+    if here:
+        _check_device(device)
     if precision not in get_args(Precision):
         raise UsageError(f"precision must be fp32 or bf16, not {precision!r}")
     chosen = [_known(variant, recipe) for variant in variants] or list(recipe.variants)
