@@ -59,7 +59,7 @@ def test_outcomes_are_those_of_a_local_run(
     outcomes = list(run_on(on, trials, jobs=None, watcher=watcher))
     assert _numbers(outcomes) == _numbers(train(trial, digits) for trial in trials)
     assert sorted(watcher.ended_keys) == sorted(trial.key for trial in trials)
-    away = [path for process, path in _starts(tmp_path) if process != os.getpid()]
+    away = [path for process, _, path in _starts(tmp_path) if process != os.getpid()]
     assert len(away) == len(trials)
     assert not any(path.exists() for path in away)
     assert {path.name for path in away} == {Path(trials[0].recipe).name}
@@ -135,6 +135,24 @@ def test_a_killed_process_costs_nothing(
     outcomes = list(run_on(on, trials, jobs=1, watcher=watcher))
     assert watcher.acted
     assert len(_starts(tmp_path)) == len(trials) + 1
+    assert _numbers(outcomes) == _numbers(train(trial, digits) for trial in trials)
+
+
+def test_trials_share_a_gpu(
+    ray_cluster: "RayCluster", noted_trial: Make, digits: Dataset, tmp_path: Path
+) -> None:
+    """Two trials that take half a GPU each are at work at a time, and see that GPU."""
+    # Ray takes our word for the GPU; the trials' own device is the processor.
+    node = ray_cluster.add_node(num_cpus=2, num_gpus=1)
+    trials = [noted_trial(seed=seed, epochs=30) for seed in range(3)]
+    watcher = _Watcher(lambda: len(_at_work(psutil.Process(), tmp_path)) == 2)
+    try:
+        halves = Cluster(ray_cluster.address, gpus=0.5)
+        outcomes = list(run_on(halves, trials, jobs=None, watcher=watcher))
+    finally:
+        ray_cluster.remove_node(node)
+    assert watcher.acted
+    assert [gpus for _, gpus, _ in _starts(tmp_path)] == ["0"] * len(trials)
     assert _numbers(outcomes) == _numbers(train(trial, digits) for trial in trials)
 
 
@@ -236,15 +254,15 @@ def _trainers(of: psutil.Process | None = None) -> list[psutil.Process]:
     return [child for child in children if "ray::train_on_node" in " ".join(_words(child))]
 
 
-def _starts(folder: Path) -> list[tuple[int, Path]]:
-    """The process and the recipe's path of every trial that was started."""
-    lines = (folder / "starts").read_text().splitlines()
-    return [(int(process), Path(path)) for process, _, path in (li.partition(" ") for li in lines)]
+def _starts(folder: Path) -> list[tuple[int, str, Path]]:
+    """The process, the GPUs it saw and the recipe's path of every trial that was started."""
+    lines = [line.split(" ", 2) for line in (folder / "starts").read_text().splitlines()]
+    return [(int(process), gpus, Path(path)) for process, gpus, path in lines]
 
 
 def _at_work(of: psutil.Process, folder: Path) -> list[psutil.Process]:
     """Those of a process' descendants that train, and have begun."""
-    begun = {process for process, _ in _starts(folder)}
+    begun = {process for process, _, _ in _starts(folder)}
     return [process for process in _trainers(of) if process.pid in begun]
 
 

@@ -31,8 +31,8 @@ def connected(cluster: Cluster) -> Iterator[None]:
         yield
         return
     with _signals_kept(), _raylet_messages_off():
-        _connect(cluster)
         try:
+            _connect(cluster)
             _wait_for_room(cluster)
             yield
         finally:
