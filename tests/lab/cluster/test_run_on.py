@@ -218,7 +218,9 @@ def test_the_command_prints_the_same_table(
     assert _stored(tmp_path / "there.sqlite") == _stored(tmp_path / "here.sqlite")
 
 
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_an_interrupted_command_is_resumed(  # noqa: PLR0917 - fixtures
+    how: signal.Signals,
     ray_cluster: "RayCluster",
     tiny_trial: Make,
     digits: Dataset,
@@ -226,7 +228,7 @@ def test_an_interrupted_command_is_resumed(  # noqa: PLR0917 - fixtures
     command: "Callable[..., subprocess.Popen[str]]",
     normdrop: "Callable[..., subprocess.CompletedProcess[str]]",
 ) -> None:
-    """After Ctrl-C nothing trains on; the same command goes on, here as well as there."""
+    """When the driver ends nothing trains on; the same command goes on, here as well as there."""
     store = tmp_path / "s.sqlite"
     trials = [tiny_trial(seed=seed, epochs=20) for seed in range(8)]
     arguments = (
@@ -235,10 +237,11 @@ def test_an_interrupted_command_is_resumed(  # noqa: PLR0917 - fixtures
     )
     with command(*arguments, "--on", ray_cluster.address) as driver:
         wait_for(lambda: _stored(store), 120)
-        os.killpg(driver.pid, signal.SIGINT)
+        os.killpg(driver.pid, how)
         _, errors = driver.communicate(timeout=60)
-    assert driver.returncode == 2
-    assert errors.splitlines()[-1].startswith("normdrop: interrupted: what has been trained")
+    if how == signal.SIGINT:
+        assert driver.returncode == 2
+        assert errors.splitlines()[-1].startswith("normdrop: interrupted: what has been trained")
     wait_for(lambda: not _trainers(), 30)
     before = _stored(store)
     assert 1 <= len(before) < len(trials)
