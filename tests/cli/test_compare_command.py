@@ -50,6 +50,12 @@ def test_compare_prints_a_table_and_writes_a_page(tmp_path: Path) -> None:
         (("ten-orders", "--report", "/proc/x.html"), "--report /proc/x.html: cannot be written"),
         (("ten-orders", "--report", "."), "is a folder"),
         (("ten-orders", "--data", "digits", "--store", "/proc/s"), "name another --store"),
+        (("ten-orders", "--on", "head"), "on must be ray://host:port, host:port or auto"),
+        (("ten-orders", "--gpu-fraction", 0.5), "gpu_fraction is for a cluster"),
+        (
+            (*("ten-orders", "--data", "digits", "--on", "ray://127.0.0.1:1"), "--store", "s"),
+            "no Ray cluster at ray://127.0.0.1:1 (Connection refused)",
+        ),
     ],
 )
 def test_bad_input_is_one_line(tmp_path: Path, arguments: tuple[object, ...], message: str) -> None:

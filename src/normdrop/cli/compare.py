@@ -44,6 +44,15 @@ if TYPE_CHECKING:
     help="Train this variant; repeat for more. All by default.",
 )
 @click.option("--jobs", type=int, metavar="N", help="Trials at a time; one per core by default.")
+@click.option(
+    "--on", metavar="ADDRESS", help="Train on a Ray cluster: ray://host:port, host:port or auto."
+)
+@click.option(
+    "--gpu-fraction",
+    type=float,
+    metavar="X",
+    help="How much of a GPU a trial takes there; 1 by default.",
+)
 @click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
 @click.option("--precision", type=click.Choice(["fp32", "bf16"]), default="fp32", show_default=True)
 @click.option(
@@ -74,6 +83,8 @@ def command(  # noqa: PLR0917 - click passes every option by name
     paper: bool,  # noqa: FBT001 - click passes it by name
     variants: tuple[str, ...],
     jobs: int | None,
+    on: str | None,
+    gpu_fraction: float | None,
     device: str,
     precision: "Precision",
     store: Path | None,
@@ -103,6 +114,8 @@ def command(  # noqa: PLR0917 - click passes every option by name
             paper=paper,
             variants=variants,
             jobs=jobs,
+            on=on,
+            gpu_fraction=gpu_fraction,
             device=device,
             precision=precision,
             store=store,

@@ -1,25 +1,22 @@
-"""From a recipe to its comparison: run the trials that are still to be run."""
+"""From a recipe to its comparison: what was asked for, checked, planned, trained and described."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from types import MappingProxyType
 
 import cloudpickle
-import joblib
 
 from normdrop.errors import DataError, RecipeError, UsageError
+from normdrop.lab.cluster import Cluster
 from normdrop.lab.comparison import Comparison, Description
 from normdrop.lab.data import Dataset, load, names
+from normdrop.lab.driver import Workplace, train_all
 from normdrop.lab.kit import Kit
 from normdrop.lab.plan import Precision, plan
-from normdrop.lab.progress import watcher
 from normdrop.lab.recipe import Recipe, find
-from normdrop.lab.run import run
-from normdrop.lab.store import Store, default_path
-from normdrop.lab.trial import Outcome, Setting, Trial
+from normdrop.lab.store import default_path
+from normdrop.lab.trial import Setting, Trial
 
 
 def compare(
@@ -37,6 +34,8 @@ def compare(
     device: str = "cpu",
     precision: Precision = "fp32",
     jobs: int | None = None,
+    on: str | None = None,
+    gpu_fraction: float | None = None,
     store: str | Path | None = None,
     progress: bool = True,
 ) -> Comparison:
@@ -60,7 +59,12 @@ def compare(
         variants: Which variants to train; all by default.
         device: A torch device. On `"cpu"` every number is reproduced bit for bit.
         precision: `"fp32"`, or `"bf16"` for mixed precision by autocast.
-        jobs: How many trials to train at a time; one per core by default, on a GPU one.
+        jobs: How many trials to train at a time; one per core by default, on a GPU one (all seeds
+            of a variant together), on a cluster as many as it has room for.
+        on: A Ray cluster to train on: `"ray://host:port"`, or on one of its own nodes
+            `"host:port"` or `"auto"`. A connection that this process has to Ray already is used
+            and left open. By default the trials are trained here, without Ray.
+        gpu_fraction: How much of a GPU a trial takes on a cluster; a whole one by default.
         store: The file that keeps the outcomes; one in the user's data folder by default.
         progress: Whether to show progress on standard error.
 
@@ -71,7 +75,7 @@ def compare(
         RecipeError: When there is no such recipe, panel or variant, or it cannot use the data set.
         DataError: When the data set is unknown, missing or damaged.
         StoreError: When the store cannot be read or written.
-        UsageError: When a number is out of range, or the device is not to be had.
+        UsageError: When a number is out of range, or the device or the cluster is not to be had.
     """
     shorthands = {"epochs": epochs, "batch_size": batch_size, "limit_train": limit_train}
     given = {name: value for name, value in shorthands.items() if value is not None}
@@ -86,6 +90,8 @@ def compare(
         device=device,
         precision=precision,
         jobs=jobs,
+        on=on,
+        gpu_fraction=gpu_fraction,
         store=store,
         progress=progress,
     )
@@ -104,6 +110,8 @@ def compare_panels(
     device: str = "cpu",
     precision: Precision = "fp32",
     jobs: int | None = None,
+    on: str | None = None,
+    gpu_fraction: float | None = None,
     store: str | Path | None = None,
     progress: bool = True,
 ) -> list[Comparison]:
@@ -114,6 +122,7 @@ def compare_panels(
     name, chosen = _named(recipe)
     if jobs is not None and jobs < 1:
         raise UsageError(f"jobs must be a whole number of at least 1, not {jobs}")
+    cluster = _cluster(on, device, gpu_fraction)
     parts: dict[str | None, tuple[Dataset | None, list[Trial]]] = {}
     for panel in panels or list(chosen.panels) or [None]:
         dataset = _dataset(chosen, panel, data, paper=paper)
@@ -128,17 +137,18 @@ def compare_panels(
             given=settings,
             device=device,
             precision=precision,
+            here=cluster is None,
         )
         parts[panel] = dataset, trials
+    kit = Kit(
+        {} if isinstance(recipe, str) else {name: chosen},
+        {data.name: data} if isinstance(data, Dataset) else {},
+    )
     outcomes = train_all(
         [trial for _, trials in parts.values() for trial in trials],
         Path(store or default_path()),
-        jobs=jobs or (joblib.cpu_count() if device == "cpu" else 1),
+        Workplace(jobs, cluster, kit),
         progress=progress,
-        kit=Kit(
-            {} if isinstance(recipe, str) else {name: chosen},
-            {data.name: data} if isinstance(data, Dataset) else {},
-        ),
     )
     return [
         Comparison(
@@ -177,43 +187,12 @@ def _dataset(
     return data if isinstance(data, Dataset) else load(data or own or "")
 
 
-def train_all(
-    trials: Sequence[Trial], store: Path, *, jobs: int, progress: bool, kit: Kit
-) -> dict[str, Outcome]:
-    """The outcomes of trials by key: from the store what it has, the rest trained and kept now.
-
-    A trial that failed before is tried again; one that diverged would diverge again.
-    """
-    with Store(store) as kept:
-        distinct = {trial.key: trial for trial in trials}
-        found = {key: kept.get(trial) for key, trial in distinct.items()}
-        done = {key: outcome for key, outcome in found.items() if outcome is not None}
-        rest = [
-            trial
-            for key, trial in distinct.items()
-            if key not in done or done[key].status == "failed"
-        ]
-        with (
-            watcher(rest, shown=progress) as watching,
-            _written(kit) as path,
-            closing(run(rest, jobs=jobs, watcher=watching, kit=path)) as outcomes,
-        ):
-            for outcome in outcomes:
-                kept.put(outcome)
-                done[outcome.trial.key] = outcome
-    return done
-
-
-@contextmanager
-def _written(kit: Kit) -> Iterator[Path | None]:
-    """The kit as a file for as long as workers may read it; none if nothing was handed over."""
-    if not kit:
-        yield None
-        return
-    with TemporaryDirectory(prefix="normdrop-") as folder:
-        path = Path(folder) / "kit"
-        kit.write(path)
-        yield path
+def _cluster(on: str | None, device: str, gpu_fraction: float | None) -> Cluster | None:
+    if on is not None:
+        return Cluster.of(on, device=device, gpu_fraction=gpu_fraction)
+    if gpu_fraction is not None:
+        raise UsageError("gpu_fraction is for a cluster: name one with on")
+    return None
 
 
 def _description(

@@ -27,6 +27,7 @@ def plan(
     precision: Precision,
     panel: str | None = None,
     paper: bool = False,
+    here: bool = True,
 ) -> list[Trial]:
     """Every trial of a comparison, seed by seed, so that a run cut short has whole pairs.
 
@@ -41,6 +42,7 @@ def plan(
         precision: `"fp32"`, or `"bf16"` for mixed precision.
         panel: Which of the recipe's panels; `None` for a recipe without.
         paper: Whether to take the source's settings in place of the small ones.
+        here: Whether this machine is to train them, and must have the device.
 
     Raises:
         RecipeError: When a variant or setting is unknown, or the recipe cannot use the data set.
@@ -53,7 +55,8 @@ def plan(
         TrainingSettings.of(settings)
     if seeds < 1:
         raise UsageError(f"seeds must be a whole number of at least 1, not {seeds}")
-    _check_device(device)
+    if here:
+        _check_device(device)
     if precision not in get_args(Precision):
         raise UsageError(f"precision must be fp32 or bf16, not {precision!r}")
     rivals, _ = recipe.rivals(panel)

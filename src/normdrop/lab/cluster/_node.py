@@ -1,0 +1,110 @@
+"""What runs on the cluster's nodes, in Ray's processes: a trial, and the board for its progress."""
+
+import tempfile
+import time
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from normdrop.errors import UsageError
+from normdrop.lab.data import Dataset
+from normdrop.lab.memory import keep_freed_memory
+from normdrop.lab.recipe import Recipe
+from normdrop.lab.trial import Outcome, Trial
+
+# Ray's types do not know which methods an actor has.
+BoardHandle: TypeAlias = Any
+_SECONDS_BETWEEN_REPORTS = 0.5
+
+
+class Board:
+    """Where trials say how far they are, and the driver reads it."""
+
+    def __init__(self) -> None:
+        self._epochs: dict[str, float] = {}
+
+    def advanced(self, key: str, epochs: float) -> None:
+        """The trial of that key has so many epochs behind it."""
+        self._epochs[key] = epochs
+
+    def news(self) -> dict[str, float]:
+        """What was said since the last call."""
+        epochs, self._epochs = self._epochs, {}
+        return epochs
+
+
+def train_on_node(
+    trial: Trial,
+    source: Recipe | bytes | None,
+    dataset: Dataset | None,
+    board: BoardHandle,
+    versions: Mapping[str, str],
+) -> Outcome:
+    """Train one trial as a local worker would, with one thread.
+
+    Args:
+        trial: What to train.
+        source: What stands in the recipe, if the recipe is a file of the driver's; the recipe
+            itself, if it was handed over as a value.
+        dataset: The data set the trial names, in memory that it must not write.
+        board: Where to report progress.
+        versions: The driver's packages.
+
+    Raises:
+        UsageError: When this node's packages are others than the driver's.
+    """
+    import torch
+
+    from normdrop.lab.train import train
+
+    _check(versions)
+    torch.set_num_threads(1)  # as many trials as cores
+    keep_freed_memory()
+    last = 0.0
+
+    def report(epochs_done: float) -> None:
+        nonlocal last
+        if (now := time.monotonic()) - last >= _SECONDS_BETWEEN_REPORTS:
+            board.advanced.remote(trial.key, epochs_done)
+            last = now
+
+    recipe = source if isinstance(source, Recipe) else None
+    with _recipe_at_hand(trial, source) as here, warnings.catch_warnings():
+        # The node's trials share one copy of the data; none of them writes it.
+        warnings.filterwarnings("ignore", "The given NumPy array is not writable", UserWarning)
+        outcome = train(here, dataset, report, recipe=recipe)
+    message = outcome.message.replace(here.recipe, trial.recipe)
+    return replace(outcome, trial=trial, message=message)
+
+
+@contextmanager
+def _recipe_at_hand(trial: Trial, source: Recipe | bytes | None) -> Iterator[Trial]:
+    """The trial as this node can train it: a recipe that is a file is written here for a while."""
+    if not isinstance(source, bytes):
+        yield trial
+        return
+    with tempfile.TemporaryDirectory(prefix="normdrop-") as folder:
+        copy = Path(folder) / Path(trial.recipe).name
+        copy.write_bytes(source)
+        yield replace(trial, recipe=str(copy))
+
+
+def _check(versions: Mapping[str, str]) -> None:
+    """Refuse to mix results of different packages under the same keys."""
+    from normdrop.lab.train import versions as versions_here
+
+    here = versions_here()
+    for package, wanted in versions.items():
+        # A build for another accelerator is the same version; Ray itself compares Python's.
+        if package != "python" and _public(here[package]) != _public(wanted):
+            raise UsageError(
+                f"a node of the cluster has {package} {here[package]}, this process {wanted}; "
+                "install the same on every node"
+            )
+
+
+def _public(version: str) -> str:
+    return version.partition("+")[0]

@@ -1,0 +1,84 @@
+"""The driver of a comparison: it alone writes the store, and has the rest trained."""
+
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import joblib
+
+from normdrop.lab.cluster import Cluster, run_on
+from normdrop.lab.kit import Kit
+from normdrop.lab.progress import watcher
+from normdrop.lab.run import Watcher, run
+from normdrop.lab.store import Store
+from normdrop.lab.trial import Outcome, Trial
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """Where trials are trained.
+
+    Attributes:
+        jobs: How many at a time; as many as there is room for by default.
+        cluster: On which cluster; here by default.
+        kit: The recipes and data sets that were handed over as values.
+    """
+
+    jobs: int | None = None
+    cluster: Cluster | None = None
+    kit: Kit = field(default_factory=Kit)
+
+
+def train_all(
+    trials: Sequence[Trial], store: Path, workplace: Workplace, *, progress: bool
+) -> dict[str, Outcome]:
+    """The outcomes of trials by key: from the store what it has, the rest trained and kept now.
+
+    A trial that failed before is tried again; one that diverged would diverge again.
+    """
+    with Store(store) as kept:
+        distinct = {trial.key: trial for trial in trials}
+        found = {key: kept.get(trial) for key, trial in distinct.items()}
+        done = {key: outcome for key, outcome in found.items() if outcome is not None}
+        rest = [
+            trial
+            for key, trial in distinct.items()
+            if key not in done or done[key].status == "failed"
+        ]
+        with (
+            watcher(rest, shown=progress) as watching,
+            closing(_run(rest, workplace, watching)) as outcomes,
+        ):
+            for outcome in outcomes:
+                kept.put(outcome)
+                done[outcome.trial.key] = outcome
+    return done
+
+
+def _run(
+    trials: Sequence[Trial], workplace: Workplace, watching: Watcher
+) -> Generator[Outcome, None, None]:
+    """Train the trials here, or on the cluster; nowhere if there are none."""
+    if not trials:
+        return
+    jobs, kit = workplace.jobs, workplace.kit
+    if workplace.cluster is not None:
+        yield from run_on(workplace.cluster, trials, jobs=jobs, watcher=watching, kit=kit)
+        return
+    here = joblib.cpu_count() if trials[0].device == "cpu" else 1
+    with _written(kit) as path:
+        yield from run(trials, jobs=jobs or here, watcher=watching, kit=path)
+
+
+@contextmanager
+def _written(kit: Kit) -> Iterator[Path | None]:
+    """The kit as a file for as long as workers may read it; none if nothing was handed over."""
+    if not kit:
+        yield None
+        return
+    with TemporaryDirectory(prefix="normdrop-") as folder:
+        path = Path(folder) / "kit"
+        kit.write(path)
+        yield path
