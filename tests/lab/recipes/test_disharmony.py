@@ -1,0 +1,117 @@
+"""The recipes on Li et al. (2019): networks as described, figures that agree, trials that run."""
+
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+from torch import nn
+
+from normdrop.errors import RecipeError
+from normdrop.lab.data import Dataset
+from normdrop.lab.plan import plan
+from normdrop.lab.recipe import Recipe, find
+from normdrop.lab.recipes import _disharmony as li
+from normdrop.lab.train import train
+from normdrop.lab.trial import Outcome
+from normdrop.torch import Block, Dropout, NoiseLayer, ResidualBlock
+
+if TYPE_CHECKING:
+    from normdrop.lab.recipes._disharmony import Place
+
+_DIGITS, _CIFAR = (1, 8, 8), (3, 32, 32)
+_RECIPES = ("rates",)
+
+
+def _outcome(recipe: Recipe, variant: str, dataset: Dataset, panel: str | None = None) -> Outcome:
+    """A trial of one epoch on a hundred images."""
+    (trial,) = plan(
+        recipe,
+        dataset,
+        name=recipe.name,
+        panel=panel,
+        variants=[variant],
+        seeds=1,
+        given={"epochs": 1, "limit_train": 100},
+        device="cpu",
+        precision="fp32",
+    )
+    return train(trial, dataset)
+
+
+def _built(recipe: str, variant: str, panel: str | None = None) -> nn.Module:
+    """A network as the recipe builds it for digits."""
+    found = find(recipe)
+    return found.build(variant, _DIGITS, 10, found.settings_for("digits", panel=panel))
+
+
+@pytest.mark.parametrize("recipe", _RECIPES)
+def test_a_trial_runs(recipe: str, digits: Dataset) -> None:
+    """The last variant of the first panel trains, and has an endpoint and every metric."""
+    found = find(recipe)
+    outcome = _outcome(found, found.variants[-1], digits, next(iter(found.panels), None))
+    assert outcome.status == "finished", outcome.message
+    assert {metric.name for metric in (found.endpoint, *found.metrics)} <= set(outcome.values)
+    assert outcome.values["shift"] >= 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "place", "end"),
+    [
+        ("PreResNet", "a", "bn-act-conv-bn-act-conv-drop-bn-act-conv"),
+        ("PreResNet", "b", "bn-act-conv-bn-act-conv-bn-act-drop-conv"),
+        ("WRN", "a", "bn-act-conv-drop-bn-act-conv"),
+        ("WRN", "b", "bn-act-conv-bn-act-drop-conv"),
+    ],
+)
+def test_noise_stands_in_its_place_of_every_branch(kind: str, place: "Place", end: str) -> None:
+    """(a) directly before the last norm, (b) directly before the last convolution."""
+    settings = {"network": kind, "size": "small"}
+    network = li.network(_DIGITS, 10, settings, place=place, noise=0.3)
+    orders = [str(each.order) for each in network.modules() if isinstance(each, ResidualBlock)]
+    assert orders == [end] * 3
+    assert [each.p for each in network.modules() if isinstance(each, Dropout)] == [0.3] * 3
+
+
+@pytest.mark.parametrize(("place", "last"), [("a", "drop-bn-act-conv"), ("b", "bn-drop-act-conv")])
+def test_noise_stands_in_its_place_of_every_dense_layer(place: "Place", last: str) -> None:
+    """In (b) it stands before the ReLU, where the same mask gives what it gives behind it."""
+    settings = {"network": "DenseNet", "size": "small"}
+    network = li.network(_DIGITS, 10, settings, place=place, noise=0.3)
+    orders = [str(each.order) for each in network.modules() if isinstance(each, Block)]
+    assert [order for order in orders if "drop" in order] == [last] * 3
+    x = torch.randn(4, 100)
+    mask = torch.randint(0, 2, x.shape) / 0.5
+    assert torch.equal((x * mask).relu(), x.relu() * mask)
+
+
+@pytest.mark.parametrize(
+    ("kind", "millions"), [("PreResNet", 1.70), ("WRN", 36.5), ("DenseNet", 0.77)]
+)
+def test_full_networks_have_the_papers_size(kind: str, millions: float) -> None:
+    """The numbers of parameters that the papers print."""
+    with torch.device("meta"):
+        network = li.network(_CIFAR, 10, {"network": kind, "size": "paper"})
+    count = sum(parameter.numel() for parameter in network.parameters()) / 1e6
+    assert round(count, 1 if millions > 10 else 2) == millions
+
+
+def test_unknown_networks_are_refused() -> None:
+    """The message has what there is."""
+    with pytest.raises(RecipeError, match="there are PreResNet, WRN, DenseNet, small and paper"):
+        li.network(_DIGITS, 10, {"network": "ResNet", "size": "small"})
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
