@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from normdrop.lab.recipes._disharmony import Place
 
 _DIGITS, _CIFAR = (1, 8, 8), (3, 32, 32)
-_RECIPES = ("rates", "reestimate")
+_RECIPES = ("last-layer", "rates", "reestimate")
 
 
 def _outcome(recipe: Recipe, variant: str, dataset: Dataset, panel: str | None = None) -> Outcome:
@@ -103,8 +103,27 @@ def test_unknown_networks_are_refused() -> None:
 
 
 
+@pytest.mark.parametrize("panel", ["PreResNet", "WRN", "DenseNet"])
+def test_last_layer_has_its_dropout_behind_every_norm(panel: str) -> None:
+    """The last layers to run are the last norm, its ReLU, the pooling, dropout and the weight."""
+    ran = _ran(_built("last-layer", "0.3", panel))
+    assert ran[-6:] == ["BatchNorm2d", "ReLU", "AdaptiveAvgPool2d", "Flatten", "Dropout", "Linear"]
+    assert ran.count("Dropout") == 1
+    assert "Dropout" not in _ran(_built("last-layer", "none", panel))
 
 
+def _ran(network: nn.Module) -> list[str]:
+    """The kinds of layers in the order they run."""
+    ran: list[str] = []
+
+    def note(module: nn.Module, *_: object) -> None:
+        ran.append(type(module).__name__)
+
+    for module in network.modules():
+        if not list(module.children()):
+            module.register_forward_hook(note)
+    network(torch.zeros(2, *_DIGITS))
+    return [name for name in ran if name != "Identity"]
 
 
 
