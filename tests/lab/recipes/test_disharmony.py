@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from normdrop.lab.recipes._disharmony import Place
 
 _DIGITS, _CIFAR = (1, 8, 8), (3, 32, 32)
-_RECIPES = ("last-layer", "rates", "reestimate")
+_RECIPES = ("last-layer", "rates", "reestimate", "uout")
 
 
 def _outcome(recipe: Recipe, variant: str, dataset: Dataset, panel: str | None = None) -> Outcome:
@@ -126,6 +126,15 @@ def _ran(network: nn.Module) -> list[str]:
     return [name for name in ran if name != "Identity"]
 
 
+@pytest.mark.parametrize("beta", ["0.1", "0.5"])
+def test_uout_multiplies_by_its_half_width(beta: str) -> None:
+    """Every branch's noise lies in 1 ± β and fills that range."""
+    noises = [
+        each for each in _built("uout", beta, "WRN").modules() if isinstance(each, NoiseLayer)
+    ]
+    assert len(noises) == 3
+    mask = noises[0](torch.ones(10_000)) - 1
+    assert float(beta) * 0.99 < mask.abs().max().item() <= float(beta)
 
 
 
