@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from normdrop.lab.recipes._disharmony import Place
 
 _DIGITS, _CIFAR = (1, 8, 8), (3, 32, 32)
-_RECIPES = ("last-layer", "rates", "reestimate", "uout")
+_RECIPES = ("last-layer", "noise-families", "rates", "reestimate", "uout")
 
 
 def _outcome(recipe: Recipe, variant: str, dataset: Dataset, panel: str | None = None) -> Outcome:
@@ -101,6 +101,23 @@ def test_unknown_networks_are_refused() -> None:
         li.network(_DIGITS, 10, {"network": "ResNet", "size": "small"})
 
 
+@pytest.mark.parametrize("panel", ["rate 0.1", "rate 0.3", "rate 0.5"])
+@pytest.mark.parametrize("family", ["bernoulli", "gaussian", "uniform"])
+def test_noise_families_share_their_second_moment(panel: str, family: str) -> None:
+    """Drawn masks have mean 1, second moment 1 / (1 - rate) and the kurtosis of their family."""
+    rate = float(panel.removeprefix("rate "))
+    torch.manual_seed(0)
+    noises = [
+        n for n in _built("noise-families", family, panel).modules() if isinstance(n, NoiseLayer)
+    ]
+    assert len(noises) == 3
+    mask = noises[0](torch.ones(200_000))
+    assert mask.mean().item() == pytest.approx(1, rel=0.01)
+    assert mask.square().mean().item() == pytest.approx(1 / (1 - rate), rel=0.01)
+    kurtosis = ((mask - mask.mean()) / mask.std()).pow(4).mean().item()
+    bernoulli = (1 - 3 * rate * (1 - rate)) / (rate * (1 - rate))
+    expected = {"bernoulli": bernoulli, "gaussian": 3.0, "uniform": 1.8}[family]
+    assert kurtosis == pytest.approx(expected, rel=0.05)
 
 
 @pytest.mark.parametrize("panel", ["PreResNet", "WRN", "DenseNet"])
