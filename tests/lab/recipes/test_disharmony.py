@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from normdrop.lab.recipes._disharmony import Place
 
 _DIGITS, _CIFAR = (1, 8, 8), (3, 32, 32)
-_RECIPES = ("last-layer", "noise-families", "rates", "reestimate", "uout")
+_RECIPES = ("last-layer", "noise-families", "rates", "reestimate", "uout", "width")
 
 
 def _outcome(recipe: Recipe, variant: str, dataset: Dataset, panel: str | None = None) -> Outcome:
@@ -154,6 +154,13 @@ def test_uout_multiplies_by_its_half_width(beta: str) -> None:
     assert float(beta) * 0.99 < mask.abs().max().item() <= float(beta)
 
 
+@pytest.mark.parametrize("panel", ["×1", "×3", "×10"])
+def test_width_multiplies_the_channels(panel: str) -> None:
+    """The stages' channels are 4, 8 and 16 times the panel's width."""
+    width = int(panel[1:])
+    network = _built("width", "b", panel)
+    norms = [each.num_features for each in network.modules() if isinstance(each, nn.BatchNorm2d)]
+    assert sorted(set(norms)) == sorted({16, 4 * width, 8 * width, 16 * width})
 
 
 def test_re_estimated_rows_are_the_same_networks(digits: Dataset) -> None:
@@ -179,3 +186,20 @@ def test_the_published_recovery_is_that_of_the_text() -> None:
         assert error["b re-estimated"] < error["b"] < error["a re-estimated"]
 
 
+def test_published_tables_agree() -> None:
+    """Tables that share a row agree on it; what was read off a figure, to 0.02."""
+    rates = find("rates").published
+    table = find("reestimate").panels["PreResNet"].published["error"]
+    for rate, place in (("a 0.5", "a"), ("b 0.5", "b"), ("none", "none")):
+        assert rates["test_error"][rate] == pytest.approx(table[place], abs=0.02)
+    for place in "ab":
+        errors = [rates["test_error"][f"{place} {rate}"] for rate in (0.1, 0.3, 0.5, 0.7)]
+        assert errors == sorted(errors)
+    assert sorted(rates["shift"].values()) == list(rates["shift"].values())
+    for name, panel in find("reestimate").panels.items():
+        for other in ("uout", "last-layer"):
+            figures = find(other).panels[name].published["test_error"]
+            assert figures["none"] == panel.published["error"]["none"]
+    wide = find("width").panels["×10"].published["test_error"]
+    wrn = find("reestimate").panels["WRN"].published["error"]
+    assert wide == {variant: wrn[variant] for variant in ("none", "a", "b")}
