@@ -22,7 +22,8 @@ _HALF_WIDTH = (
 )
 _COMPARED = (
     "Given equal weights, theory has equal shifts directly before a norm. Compared are networks "
-    "that each noise has trained, whose shifts differ as far as their weights do."
+    "that each noise has trained, by the mean over all norms: weights differ, and behind a ReLU "
+    "the second moment alone does not decide."
 )
 
 

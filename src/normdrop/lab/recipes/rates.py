@@ -44,7 +44,7 @@ def _network(
 RECIPE = Recipe(
     name="rates",
     version=1,
-    title="Dropout rates (a) before the last norm, (b) before the last weight",
+    title="Dropout by rate and place",
     question="How do test error and variance shift grow with the dropout rate, in both places?",
     source=li.SOURCE,
     variants=tuple(_ERRORS),
