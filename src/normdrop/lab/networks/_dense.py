@@ -23,7 +23,9 @@ _LAST: dict[DensePosition, str] = {
 class _DenseLayer(nn.Module):
     """Norm, activation, 1×1 convolution and again with 3×3, put beside the input."""
 
-    def __init__(self, channels: int, growth: int, dropout: float, position: DensePosition) -> None:
+    def __init__(
+        self, channels: int, growth: int, dropout: float | nn.Module, position: DensePosition
+    ) -> None:
         super().__init__()
         last = _LAST[position] if dropout else "bn-act-conv"
         self.branch = nn.Sequential(
@@ -42,7 +44,7 @@ def dense_network(
     *,
     depth: int,
     growth: int,
-    dropout: float = 0.0,
+    dropout: float | nn.Module = 0.0,
     position: DensePosition = "P5",
     head: dict[str, Any] | None = None,
 ) -> nn.Sequential:
@@ -55,7 +57,7 @@ def dense_network(
         classes: The number of outputs.
         depth: Weights on the longest way: 100 for 16 layers a block.
         growth: Channels each layer adds.
-        dropout: The rate in every layer; 0 for none.
+        dropout: The rate in every layer, or a noise layer, which is copied; 0 for none.
         position: Where in a layer; `"P7"` is where the paper has it.
         head: What else `normdrop.torch.Head` takes.
 
