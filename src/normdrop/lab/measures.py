@@ -1,15 +1,21 @@
-"""Numbers that several recipes take of a trained network."""
+"""Numbers that several recipes take of a trained network.
 
-from collections.abc import Iterator
+Recipes import this file, and are listed without torch: it is imported where a number is taken.
+"""
+
 from statistics import fmean
-
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from normdrop import verbs
 from normdrop.errors import RecipeError
-from normdrop.lab.bench import Trained
-from normdrop.lab.evaluate import eval_mode_loss
 from normdrop.lab.metric import Metric
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torch import Tensor
+
+    from normdrop.lab.bench import Trained
 
 _BATCH = 500
 
@@ -36,14 +42,14 @@ REESTIMATED_ERROR = Metric(
 class _Inputs:
     """The training inputs in batches, as often as they are asked for."""
 
-    def __init__(self, trained: Trained) -> None:
+    def __init__(self, trained: "Trained") -> None:
         self._examples = trained.bench.training
 
-    def __iter__(self) -> Iterator[Tensor]:
+    def __iter__(self) -> "Iterator[Tensor]":
         return (inputs for inputs, _ in self._examples.batches(_BATCH))
 
 
-def mean_shift(trained: Trained) -> dict[str, float]:
+def mean_shift(trained: "Trained") -> dict[str, float]:
     """`SHIFT` over the training set: the mean over norm layers of max(Δ, 1/Δ).
 
     Raises:
@@ -56,8 +62,10 @@ def mean_shift(trained: Trained) -> dict[str, float]:
     return {SHIFT.name: fmean(max(shift, 1 / shift) for shift in shifts)}
 
 
-def reestimated_error(trained: Trained) -> dict[str, float]:
+def reestimated_error(trained: "Trained") -> dict[str, float]:
     """`REESTIMATED_ERROR`: statistics from the training set, dropout off, weights as they are."""
+    from normdrop.lab.evaluate import eval_mode_loss
+
     verbs.recalibrate(trained.network, _Inputs(trained))
     _, accuracy = eval_mode_loss(trained.network, trained.bench.test, trained.bench.task)
     if accuracy is None:
