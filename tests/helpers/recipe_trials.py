@@ -1,17 +1,25 @@
 """One trial of a recipe, run here and now."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from normdrop.lab.data import load
 from normdrop.lab.plan import plan
 from normdrop.lab.recipe import find
 from normdrop.lab.train import train
 from normdrop.lab.trial import Outcome, Setting
 
-SHORTEST: dict[str, Setting] = {"epochs": 1, "limit_train": 96}
+SHORTEST: Mapping[str, Setting] = {"epochs": 1, "limit_train": 96}
 """Settings with which a network is trained in a moment, and learns next to nothing."""
 
 
 def finished(
-    name: str, variant: str, *, panel: str | None = None, seed: int = 0, **given: Setting
+    name: str,
+    variant: str,
+    given: Mapping[str, Setting] = MappingProxyType({}),
+    *,
+    panel: str | None = None,
+    seed: int = 0,
 ) -> Outcome:
     """The outcome of a variant's trial, which must have finished."""
     recipe = find(name)

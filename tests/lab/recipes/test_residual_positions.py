@@ -83,7 +83,7 @@ def test_the_published_figures_say_what_the_source_says() -> None:
 def test_positions_on_either_side_of_relu_are_one(one: str, other: str) -> None:
     """With equal seeds the two give the same numbers, to the last digit."""
     values = [
-        dict(finished("residual-positions", name, panel="pre-activation", **SHORTEST).values)
+        dict(finished("residual-positions", name, SHORTEST, panel="pre-activation").values)
         for name in (one, other)
     ]
     assert values[0] == values[1]
