@@ -92,7 +92,7 @@ def _outputs(
 
     rate = float(bench.settings["rate"] or 0.0)
     trunk = bench.settings["trunk_deviation"]
-    y: Tensor = z @ first.T
+    y = z @ first.T
     if trunk is not None:
         y = functional.batch_norm(y, None, None, training=True)  # the branch's last norm
     y = y.relu()
@@ -100,7 +100,8 @@ def _outputs(
         y = functional.dropout(y, rate, training) @ second.T
     else:
         y = functional.dropout(y @ second.T, rate, training)
-    return y if trunk is None else y + float(trunk) * z
+    outputs: Tensor = y if trunk is None else y + float(trunk) * z
+    return outputs
 
 
 def _plain(width: int, far: float) -> Panel:
