@@ -142,12 +142,13 @@ def compare_panels(
 
 def _dataset(recipe: Recipe, panel: str | None, data: str | None, *, paper: bool) -> Dataset | None:
     """The data set to train on: the one named, the panel's, the paper's or the recipe's own."""
-    if recipe.data is None:
+    own = recipe.panel(panel).data
+    if recipe.data is None and own is None:
         if data is not None:
             raise RecipeError(f"recipe {recipe.name} makes its own inputs and takes no data set")
         return None
     papers = recipe.paper_data if paper else None
-    return load(data or recipe.panel(panel).data or papers or recipe.data)
+    return load(data or own or papers or recipe.data or "")
 
 
 def train_all(
