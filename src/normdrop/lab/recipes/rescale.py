@@ -49,7 +49,7 @@ def _values(bench: "Bench") -> "Tensor":
 
 
 def _of_training(bench: "Bench") -> "Mapping[str, float]":
-    """Train a perceptron with dropout between ReLU and batch norm; the means over its norms."""
+    """Train a perceptron with dropout between ReLU and batch norm, and measure its norms."""
     network = bench.prepared(_perceptron(bench))
     *_, last = bench.fit().epochs(network, bench.progress)
     inputs = [inputs for inputs, _ in bench.training.batches(500)]
@@ -111,8 +111,8 @@ RECIPE = Recipe(
         (
             "The values are 200000 normal ones of variance 1 and mean 0 or 1, or of mean 0 behind "
             "ReLU. The panel trained has two hidden layers of 64 on 8×8 digits for 4 epochs, with "
-            "dropout between ReLU and batch norm; its misfit is the mean over the norm layers and "
-            "their channels. There is no source to repeat: --paper changes nothing."
+            "dropout between ReLU and batch norm; misfit and shifts are means over the norm layers "
+            "of medians over their channels. There is no source to repeat: --paper changes nothing."
         ),
         (
             "misfit is √(m² + (s − 1)²) for outputs of eval mode, normalised by the mean and "
