@@ -79,7 +79,8 @@ def _fields(comparison: Comparison) -> list[_Field]:
         *_endpoint_fields(comparison),
     ]
     for metric in comparison.description.metrics:
-        fields += _metric_fields(comparison, metric)
+        if any(math.isfinite(summary.metrics[metric.name]) for summary in comparison):
+            fields += _metric_fields(comparison, metric)
     if comparison.analysis.groups:
         against = "baseline" if comparison.description.baseline else "best"
         heading = Column("p", "right", f"adjusted p-value against the {against}")

@@ -8,6 +8,8 @@ from normdrop.lab.networks._dense import dense_network as dense_network
 from normdrop.lab.networks._initial import initialise as initialise
 from normdrop.lab.networks._mobile import mobile_network as mobile_network
 from normdrop.lab.networks._perceptron import perceptron as perceptron
+from normdrop.lab.networks._rescaled import Correction as Correction
+from normdrop.lab.networks._rescaled import RescaledDropout as RescaledDropout
 from normdrop.lab.networks._residual import pre_resnet as pre_resnet
 from normdrop.lab.networks._residual import residual_network as residual_network
 from normdrop.lab.networks._residual import resnet as resnet

@@ -1,0 +1,132 @@
+"""Dropout as an ensemble: averaging one network's masks against averaging networks."""
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import normdrop
+from normdrop.lab.metric import TEST_ERROR, TEST_LOSS, Metric
+from normdrop.lab.recipe import Recipe
+from normdrop.lab.recipes._residual import PAPER, SMALL, network
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from torch import Tensor, nn
+
+    from normdrop.lab.bench import Bench
+    from normdrop.lab.trial import Setting
+
+_PASSES = {"masks-1": 1, "masks-3": 3, "masks-10": 10, "masks-30": 30}
+_NETWORKS = {"network": 1, "networks-2": 2, "networks-3": 3, "networks-5": 5}
+_MOST = max(_NETWORKS.values())
+
+_TRAINED = Metric("trained", "networks trained", "", "trained", "networks trained", decimals=0)
+_FORWARD = Metric("forward", "passes", "", "passes", "forward passes for one answer", decimals=0)
+
+
+@dataclass(frozen=True)
+class _Member:
+    """What decides a trained network, and the bench it is trained at."""
+
+    seed: int
+    settings: "tuple[tuple[str, Setting], ...]"
+    circumstances: tuple[str, ...]
+    bench: "Bench" = field(compare=False)
+
+    @classmethod
+    def of(cls, bench: "Bench", number: int) -> "_Member":
+        """A member of the bench's ensemble; no two seeds share one."""
+        trial = bench.trial
+        settings = tuple(sorted(trial.settings.items()))
+        circumstances = (trial.data, trial.data_checksum, trial.device, trial.precision)
+        return cls(_MOST * bench.seed + number, settings, circumstances, bench)
+
+
+@lru_cache(maxsize=_MOST)  # the variants of a seed, run one after another, share its networks
+def _trained(member: _Member) -> "nn.Module":
+    bench = member.bench
+    settings = bench.settings
+    built = network(
+        bench.data.shape, bench.outputs, settings, dropout=settings["rate"], position="P5"
+    )
+    prepared = bench.prepared(built, seed=member.seed)
+    for _ in bench.fit(seed=member.seed).epochs(prepared):
+        pass
+    return prepared.eval()
+
+
+def _experiment(bench: "Bench") -> "Mapping[str, float]":
+    import torch
+
+    networks, passes = _NETWORKS.get(bench.variant, 1), _PASSES.get(bench.variant, 0)
+    epochs = bench.training_settings.epochs
+    members = []
+    for number in range(networks):
+        bench.progress(epochs * number / networks)
+        members.append(_trained(_Member.of(bench, number)))
+    torch.manual_seed(bench.seed)  # whether a network was trained now or before
+    error, loss = _scores(bench, members, passes)
+    return {
+        TEST_ERROR.name: error,
+        TEST_LOSS.name: loss,
+        _TRAINED.name: networks,
+        _FORWARD.name: max(networks, passes),
+    }
+
+
+def _scores(bench: "Bench", members: "list[nn.Module]", passes: int) -> tuple[float, float]:
+    """Test error in % and mean loss in nats of the averaged probabilities."""
+    import torch
+
+    wrong, loss = 0, 0.0
+    with torch.inference_mode():
+        for inputs, targets in bench.test.batches(500):
+            average = torch.stack(list(_probabilities(members, inputs, passes))).mean(0)
+            wrong += int((average.argmax(1) != targets).sum())
+            loss -= average.gather(1, targets[:, None]).log().sum().item()
+    return 100 * wrong / len(bench.test), loss / len(bench.test)
+
+
+def _probabilities(members: "list[nn.Module]", inputs: "Tensor", passes: int) -> "Iterable[Tensor]":
+    """One answer per network in eval mode; or, with passes, one per pass with dropout on."""
+    for member in members:
+        if not passes:
+            yield member(inputs).double().softmax(1)
+            continue
+        with normdrop.modes(member, dropout=True, norm="running"):
+            for _ in range(passes):
+                yield member(inputs).double().softmax(1)
+
+
+RECIPE = Recipe(
+    name="ensemble",
+    version=1,
+    title="Averaging masks or averaging networks",
+    question="Is averaging over dropout's masks worth what averaging over networks is?",
+    source="dropout as an average over networks, Srivastava et al., JMLR 2014",
+    variants=("network", *_PASSES, *tuple(_NETWORKS)[1:]),
+    baseline="network",
+    data="digits",
+    seeds=9,
+    settings={**SMALL, "limit_train": None, "rate": 0.2},
+    experiment=_experiment,
+    dimensions=3,
+    endpoint=TEST_ERROR,
+    metrics=(TEST_LOSS, _TRAINED, _FORWARD),
+    paper=PAPER,
+    paper_data="cifar-10",
+    notes=(
+        (
+            "network: one in eval mode. masks-k: its probabilities averaged over k passes with "
+            "dropout on and norm layers in eval mode. networks-k: those of k networks in eval "
+            "mode, trained from other weights and in other orders. Error and loss are of the "
+            "averaged probabilities. The variants of a seed share networks."
+        ),
+        (
+            "The small setting trains pre-activation networks of 8 layers with dropout of rate 0.2 "
+            "before the last weight of each branch, on 8×8 digits for 4 epochs; --paper is "
+            "PreResNet-50 on CIFAR-10."
+        ),
+    ),
+)
