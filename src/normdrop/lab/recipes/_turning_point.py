@@ -19,9 +19,9 @@ BEST_EPOCH = Metric(
     "best_epoch",
     "epoch of the lowest test loss",
     "",
-    "lowest at",
+    "lowest",
     "the epoch after which the test loss was lowest",
-    decimals=1,
+    decimals=0,
 )
 
 
