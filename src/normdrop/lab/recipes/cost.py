@@ -90,8 +90,8 @@ def _epochs_to_goal(bench: "Bench") -> float:
     fit = bench.fit()
     for epoch in fit.epochs(_network(bench.variant, bench), bench.progress):
         if epoch.test_loss <= goal:
-            return epoch.number
-    return fit.settings.epochs + 1
+            return float(epoch.number)
+    return fit.settings.epochs + 1.0
 
 
 RECIPE = Recipe(

@@ -5,6 +5,7 @@ penalty: a practitioner starts β at -3.5 and finds training faster.
 """
 
 import math
+from copy import deepcopy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -32,8 +33,12 @@ EPOCHS = Metric(
     "until reconstruction and sparsity are both good enough on test data",
     decimals=1,
 )
-_AT_START = Metric("start", "activity at the start", "", meaning="before training", decimals=3)
-_ACTIVITY = Metric("activity", "mean activity", "", meaning="test data, final epoch", decimals=3)
+_AT_START = Metric(
+    "start", "activity at the start", "", "at start", "the units' before training", decimals=3
+)
+_ACTIVITY = Metric(
+    "activity", "mean activity", "", "active", "the units' on test data, final epoch", decimals=3
+)
 _ERROR = Metric(
     "unexplained",
     "unexplained variance",
@@ -70,7 +75,8 @@ def sparse_loss(activity: float, penalty: float) -> "Loss":
 def _experiment(bench: "Bench") -> "Mapping[str, float]":
     """Train to the end; note when both goals were first reached together."""
     network = _network(bench)
-    start = _measured(network, bench, training=True)
+    # a copy: looking in train mode moves the running statistics
+    start = _measured(deepcopy(network), bench, training=True)
     loss = sparse_loss(number(bench.settings, "activity"), number(bench.settings, "penalty"))
     fit = replace(bench.fit(), task=replace(bench.task, loss=loss))
     reached = math.inf
@@ -78,9 +84,9 @@ def _experiment(bench: "Bench") -> "Mapping[str, float]":
     for epoch in fit.epochs(network, bench.progress):
         now = _measured(network, bench, training=False)
         if _good(now, bench):
-            reached = min(reached, epoch.number)
+            reached = min(reached, float(epoch.number))
     return {
-        EPOCHS.name: min(reached, fit.settings.epochs + 1),
+        EPOCHS.name: min(reached, fit.settings.epochs + 1.0),
         _AT_START.name: start[_ACTIVITY.name],
         **now,
     }
