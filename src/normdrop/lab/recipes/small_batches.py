@@ -67,10 +67,8 @@ RECIPE = Recipe(
     panels={f"batch-{size}": _panel(size) for size in _SIZES},
     notes=(
         "Every panel sees as many examples: the smaller the batch, the more steps.",
-        (
-            f"Adam's learning rate is {_RATE_AT_USUAL:g} at batches of {_USUAL} and goes with the "
-            "square root of their size."
-        ),
+        f"Adam's learning rate is {_RATE_AT_USUAL:g} at {_USUAL} examples, else by their root.",
         "Batch norm's momentum is torch's, 0.1: the running statistics remember some 10 batches.",
+        "At 256 the small setting has 12 steps, so they still hold a quarter of where they began.",
     ),
 )
