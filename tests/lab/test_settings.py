@@ -15,6 +15,7 @@ def test_good_settings_are_read() -> None:
     """Settings come back typed; without a limit all examples are used."""
     assert TrainingSettings.of(GOOD) == TrainingSettings(1, 2, 1e-3, None)
     assert TrainingSettings.of({**GOOD, "limit_train": 9}).limit_train == 9
+    assert TrainingSettings.of({**GOOD, "limit_test": 9}).limit_test == 9
 
 
 @pytest.mark.parametrize(
@@ -27,6 +28,7 @@ def test_good_settings_are_read() -> None:
         ("epochs", "3"),
         ("batch_size", 0),
         ("limit_train", 0),
+        ("limit_test", 0),
         ("learning_rate", 0.0),
         ("learning_rate", math.nan),
         ("learning_rate", math.inf),

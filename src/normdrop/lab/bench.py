@@ -100,7 +100,8 @@ class Bench:
     @cached_property
     def test(self) -> Examples:
         """The test examples, on the scales of the training examples."""
-        stored = Examples.of(self.data.test, self.device)
+        limit = self.training_settings.limit_test
+        stored = Examples.of(self.data.test, self.device, limit)
         return stored.scaled(self._input_scale, self.target_scale)
 
     def fit(self, *, seed: int | None = None) -> Fit:

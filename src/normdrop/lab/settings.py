@@ -22,6 +22,7 @@ class TrainingSettings:
         batch_size: Examples per step.
         learning_rate: At the start.
         limit_train: Train on the first so many examples; all if `None`.
+        limit_test: Test on the first so many examples; all if `None`.
         optimizer: `"adam"`, or `"sgd"` with momentum 0.9.
         weight_decay: L2 penalty of the optimizer.
         learning_rate_drops: Parts of the training after which the learning rate falls to a tenth.
@@ -39,6 +40,7 @@ class TrainingSettings:
     batch_size: int
     learning_rate: float
     limit_train: int | None = None
+    limit_test: int | None = None
     optimizer: Optimizer = "adam"
     weight_decay: float = 0.0
     learning_rate_drops: tuple[float, ...] = ()
@@ -55,12 +57,12 @@ class TrainingSettings:
         ...
         normdrop.errors.UsageError: epochs must be a whole number of at least 1, not 0
         """
-        limit = settings.get("limit_train")
         return cls(
             epochs=_count(settings, "epochs", least=1),
             batch_size=_count(settings, "batch_size", least=1),
             learning_rate=_number(settings, "learning_rate", positive=True),
-            limit_train=None if limit is None else _count(settings, "limit_train", least=2),
+            limit_train=_limit(settings, "limit_train", least=2),
+            limit_test=_limit(settings, "limit_test", least=1),
             optimizer=_word(settings, "optimizer", get_args(Optimizer)),
             weight_decay=_number({"weight_decay": 0.0, **settings}, "weight_decay"),
             learning_rate_drops=_drops(settings.get("learning_rate_drops", "")),
@@ -85,6 +87,10 @@ def _count(settings: Mapping[str, Setting], name: str, *, least: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise UsageError(f"{name} must be a whole number of at least {least}, not {value}")
     return value
+
+
+def _limit(settings: Mapping[str, Setting], name: str, *, least: int) -> int | None:
+    return None if settings.get(name) is None else _count(settings, name, least=least)
 
 
 def _number(settings: Mapping[str, Setting], name: str, *, positive: bool = False) -> float:

@@ -25,6 +25,7 @@ from synthetic_outcomes import (
 
 from normdrop.errors import UsageError
 from normdrop.lab.comparison import Comparison, Description
+from normdrop.lab.metric import Metric
 from normdrop.lab.statistics import against_baseline, all_pairs, student_interval
 from normdrop.lab.trial import Outcome
 
@@ -60,6 +61,17 @@ def test_ranking_and_means(eleven: Comparison) -> None:
         assert summary.seconds == 211
         assert len(summary.ranks) == 11
     assert sum(s.mean_rank or 0 for s in eleven) == pytest.approx(55)
+
+
+def test_a_metric_may_count_in_whole_numbers() -> None:
+    """Integers from the store are compared as the numbers they are."""
+    outcomes = tuple(
+        replace(each, measures={"count": 2 * each.trial.seed + ORDERS.index(each.trial.variant)})
+        for each in race(7)
+    )
+    counted = Comparison(replace(DESCRIPTION, endpoint=Metric("count", "count")), outcomes)
+    assert [summary.name for summary in counted] == list(ORDERS)
+    assert counted[ORDERS[3]].endpoint == 9
 
 
 def test_tests_are_the_statistics(eleven: Comparison) -> None:

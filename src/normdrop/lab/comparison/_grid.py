@@ -23,7 +23,8 @@ class Grid:
 
     def values(self, metric: str) -> NDArray[np.float64]:
         """A metric of every trial, shape (variants, seeds); NaN where a trial has none."""
-        return np.array([[self._value(v, s, metric) for s in self.seeds] for v in self.variants])
+        rows = [[self._value(v, s, metric) for s in self.seeds] for v in self.variants]
+        return np.array(rows, dtype=np.float64)  # a metric may count in whole numbers
 
     def _value(self, variant: str, seed: int, metric: str) -> float:
         outcome = self.outcomes.get((variant, seed))

@@ -3,7 +3,10 @@
 Adding one is a new file beside the others, exported here.
 """
 
+from normdrop.lab.networks._autoencoder import Coded as Coded
+from normdrop.lab.networks._autoencoder import SparseAutoencoder as SparseAutoencoder
 from normdrop.lab.networks._autoencoder import autoencoder as autoencoder
+from normdrop.lab.networks._convolutional import convolutional_network as convolutional_network
 from normdrop.lab.networks._dense import dense_network as dense_network
 from normdrop.lab.networks._initial import initialise as initialise
 from normdrop.lab.networks._mobile import mobile_network as mobile_network

@@ -1,8 +1,21 @@
 """A sparse autoencoder with sigmoid units, normalised so that their offset says how sparse."""
 
 import math
+from typing import NamedTuple
 
 from torch import Tensor, nn
+
+
+class Coded(NamedTuple):
+    """What a sparse autoencoder makes of its input.
+
+    Attributes:
+        reconstruction: Of the input's shape.
+        codes: The activity of the units, between 0 and 1, shape (batch, units).
+    """
+
+    reconstruction: Tensor
+    codes: Tensor
 
 
 class SparseAutoencoder(nn.Module):
@@ -27,15 +40,10 @@ class SparseAutoencoder(nn.Module):
             nn.init.constant_(self.norm.bias, offset)
         self.decoder = nn.Linear(units, features)
 
-    def codes(self, x: Tensor) -> Tensor:
-        """The activity of the units, between 0 and 1, shape (batch, units)."""
-        activity: Tensor = self.norm(self.encoder(x.flatten(1))).sigmoid()
-        return activity
-
-    def forward(self, x: Tensor) -> Tensor:
-        """The reconstruction, of the input's shape."""
-        reconstruction: Tensor = self.decoder(self.codes(x))
-        return reconstruction.view_as(x)
+    def forward(self, x: Tensor) -> Coded:
+        """The activity of the units, and what the decoder makes of it."""
+        codes: Tensor = self.norm(self.encoder(x.flatten(1))).sigmoid()
+        return Coded(self.decoder(codes).view_as(x), codes)
 
 
 def autoencoder(

@@ -1,0 +1,51 @@
+"""Settings of a recipe's own, read as what they are."""
+
+from typing import TYPE_CHECKING
+
+from normdrop.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from normdrop.lab.trial import Setting
+
+
+def number(settings: "Mapping[str, Setting]", name: str) -> float:
+    """A setting that is a number.
+
+    Raises:
+        UsageError: When it is none.
+    """
+    value = settings[name]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise UsageError(f"{name} must be a number, not {value}")
+    return float(value)
+
+
+def word(settings: "Mapping[str, Setting]", name: str) -> str:
+    """A setting that is a text.
+
+    Raises:
+        UsageError: When it is none.
+    """
+    value = settings[name]
+    if not isinstance(value, str):
+        raise UsageError(f"{name} must be a text, not {value}")
+    return value
+
+
+def widths(settings: "Mapping[str, Setting]", name: str = "widths") -> tuple[int, ...]:
+    """A setting that lists the channels of each layer.
+
+    Raises:
+        UsageError: When it is no list of positive whole numbers.
+
+    >>> widths({"widths": "16 32 64"})
+    (16, 32, 64)
+    """
+    parts = str(settings[name]).split()
+    if not parts or not all(part.isdecimal() and int(part) for part in parts):
+        raise UsageError(
+            f"{name} must list the channels of each layer, such as '16 32', not {settings[name]}"
+        )
+    return tuple(int(part) for part in parts)

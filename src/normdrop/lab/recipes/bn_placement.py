@@ -1,0 +1,102 @@
+"""Batch norm before or after the activation, or none, for one activation after another.
+
+The benchmark that is quoted most (CaffeNet, ImageNet at 128 pixels, single runs) has batch norm
+better after ReLU than before it; its own GoogLeNet has it the other way round, and best without.
+"""
+
+from typing import TYPE_CHECKING
+
+from normdrop.lab.metric import GAP, TEST_ERROR, TEST_LOSS, TRAIN_EVAL_LOSS, TRAIN_LOSS
+from normdrop.lab.recipe import Panel, Recipe, Shape
+from normdrop.lab.recipes._settings import number, widths, word
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from torch import nn
+
+    from normdrop.lab.trial import Setting
+
+_ORDERS = {"none": "conv-act", "before": "conv-bn-act", "after": "conv-act-bn"}
+
+# Accuracies as they are printed, of networks of which only the norm differs.
+_CAFFENET = {"before": 0.474, "after": 0.499}
+_GOOGLENET = {"none": 0.619, "before": 0.607, "after": 0.596}
+
+
+def _errors(accuracies: dict[str, float]) -> dict[str, dict[str, float]]:
+    """Test errors in % by variant, as `published` has them."""
+    return {TEST_ERROR.name: {name: 100 * (1 - value) for name, value in accuracies.items()}}
+
+
+def _network(
+    variant: str, shape: Shape, classes: int, settings: "Mapping[str, Setting]"
+) -> "nn.Module":
+    from normdrop.lab.networks import convolutional_network
+
+    blocks = int(number(settings, "blocks"))
+    return convolutional_network(
+        shape,
+        classes,
+        order=_ORDERS[variant],
+        widths=[width for width in widths(settings) for _ in range(blocks)],
+        activation=word(settings, "activation"),
+    )
+
+
+RECIPE = Recipe(
+    name="bn-placement",
+    version=1,
+    title="Batch norm before or after the activation",
+    question="Does batch norm go before or after the activation, and does that depend on it?",
+    source="ducha-aiki, caffenet-benchmark",
+    variants=tuple(_ORDERS),
+    baseline="before",
+    data="digits",
+    seeds=7,
+    settings={
+        "epochs": 8,
+        "batch_size": 32,
+        "learning_rate": 1e-3,
+        "optimizer": "adam",
+        "weight_decay": 0.0,
+        "learning_rate_drops": "",
+        "initialisation": "he",
+        "augment": False,
+        "limit_train": 500,  # of all 1442, every network gets nearly every digit right
+        "activation": "relu",
+        "widths": "16 32 32",
+        "blocks": 1,
+    },
+    paper={
+        "epochs": 164,
+        "batch_size": 128,
+        "learning_rate": 0.1,
+        "optimizer": "sgd",
+        "weight_decay": 1e-4,
+        "learning_rate_drops": "0.4939 0.7439",  # after 81 and 122 epochs
+        "augment": True,
+        "limit_train": None,
+        "widths": "96 256 384 384 256",  # CaffeNet's
+    },
+    paper_data="cifar-10",
+    network=_network,
+    dimensions=3,
+    endpoint=TEST_ERROR,
+    metrics=(TEST_LOSS, GAP, TRAIN_LOSS, TRAIN_EVAL_LOSS),
+    panels={
+        "relu": Panel(published=_errors(_CAFFENET)),
+        "relu-deep": Panel(settings={"blocks": 2}, published=_errors(_GOOGLENET)),
+        "elu": Panel(settings={"activation": "elu"}),
+        "tanh": Panel(settings={"activation": "tanh"}),
+        # without a norm, sigmoids have hardly begun to learn after 8 epochs
+        "sigmoid": Panel(settings={"activation": "sigmoid", "epochs": 16}),
+    },
+    published_label="ImageNet at 128 pixels, single runs; relu: CaffeNet, relu-deep: GoogLeNet",
+    notes=(
+        "The network is a plain chain of 3×3 convolutions and one linear layer.",
+        "The panel relu-deep has twice as many convolutions. The small setting has 500 digits.",
+        "ImageNet at 128 pixels is not among the data sets: --paper trains on CIFAR-10.",
+        "So the published errors, of other networks and data, bear comparison by order only.",
+    ),
+)

@@ -1,0 +1,87 @@
+"""Two rival schemes, conv-bn-act-drop and conv-act-drop-bn, with and without their dropout.
+
+Too few examples for too many epochs: does the loss on new examples rise again while that on the
+training examples falls, and which scheme, or which dropout, prevents it?
+"""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal
+
+from normdrop.lab.metric import GAP, TEST_ACCURACY, TEST_LOSS, TRAIN_EVAL_LOSS, TRAIN_LOSS
+from normdrop.lab.recipe import Recipe, Shape
+from normdrop.lab.recipes import ten_orders
+from normdrop.lab.recipes._settings import number
+from normdrop.lab.recipes._turning_point import BEST_EPOCH, RISE, turning_point
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from torch import nn
+
+    from normdrop.lab.trial import Setting
+
+_VARIANTS = (
+    "conv-bn-act-pool",
+    "conv-act-bn-pool",
+    "conv-bn-act-drop-pool",
+    "conv-act-drop-bn-pool",
+)
+_ORDERS = ten_orders.RECIPE.published[TEST_LOSS.name]
+
+
+def _network(
+    variant: str, shape: Shape, classes: int, settings: "Mapping[str, Setting]"
+) -> "nn.Module":
+    from normdrop.lab.networks import two_modules
+
+    padding: Literal["same", "valid"] = "same" if settings["padding"] == "same" else "valid"
+    momentum = number(settings, "norm_momentum")
+    return two_modules(variant, shape, classes, padding=padding, momentum=momentum)
+
+
+RECIPE = Recipe(
+    name="schemes",
+    version=1,
+    title="Two schemes with and without dropout",
+    question="Does the test loss rise while the training loss falls, in either scheme?",
+    source=ten_orders.RECIPE.source,
+    variants=_VARIANTS,
+    baseline="conv-bn-act-drop-pool",
+    data="digits",
+    seeds=7,
+    settings={
+        "epochs": 30,
+        "batch_size": 32,
+        "learning_rate": 1e-3,
+        "padding": "same",
+        "norm_momentum": 0.1,
+        "limit_train": 200,
+    },
+    paper={
+        "epochs": 20,
+        "batch_size": 128,
+        "padding": "valid",
+        "norm_momentum": 0.01,
+        "limit_train": None,
+    },
+    paper_data="mnist",
+    network=_network,
+    measure=turning_point,
+    dimensions=3,
+    metrics=(
+        RISE,
+        BEST_EPOCH,
+        replace(TRAIN_EVAL_LOSS, heading="train", decimals=4, narrow=True),
+        replace(TRAIN_LOSS, heading="train, train mode"),
+        replace(GAP, narrow=False),
+        replace(TEST_ACCURACY, narrow=False),
+    ),
+    published={TEST_LOSS.name: {name: _ORDERS[name] for name in _VARIANTS if name in _ORDERS}},
+    published_label=ten_orders.RECIPE.published_label,
+    notes=(
+        "The network is that of ten-orders, with dropout rates 0.2 and 0.3.",
+        "The small setting trains it on 200 digits, few enough to be learned by heart.",
+        "train: training loss in eval mode.",
+        "A rise is never below 0: where the test loss has settled, chance makes it positive.",
+    ),
+)
