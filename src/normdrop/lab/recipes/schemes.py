@@ -67,6 +67,7 @@ RECIPE = Recipe(
     paper_data="mnist",
     network=_network,
     measure=turning_point,
+    curves=True,
     dimensions=3,
     metrics=(
         RISE,
