@@ -13,6 +13,9 @@ from normdrop.lab.data import Dataset, load
 from normdrop.lab.recipe import find
 from normdrop.lab.trial import Setting, Trial
 
+# A user's script, which a test runs as one.
+collect_ignore = ["own_experiment.py"]
+
 _COMMAND = str(Path(sys.executable).with_name("normdrop"))
 
 Run: TypeAlias = Callable[..., "subprocess.CompletedProcess[str]"]

@@ -10,6 +10,7 @@ from normdrop.cli._paths import file_to_write
 from normdrop.errors import NormdropError, UsageError
 
 if TYPE_CHECKING:
+    from normdrop.lab.comparison import Comparison
     from normdrop.lab.plan import Precision
     from normdrop.lab.trial import Setting
 
@@ -34,6 +35,12 @@ if TYPE_CHECKING:
     multiple=True,
     metavar="NAME=VALUE",
     help="Any other setting of the recipe; repeat for more.",
+)
+@click.option(
+    "--search",
+    "searched",
+    is_flag=True,
+    help="Search all orders of the variants' parts by successive halving; compare those left.",
 )
 @click.option("--paper", is_flag=True, help="The settings and the data of the recipe's source.")
 @click.option(
@@ -80,6 +87,7 @@ def command(  # noqa: PLR0917 - click passes every option by name
     batch_size: int | None,
     limit_train: int | None,
     settings: tuple[str, ...],
+    searched: bool,  # noqa: FBT001 - click passes it by name
     paper: bool,  # noqa: FBT001 - click passes it by name
     variants: tuple[str, ...],
     jobs: int | None,
@@ -104,22 +112,31 @@ def command(  # noqa: PLR0917 - click passes every option by name
     store = store or default_path()
     shorthands = {"epochs": epochs, "batch_size": batch_size, "limit_train": limit_train}
     numbers = {name: value for name, value in shorthands.items() if value is not None}
-    try:
-        comparisons = compare_panels(
-            recipe,
-            panels=panels,
-            data=data,
-            seeds=seeds,
-            settings={**_settings(settings), **numbers},
-            paper=paper,
-            variants=variants,
-            jobs=jobs,
-            on=on,
-            gpu_fraction=gpu_fraction,
-            device=device,
-            precision=precision,
-            store=store,
+    chosen = {**_settings(settings), **numbers}
+    if searched and (panels or variants or paper or on or gpu_fraction or device != "cpu"):
+        raise UsageError(
+            "--search looks for variants itself, on this machine's processor: it takes --data, "
+            "--seeds, --epochs, --batch-size, --limit-train, --set, --jobs and --store alone"
         )
+    try:
+        if searched:
+            comparisons = [_searched(recipe, data, seeds, chosen, jobs, store)]
+        else:
+            comparisons = compare_panels(
+                recipe,
+                panels=panels,
+                data=data,
+                seeds=seeds,
+                settings=chosen,
+                paper=paper,
+                variants=variants,
+                jobs=jobs,
+                on=on,
+                gpu_fraction=gpu_fraction,
+                device=device,
+                precision=precision,
+                store=store,
+            )
     except KeyboardInterrupt as error:
         raise NormdropError(
             f"interrupted: what has been trained is kept in {store}; "
@@ -136,6 +153,25 @@ def command(  # noqa: PLR0917 - click passes every option by name
         from normdrop.lab.results import write_results
 
         click.echo(f"results: {write_results(comparisons, export)}")
+
+
+def _searched(  # noqa: PLR0917 - passes on what click passed
+    recipe: str,
+    data: str | None,
+    seeds: int | None,
+    settings: "dict[str, Setting]",
+    jobs: int | None,
+    store: Path,
+) -> "Comparison":
+    """Search the orders, show how it went, and give back the comparison of those left."""
+    from rich.console import Console
+
+    from normdrop.lab.search import search
+
+    found = search(recipe, data=data, store=store, settings=settings, jobs=jobs, seeds=seeds)
+    Console().print(found.table())
+    Console().print()
+    return found.comparison
 
 
 def _settings(given: tuple[str, ...]) -> "dict[str, Setting]":

@@ -12,7 +12,11 @@ def command() -> None:
         found = recipe.find(name)
         click.echo(f"{found.name}: {found.question}")
         click.echo(f"  source: {found.source}")
-        click.echo(f"  {found.seeds} seeds on {found.data} by default; variants:")
+        data = dict.fromkeys(panel.data or found.data for panel in found.panels.values())
+        places = ", ".join(filter(None, data or [found.data])) or "inputs of its own"
+        click.echo(f"  {found.seeds} seeds on {places} by default; variants:")
+        _, baseline = found.rivals()
         for variant in found.variants:
-            mark = "  (baseline)" if variant == found.baseline else ""
-            click.echo(f"    {variant}{mark}")
+            click.echo(f"    {variant}{'  (baseline)' if variant == baseline else ''}")
+        if found.panels:
+            click.echo(f"  panels: {', '.join(found.panels)}")

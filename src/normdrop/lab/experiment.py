@@ -14,7 +14,7 @@ from normdrop.lab.data import Dataset, load, names
 from normdrop.lab.driver import Workplace, train_all
 from normdrop.lab.kit import Kit
 from normdrop.lab.plan import Precision, plan
-from normdrop.lab.recipe import Recipe, find
+from normdrop.lab.recipe import Recipe, find, named
 from normdrop.lab.store import default_path
 from normdrop.lab.trial import Setting, Trial
 
@@ -166,7 +166,7 @@ def _named(recipe: str | Recipe) -> tuple[str, Recipe]:
     for its own.
     """
     if isinstance(recipe, str):
-        return str(Path(recipe).resolve()) if recipe.endswith(".py") else recipe, find(recipe)
+        return named(recipe), find(recipe)
     digest = hashlib.sha256(cloudpickle.dumps(recipe)).hexdigest()
     return f"{recipe.name}@{digest[:12]}", recipe
 

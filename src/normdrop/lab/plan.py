@@ -81,13 +81,17 @@ def plan(
 
 
 def _known(variant: str, rivals: Sequence[str], recipe: Recipe) -> str:
-    if variant in rivals:
+    if variant in rivals or (recipe.any_order and _same_parts(variant, rivals[0])):
         return variant
     (near,) = difflib.get_close_matches(variant, rivals, n=1, cutoff=0.0)
     raise RecipeError(
         f"recipe {recipe.name} has no variant {variant!r}; did you mean {near!r}? "
         "`normdrop recipes` lists them"
     )
+
+
+def _same_parts(order: str, other: str) -> bool:
+    return sorted(order.split("-")) == sorted(other.split("-"))
 
 
 def _check_device(device: str) -> None:

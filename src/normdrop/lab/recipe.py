@@ -70,6 +70,7 @@ class Recipe:
             `normdrop.lab.settings` knows, and whatever `network` and `measure` read. Every recipe
             that trains also takes `limit_train`, by default all examples.
         by_data: Settings that differ for a data set, by its name.
+        any_order: Whether `network` takes every order of its variants' parts, not these alone.
         network: `(variant, input shape, outputs, settings)` to a freshly built torch module.
         experiment: In place of training a network: what a trial does and measures.
         dimensions: How many dimensions an example must have: 3 for images, 1 for vectors; `None`
@@ -99,6 +100,7 @@ class Recipe:
     network: "NetworkFactory | None" = None
     experiment: "Experiment | None" = None
     dimensions: int | None = None
+    any_order: bool = False
     by_data: "Mapping[str, Mapping[str, Setting]]" = field(default_factory=dict)
     task: Task = CLASSIFICATION
     measure: "Measure | None" = None
@@ -228,6 +230,11 @@ def find(name: str) -> Recipe:
     return _recipe_of(
         importlib.import_module(f"normdrop.lab.recipes.{name.replace('-', '_')}"), name
     )
+
+
+def named(name: str) -> str:
+    """How trials name a recipe that `find` finds: a file by its whole path."""
+    return str(Path(name).resolve()) if name.endswith(".py") else name
 
 
 def _run_file(path: Path) -> ModuleType:

@@ -67,7 +67,7 @@ def _lines(name: str, comparisons: Sequence[Comparison], curves: str | None) -> 
     yield from (_source(comparisons), "", "## What we found", "")
     yield from (f"![{in_markdown(about.endpoint.axis)} of every variant]({name}.svg)", "")
     published = any(c.description.endpoint.name in c.description.published for c in comparisons)
-    ring = "; diamonds: published" if published else ""
+    ring = "; diamonds: published, arrows: published, farther out" if published else ""
     yield from (f"Dots and bars: mean and 95 % interval; ticks: seeds{ring}.", "")
     if curves is not None:
         yield from (f"![Mean learning curves]({curves})", "")

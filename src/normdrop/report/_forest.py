@@ -2,15 +2,17 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import isfinite
+from math import ceil, floor, isfinite, log10
 
-from normdrop.display import escaped, rounded
+from normdrop.display import escaped
 from normdrop.lab.comparison import Comparison, VariantSummary
 
 _WIDTH, _ROW, _PANEL = 760, 20, 34
 _NAMES, _RIGHT, _BOTTOM = 220, 30, 52
 _INK, _GRID, _DOT, _SEED, _PUBLISHED = "#333333", "#dddddd", "#0072b2", "#999999", "#d55e00"
 _TICKS = 5
+_NEAR = 0.5
+"""How far outside our own values, in their range, a published figure may stretch the axis."""
 
 
 @dataclass(frozen=True)
@@ -50,32 +52,44 @@ def forest(comparisons: Sequence[Comparison]) -> str:
 
 
 def _scale(summaries: Sequence[VariantSummary], endpoint: str) -> _Scale:
-    """A scale that holds every mean, interval and published figure, and nearly every seed."""
-    values = [value for summary in summaries for value in _values(summary, endpoint)]
+    """A scale that holds every mean, interval and seed, and the published figures near them."""
+    values = [value for summary in summaries for value in _values(summary)]
     low, high = min(values), max(values)
+    reach = _NEAR * (high - low)
+    published = [s.published[endpoint] for s in summaries if endpoint in s.published]
+    near = [value for value in published if low - reach <= value <= high + reach]
+    low, high = min([low, *near]), max([high, *near])
     margin = 0.04 * (high - low) or 0.5
     return _Scale(low - margin, high + margin)
 
 
-def _values(summary: VariantSummary, endpoint: str) -> Iterator[float]:
+def _values(summary: VariantSummary) -> Iterator[float]:
     yield summary.endpoint
     yield from summary.points
     if summary.interval is not None:
         yield from summary.interval
-    if endpoint in summary.published:
-        yield summary.published[endpoint]
 
 
 def _axis(scale: _Scale, height: float, label: str) -> Iterator[str]:
     bottom = height - _BOTTOM + 8
-    step = (scale.high - scale.low) / _TICKS
-    for number in range(_TICKS + 1):
-        value = scale.low + number * step
+    step = _step((scale.high - scale.low) / _TICKS)
+    for number in range(ceil(scale.low / step), floor(scale.high / step) + 1):
+        value = number * step
         x = scale(value)
         yield f'<path d="M{x:.1f} 8V{bottom}" stroke="{_GRID}"/>'
-        yield _text(x, bottom + 14, rounded(value, step / 2), anchor="middle")
+        yield _text(x, bottom + 14, f"{value:.6g}", anchor="middle")
     middle = (scale(scale.low) + scale(scale.high)) / 2
     yield _text(middle, bottom + 32, label, anchor="middle")
+
+
+def _step(least: float) -> float:
+    """The smallest of 1, 2 and 5 times a power of ten that is at least so much.
+
+    >>> _step(0.013), _step(3.0)
+    (0.02, 5.0)
+    """
+    power = 10.0 ** floor(log10(least))
+    return next(step * power for step in (1, 2, 5, 10) if step * power >= least)
 
 
 def _row(summary: VariantSummary, y: float, scale: _Scale, endpoint: str) -> Iterator[str]:
@@ -88,9 +102,13 @@ def _row(summary: VariantSummary, y: float, scale: _Scale, endpoint: str) -> Ite
         yield f'<path d="M{left:.1f} {y:.1f}H{right:.1f}" stroke="{_DOT}" stroke-width="3"/>'
     yield f'<circle cx="{scale(summary.endpoint):.1f}" cy="{y:.1f}" r="4" fill="{_DOT}"/>'
     if endpoint in summary.published:
-        x = scale(summary.published[endpoint])
-        diamond = f"M{x:.1f} {y - 5:.1f}l5 5l-5 5l-5 -5z"
-        yield f'<path d="{diamond}" fill="none" stroke="{_PUBLISHED}" stroke-width="1.5"/>'
+        value = summary.published[endpoint]
+        x, beyond = scale(value), value < scale.low or value > scale.high
+        shape = f"M{x:.1f} {y - 5:.1f}l5 5l-5 5l-5 -5z"
+        if beyond:  # an arrow at the edge that it lies behind
+            edge, way = (_NAMES, -6) if value < scale.low else (_WIDTH - _RIGHT, 6)
+            shape = f"M{edge} {y - 4:.1f}l{way} 4l{-way} 4z"
+        yield f'<path d="{shape}" fill="none" stroke="{_PUBLISHED}" stroke-width="1.5"/>'
 
 
 def _text(x: float, y: float, words: str, *, anchor: str = "start", bold: bool = False) -> str:

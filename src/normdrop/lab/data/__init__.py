@@ -3,6 +3,7 @@
 from normdrop.lab.data._dataset import Dataset as Dataset
 from normdrop.lab.data._dataset import Split as Split
 from normdrop.lab.data._dataset import Task as Task
+from normdrop.lab.data._dataset import checksum as checksum
 from normdrop.lab.data._download import download as download
 from normdrop.lab.data._load import load as load
 from normdrop.lab.data._locate import locate as locate

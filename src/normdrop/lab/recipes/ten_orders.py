@@ -63,6 +63,7 @@ RECIPE = Recipe(
     paper={"padding": "valid", "batch_size": 128, "epochs": 20, "norm_momentum": 0.01},
     paper_data="mnist",
     network=_network,
+    any_order=True,
     dimensions=3,
     published={"test_loss": _PUBLISHED},
     published_label="MNIST, 20 epochs, one run each",

@@ -1,0 +1,100 @@
+"""Searching orders: halving keeps the best, chooses by held-out examples, and is compared last."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from subprocess import CompletedProcess  # noqa: TC003 - read by the fixture's type
+
+import numpy as np
+import pytest
+
+from normdrop.errors import RecipeError
+from normdrop.lab.data import Dataset
+from normdrop.lab.search import Rung, halved, held_out, orders_of, search
+
+RECIPE = str(Path(__file__).with_name("orders_recipe.py"))
+
+
+def test_every_rung_keeps_the_best_third(tmp_path: Path) -> None:
+    """24 orders for one epoch, 8 for three, 3 for nine; the last and the baseline are compared."""
+    found = search(RECIPE, store=tmp_path / "store", progress=False)
+    assert [(len(rung.losses), rung.epochs) for rung in found.rungs] == [(24, 1), (8, 3), (3, 9)]
+    for before, after in zip(found.rungs, found.rungs[1:], strict=False):
+        assert set(after.losses) == set(list(before.losses)[: len(after.losses)])
+    for rung in found.rungs:
+        assert list(rung.losses.values()) == sorted(rung.losses.values())
+    names = {summary.name for summary in found.comparison}
+    assert names == {*found.rungs[-1].losses, "linear-bn-act-drop"}
+    assert found.comparison.outcomes[0].trial.data == "digits"
+    lines = found.table().to_text().splitlines()
+    assert lines[0] == "Search by successive halving"
+    assert lines[-1].split()[:3] == ["3", "3", "9"]
+    again = search(RECIPE, store=tmp_path / "store", progress=False)
+    assert again.rungs == found.rungs
+
+
+@pytest.mark.parametrize("epochs", [1, 5])
+def test_few_epochs_still_leave_few_orders(epochs: int) -> None:
+    """The best of all candidates by a known loss is among the last, with the epochs given."""
+    losses = {f"order-{number}": abs(number - 77) for number in range(120)}
+
+    def train(orders: Sequence[str], taken: int) -> Rung:
+        chosen = {order: float(losses[order]) for order in sorted(orders, key=losses.__getitem__)}
+        return Rung(taken, chosen)
+
+    rungs = halved(list(losses), train, epochs)
+    assert next(iter(rungs[-1].losses)) == "order-77"
+    assert len(rungs[-1].losses) <= 3
+    assert max(rung.epochs for rung in rungs) <= epochs
+
+
+def test_an_order_without_a_loss_is_dropped() -> None:
+    """What diverged has an infinite loss and does not get on."""
+
+    def train(orders: Sequence[str], taken: int) -> Rung:
+        means = {order: float("inf") if order in "abc" else float(ord(order)) for order in orders}
+        return Rung(taken, dict(sorted(means.items(), key=lambda each: each[1])))
+
+    assert set(halved("abcdefghi", train, 9)[-1].losses).isdisjoint("abc")
+
+
+def test_held_out_examples_are_training_examples(digits: Dataset) -> None:
+    """Every fifth training example to choose by; none of the test set; a checksum of its own."""
+    chooser = held_out(digits)
+    assert np.array_equal(chooser.test.inputs, digits.train.inputs[4::5])
+    assert len(chooser.train) + len(chooser.test) == len(digits.train)
+    assert chooser.checksum != digits.checksum
+    assert chooser.name == "digits-held-out"
+
+
+def test_all_orders_of_the_parts() -> None:
+    """Five parts have 120 orders, the ten of the table among them."""
+    orders = orders_of("conv-bn-act-drop-pool")
+    assert len(set(orders)) == 120
+    assert "conv-drop-bn-act-pool" in orders
+
+
+def test_the_command_searches(
+    normdrop: "Callable[..., CompletedProcess[str]]", tmp_path: Path
+) -> None:
+    """`--search` shows the rungs and the comparison; what it cannot search is one line."""
+    run = ("compare", RECIPE, "--search", "--store", tmp_path / "s", "--limit-train", "100")
+    done = normdrop(*run, "--epochs", "3", "--seeds", "1")
+    assert done.returncode == 0
+    assert "Search by successive halving" in done.stdout
+    assert "orders on digits, 1 seed, 3 epochs" in done.stdout
+    wrong = normdrop("compare", "rates", "--search")
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+    assert "its variants are no orders to search" in wrong.stderr
+    assert "--search looks for variants itself" in normdrop(*run, "--paper").stderr
+
+
+def test_what_is_no_order_of_the_parts_is_refused(tmp_path: Path) -> None:
+    """A recipe of orders takes any order of its parts, and nothing else."""
+    from normdrop import compare
+
+    chosen = ["act-linear-drop-bn", "linear-bn-act-drop"]
+    given = {"epochs": 1, "limit_train": 64, "seeds": 1, "store": tmp_path / "s"}
+    result = compare(RECIPE, variants=chosen, progress=False, **given)  # type: ignore[arg-type]
+    assert {summary.name for summary in result} == set(chosen)
+    with pytest.raises(RecipeError, match="has no variant 'linear-act'"):
+        compare(RECIPE, variants=["linear-act"], store=tmp_path / "s")
