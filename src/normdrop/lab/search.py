@@ -176,12 +176,14 @@ def halved(
     class Halving(HalvingGridSearchCV):  # type: ignore[misc] # sklearn publishes no types
         """scikit-learn's, told of a rung's orders before it asks for each."""
 
-        def _run_search(self, evaluate_candidates: Any, **context: Any) -> None:  # noqa: ANN401 - sklearn's own
+        def _run_search(self, evaluate_candidates: Any, callback_ctx: Any = None) -> None:  # noqa: ANN401 - sklearn's own
             def evaluate(candidates: list[dict[str, Any]], *rest: Any, **more: Any) -> Any:  # noqa: ANN401 - sklearn's own
                 orders = [each["order"] for each in candidates]
                 rungs.append(train(orders, candidates[0]["epochs"]))
                 return evaluate_candidates(candidates, *rest, **more)
 
+            # Handed over by releases that know it.
+            context = {} if callback_ctx is None else {"callback_ctx": callback_ctx}
             super()._run_search(evaluate, **context)
 
     class Ordered(BaseEstimator):  # type: ignore[misc] # sklearn publishes no types
@@ -196,14 +198,15 @@ def halved(
 
         def score(self, *_: object) -> float:
             """Higher is better."""
-            return -rungs[-1].losses[self.order]
+            loss = rungs[-1].losses[self.order]
+            return -loss if np.isfinite(loss) else np.nan  # which it ranks last
 
     rows = np.zeros((2, 1))
     halving = Halving(
         Ordered(),
         {"order": list(orders)},
         resource="epochs",
-        min_resources=1,
+        min_resources="exhaust",  # the last rung has all epochs
         max_resources=most_epochs,
         aggressive_elimination=True,  # as few are left, also where the epochs are few
         factor=_FACTOR,
