@@ -7,6 +7,7 @@ convolution.
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from normdrop.lab.recipe import Panel
+from normdrop.lab.recipes._settings import LONG_TRAINING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,13 +34,7 @@ SMALL: "Mapping[str, Setting]" = {
 }
 """The paper's training, with fewer epochs and without augmentation: digits bear no mirror."""
 
-PAPER: "Mapping[str, Setting]" = {
-    "size": "paper",
-    "epochs": 164,
-    "batch_size": 128,
-    "learning_rate_drops": "0.4939 0.7439",  # after epochs 81 and 122
-    "augment": True,
-}
+PAPER: "Mapping[str, Setting]" = {**LONG_TRAINING, "size": "paper"}
 """What its full setting changes of that."""
 
 NOTE = (

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from normdrop.lab.recipe import Shape
+from normdrop.lab.recipes._settings import LONG_TRAINING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,13 +29,7 @@ SMALL: "Mapping[str, Setting]" = {
 }
 """Settings for digits; `blocks` of a stage, in the source's networks `paper_blocks`."""
 
-PAPER: "Mapping[str, Setting]" = {
-    "epochs": 164,
-    "batch_size": 128,
-    "learning_rate_drops": "0.4939 0.7439",  # after 81 and 122 epochs
-    "augment": True,
-    "scale": "paper",
-}
+PAPER: "Mapping[str, Setting]" = {**LONG_TRAINING, "scale": "paper"}
 """Settings of Kim et al. (2023) in their place."""
 
 _INSIDE = (8, 16, 32)

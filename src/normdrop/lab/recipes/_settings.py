@@ -1,4 +1,4 @@
-"""Settings of a recipe's own, read as what they are."""
+"""Settings that several recipes have, and settings of a recipe's own, read as what they are."""
 
 from typing import TYPE_CHECKING
 
@@ -8,6 +8,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from normdrop.lab.trial import Setting
+
+LONG_TRAINING: "Mapping[str, Setting]" = {
+    "epochs": 164,
+    "batch_size": 128,
+    "learning_rate": 0.1,
+    "optimizer": "sgd",
+    "weight_decay": 1e-4,
+    "learning_rate_drops": "0.4939 0.7439",  # after 81 and 122 epochs
+    "augment": True,
+}
+"""The training of the CIFAR literature, as Kim et al. (2023) give it."""
 
 
 def number(settings: "Mapping[str, Setting]", name: str) -> float:

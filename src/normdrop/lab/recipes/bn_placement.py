@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from normdrop.lab.metric import GAP, TEST_ERROR, TEST_LOSS, TRAIN_EVAL_LOSS, TRAIN_LOSS
 from normdrop.lab.recipe import Panel, Recipe, Shape
-from normdrop.lab.recipes._settings import number, widths, word
+from normdrop.lab.recipes._settings import LONG_TRAINING, number, widths, word
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,13 +69,7 @@ RECIPE = Recipe(
         "blocks": 1,
     },
     paper={
-        "epochs": 164,
-        "batch_size": 128,
-        "learning_rate": 0.1,
-        "optimizer": "sgd",
-        "weight_decay": 1e-4,
-        "learning_rate_drops": "0.4939 0.7439",  # after 81 and 122 epochs
-        "augment": True,
+        **LONG_TRAINING,
         "limit_train": None,
         "widths": "96 256 384 384 256",  # CaffeNet's
     },
