@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from normdrop.lab import recipe as recipes
+
 _COMMAND = str(Path(sys.executable).with_name("normdrop"))
 
 
@@ -69,9 +71,17 @@ def test_bad_input_is_one_line(tmp_path: Path, arguments: tuple[object, ...], me
 
 
 def test_recipes_lists_variants(tmp_path: Path) -> None:
-    """Every recipe is shown with its variants and its baseline."""
+    """Every recipe is shown with its question, its variants, its baseline and its panels."""
     result = _normdrop(tmp_path, "recipes")
     assert result.returncode == 0
-    assert "ten-orders" in result.stdout
-    assert len(re.findall(r"^ {4}conv-", result.stdout, re.MULTILINE)) == 10
-    assert "(baseline)" in result.stdout
+    shown = dict(
+        part.split(": ", 1) for part in re.split(r"^(?=\S)", result.stdout, flags=re.MULTILINE)[1:]
+    )
+    assert list(shown) == recipes.names()
+    for name, text in shown.items():
+        recipe = recipes.find(name)
+        assert text.startswith(recipe.question)
+        listed = re.findall(r"^ {4}(.+?)(  \(baseline\))?$", text, re.MULTILINE)
+        assert [variant for variant, _ in listed] == list(recipe.variants)
+        assert [variant for variant, mark in listed if mark] == [recipe.rivals()[1]]
+        assert ("  panels: " in text) == bool(recipe.panels)
