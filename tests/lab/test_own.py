@@ -29,6 +29,7 @@ def _trials(store: Path) -> int:
         return int(connection.execute("SELECT count(*) FROM outcome").fetchone()[0])
 
 
+@pytest.mark.slow
 def test_a_script_compares_its_own_networks_on_its_own_data(tmp_path: Path) -> None:
     """Lambdas and modules beside the script work; other code is another experiment."""
     store = tmp_path / "store.sqlite"

@@ -65,7 +65,9 @@ def test_one_panel_is_asked_for_by_name(store: Path) -> None:
 def test_paper_settings_and_given_ones(store: Path) -> None:
     """The source's settings replace the small ones, and what is given replaces both."""
     small, paper, given = (
-        compare(PATH, panel="small", store=store, progress=False, paper=paper, settings=settings)
+        compare(
+            PATH, panel="small", store=store, progress=False, jobs=1, paper=paper, settings=settings
+        )
         for paper, settings in ((False, {}), (True, {}), (True, {"scale": 3.0}))
     )
     assert paper["wide"].endpoint == pytest.approx(100 * small["wide"].endpoint)
@@ -74,6 +76,7 @@ def test_paper_settings_and_given_ones(store: Path) -> None:
         compare(PATH, panel="small", store=store, settings={"scael": 1.0})
 
 
+@pytest.mark.slow
 def test_the_command_shows_every_panel(
     normdrop: Callable[..., "subprocess.CompletedProcess[str]"], tmp_path: Path
 ) -> None:

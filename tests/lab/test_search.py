@@ -14,6 +14,7 @@ from normdrop.lab.search import Rung, halved, held_out, orders_of, search
 RECIPE = str(Path(__file__).with_name("orders_recipe.py"))
 
 
+@pytest.mark.slow
 def test_every_rung_keeps_the_best_third(tmp_path: Path) -> None:
     """Six orders for one epoch, two for three; those and the baseline are compared."""
     found = search(RECIPE, store=tmp_path / "store", progress=False)
@@ -89,6 +90,7 @@ def test_the_command_searches(
     assert "--search looks for variants itself" in normdrop(*run, "--paper").stderr
 
 
+@pytest.mark.slow
 def test_what_is_no_order_of_the_parts_is_refused(tmp_path: Path) -> None:
     """A recipe of orders takes any order of its parts, and nothing else."""
     from normdrop import compare

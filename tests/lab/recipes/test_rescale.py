@@ -69,6 +69,7 @@ def test_channels_have_means_of_their_own(correction: Correction) -> None:
         assert channel.var().item() == pytest.approx(expected[1], rel=0.1)
 
 
+@pytest.mark.slow
 def test_data_are_of_the_trained_panel_alone(tmp_path: Path) -> None:
     """It is trained on digits and has an error; the others make their values and have none."""
     (trained, values) = (
