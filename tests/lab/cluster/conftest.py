@@ -24,6 +24,8 @@ def ray_cluster() -> "Iterator[RayCluster]":
     """Two nodes of one core each; every process they started is gone afterwards."""
     # Ray's sockets lie in it, and the path of a socket has at most 107 characters.
     folder = tempfile.mkdtemp(prefix="nd-", dir="/tmp")
+    # Whatever the folder, Ray notes its current cluster here, and does not make the place.
+    Path("/tmp/ray").mkdir(exist_ok=True)  # noqa: S108 - the place is Ray's own choice
     before = set(psutil.Process().children(recursive=True))
     try:
         cluster = _start(folder, before)
