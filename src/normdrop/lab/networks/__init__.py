@@ -18,4 +18,7 @@ from normdrop.lab.networks._residual import residual_network as residual_network
 from normdrop.lab.networks._residual import resnet as resnet
 from normdrop.lab.networks._residual import resnext as resnext
 from normdrop.lab.networks._residual import wide_resnet as wide_resnet
+from normdrop.lab.networks._residual import (
+    with_noise_before_last_weights as with_noise_before_last_weights,
+)
 from normdrop.lab.networks._two_modules import two_modules as two_modules

@@ -1,12 +1,13 @@
 """Residual networks for small images: PreResNet, ResNet, WRN and ResNeXt."""
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
 from torch import nn
 
 from normdrop.order import ResidualStyle
-from normdrop.torch import Head, ResidualBlock
+from normdrop.torch import Dropout, Head, ResidualBlock
 
 _FIRST = 16
 """Channels of the first convolution in networks for CIFAR (He et al. 2016)."""
@@ -174,3 +175,35 @@ def resnext(
         groups=groups,
         **settings,
     )
+
+
+def with_noise_before_last_weights(
+    network: nn.Sequential, noise: float | nn.Module
+) -> nn.Sequential:
+    """The same network with noise before the last weight of every branch.
+
+    In post-activation branches this place has none of the numbers that `ResidualBlock` knows: a
+    norm follows it, where in pre-activation branches none does.
+
+    Args:
+        network: Of residual blocks; it is changed.
+        noise: A rate of dropout, or a layer that is copied; 0 for none.
+
+    >>> network = resnext((3, 8, 8), 10, depth=11, groups=2, width=4)
+    >>> noisy = with_noise_before_last_weights(network, 0.5)
+    >>> [name for name, _ in noisy[3].branch.named_children()]
+    ['conv', 'bn', 'act', 'conv2', 'bn2', 'act2', 'drop', 'conv3', 'bn3']
+    """
+    if noise == 0:
+        return network
+    layer = noise if isinstance(noise, nn.Module) else Dropout(noise)
+    for block in network:
+        if isinstance(block, ResidualBlock):
+            parts = dict(block.branch.named_children())
+            *_, last = (name for name in parts if name.startswith(("conv", "linear")))
+            block.branch = nn.Sequential()
+            for name, part in parts.items():
+                if name == last:
+                    block.branch.add_module("drop", copy.deepcopy(layer))
+                block.branch.add_module(name, part)
+    return network

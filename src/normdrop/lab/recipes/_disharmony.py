@@ -54,8 +54,9 @@ PLACES = (
 
 _NARROW = 4
 """Channels of a small WRN's first stage, in units of its width."""
-_POSITIONS: dict[str, dict[Place, str]] = {
+_POSITIONS: "dict[str, dict[Place, str | None]]" = {
     "PreResNet": {"a": "P4", "b": "P6"},
+    "ResNeXt": {"a": "P4", "b": None},  # a place that no position of Kim et al. names
     "WRN": {"a": "P4", "b": "P6"},
     "DenseNet": {"a": "P4", "b": "P5"},  # before the ReLU, with which dropout commutes
 }
@@ -90,8 +91,8 @@ def network(
     Args:
         shape: The input's (channels, height, width).
         classes: The number of outputs.
-        settings: `network` is `"PreResNet"`, of bottlenecks, `"WRN"` or `"DenseNet"`, `size` is
-            `"small"` or `"paper"`, and `width`, if set, that of a WRN.
+        settings: `network` is `"PreResNet"`, of bottlenecks, `"ResNeXt"`, `"WRN"` or `"DenseNet"`,
+            `size` is `"small"` or `"paper"`, and `width`, if set, that of a WRN.
         place: Where in every branch the noise goes.
         noise: A rate of dropout, or a layer that is copied; 0 for none.
         head: What else `normdrop.torch.Head` takes.
@@ -99,38 +100,60 @@ def network(
     Raises:
         RecipeError: If there is no such network or size.
     """
+    from normdrop.errors import RecipeError
+    from normdrop.lab.networks import with_noise_before_last_weights
+
+    kind, size = settings["network"], settings["size"]
+    if kind not in _POSITIONS or size not in {"small", "paper"}:
+        raise RecipeError(
+            f"no network {kind!r} of size {size!r}: there are {', '.join(_POSITIONS)}, small and "
+            "paper"
+        )
+    build = _small if size == "small" else _paper
+    width = int(settings.get("width") or 0)
+    position = _POSITIONS[str(kind)][place]
+    if position is not None:
+        return build(kind, width, shape, classes, dropout=noise, position=position, head=head)
+    return with_noise_before_last_weights(build(kind, width, shape, classes, head=head), noise)
+
+
+def _small(
+    kind: "Setting",
+    width: int,
+    shape: "Shape",
+    classes: int,
+    **given: Any,  # noqa: ANN401 - what the network takes
+) -> "nn.Sequential":
+    from normdrop.lab.networks import dense_network, residual_network
+
+    if kind == "DenseNet":
+        return dense_network(shape, classes, depth=10, growth=12, **given)
+    if kind == "WRN":
+        first = _NARROW * (width or 3)
+        widths = (first, 2 * first, 4 * first)
+        return residual_network(shape, classes, stem=16, widths=widths, blocks=1, **given)
+    inside = (8, 16, 32)
+    if kind == "ResNeXt":
+        inside = (16, 32, 64)
+        given |= {"groups": 4, "style": "post"}
+    return residual_network(
+        shape, classes, stem=8, widths=(32, 64, 128), inside=inside, blocks=1, **given
+    )
+
+
+def _paper(
+    kind: "Setting",
+    width: int,
+    shape: "Shape",
+    classes: int,
+    **given: Any,  # noqa: ANN401 - what the network takes
+) -> "nn.Sequential":
     from normdrop.lab import networks
 
-    kind, size, width = (settings.get(name) for name in ("network", "size", "width"))
-    given: dict[str, Any] = {"dropout": noise, "head": head}
-    if kind in _POSITIONS:
-        given["position"] = _POSITIONS[str(kind)][place]
-    match kind, size:
-        case "PreResNet", "small":
-            return networks.residual_network(
-                shape,
-                classes,
-                stem=8,
-                widths=(32, 64, 128),
-                inside=(8, 16, 32),
-                blocks=1,
-                **given,
-            )
-        case "PreResNet", "paper":
-            return networks.pre_resnet(shape, classes, blocks=18, bottleneck=True, **given)
-        case "WRN", "small":
-            widths = tuple(_NARROW * int(width or 3) * 2**stage for stage in range(3))
-            return networks.residual_network(
-                shape, classes, stem=16, widths=widths, blocks=1, **given
-            )
-        case "WRN", "paper":
-            return networks.wide_resnet(shape, classes, depth=28, factor=int(width or 10), **given)
-        case "DenseNet", "small":
-            return networks.dense_network(shape, classes, depth=10, growth=12, **given)
-        case "DenseNet", "paper":
-            return networks.dense_network(shape, classes, depth=100, growth=12, **given)
-    from normdrop.errors import RecipeError
-
-    raise RecipeError(
-        f"no network {kind!r} of size {size!r}: there are {', '.join(_POSITIONS)}, small and paper"
-    )
+    if kind == "DenseNet":
+        return networks.dense_network(shape, classes, depth=100, growth=12, **given)
+    if kind == "WRN":
+        return networks.wide_resnet(shape, classes, depth=28, factor=width or 10, **given)
+    if kind == "ResNeXt":
+        return networks.resnext(shape, classes, depth=29, groups=8, width=64, **given)
+    return networks.pre_resnet(shape, classes, blocks=18, bottleneck=True, **given)

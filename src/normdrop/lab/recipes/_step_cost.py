@@ -1,5 +1,6 @@
 """What one training step costs: its time, and the bytes it keeps for the way back."""
 
+import random
 import time
 from collections.abc import Sequence
 from statistics import median
@@ -17,7 +18,8 @@ def median_step_seconds(
 ) -> list[float]:
     """The median time of a training step (forward, backward, SGD) of each network.
 
-    Their steps take turns, so that whatever else slows the machine slows all of them. On a
+    Their steps take turns, so that whatever else slows the machine slows all of them, and in a new
+    order in every round, because a step finds the caches as the step before it left them. On a
     processor it is the time the process computes, which others do not add to; on a GPU it is the
     wall clock's, up to the end of the step.
 
@@ -29,8 +31,11 @@ def median_step_seconds(
     """
     steps = [_Step(network, task, batch) for network in networks]
     seconds: list[list[float]] = [[] for _ in steps]
+    turns = list(zip(steps, seconds, strict=True))
+    orders = random.Random(0)  # noqa: S311 - an order, no secret
     for done in range(-max(1, rounds // 10), rounds):
-        for step, kept in zip(steps, seconds, strict=True):
+        orders.shuffle(turns)
+        for step, kept in turns:
             start = _now(batch)
             step()
             if done >= 0:

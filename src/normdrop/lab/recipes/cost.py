@@ -96,7 +96,7 @@ def _epochs_to_goal(bench: "Bench") -> float:
 
 RECIPE = Recipe(
     name="cost",
-    version=1,
+    version=2,
     title="The cost of batch norm and dropout",
     question="How much time and memory do batch norm and dropout add to a training step?",
     source="Garbin et al. 2020 (training times of a perceptron on MNIST)",
