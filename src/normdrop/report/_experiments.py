@@ -4,7 +4,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from normdrop.display import Column, Row, Table, in_markdown, with_uncertainty
-from normdrop.lab.comparison import Comparison, VariantSummary, settings, versions
+from normdrop.lab.comparison import (
+    Agreement,
+    Comparison,
+    VariantSummary,
+    agreement,
+    settings,
+    versions,
+)
 from normdrop.lab.metric import Metric
 from normdrop.lab.results import read_curves, read_results
 from normdrop.lab.trial import NO_DATA
@@ -41,14 +48,35 @@ def _index(entries: Sequence[tuple[str, Sequence[Comparison]]]) -> str:
         "",
         _MADE_BY,
         "",
-        "| recipe | asks | seeds | trained on |",
-        "|---|---|--:|---|",
+        (
+            "*Told apart*: how many pairs of variants are, at 5 % for any false claim in a panel. "
+            "*As the source*: how many of those the published figures order the same way; – where "
+            "the source has none for such a pair."
+        ),
+        "",
+        "| recipe | asks | told apart | as the source | seeds | trained on |",
+        "|---|---|--:|--:|--:|---|",
     ]
     for name, comparisons in entries:
         seeds = max(len(comparison.grid.seeds) for comparison in comparisons)
-        question = in_markdown(comparisons[0].description.question)
-        lines.append(f"| [{name}]({name}.md) | {question} | {seeds} | {_data(comparisons)} |")
+        cells = (
+            f"[{name}]({name}.md)",
+            in_markdown(comparisons[0].description.question),
+            *_counts([agreement(comparison) for comparison in comparisons]),
+            str(seeds),
+            _data(comparisons),
+        )
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
+
+
+def _counts(panels: Sequence[Agreement]) -> tuple[str, str]:
+    """Pairs told apart of all, and pairs as the source has them of those that it judges."""
+    judged = sum(panel.judged for panel in panels)
+    return (
+        f"{sum(panel.apart for panel in panels)} of {sum(panel.pairs for panel in panels)}",
+        f"{sum(panel.agree for panel in panels)} of {judged}" if judged else "–",
+    )
 
 
 def _data(comparisons: Sequence[Comparison]) -> str:
@@ -82,9 +110,15 @@ def _lines(name: str, comparisons: Sequence[Comparison], curves: str | None) -> 
 
 def _source(comparisons: Sequence[Comparison]) -> str:
     label = comparisons[0].description.published_label
-    if any(comparison.description.published for comparison in comparisons):
-        return f"Its figures stand in the columns “publ.”: {in_markdown(label)}."
-    return "It prints no figures that could stand beside these."
+    if not any(comparison.description.published for comparison in comparisons):
+        return "It prints no figures that could stand beside these."
+    text = f"Its figures stand in the columns “publ.”: {in_markdown(label)}."
+    against = [c for c in comparisons if agreement(c).against]
+    if not against:
+        return text
+    panels = ", ".join(in_markdown(c.description.panel) for c in against if c.description.panel)
+    here = f"In {panels} what" if panels else "What"
+    return f"{text} **{here} we found contradicts them**; see below."
 
 
 def _overview(comparisons: Sequence[Comparison]) -> Iterator[str]:

@@ -1,5 +1,7 @@
 """What an experiment's trials say together."""
 
+from normdrop.lab.comparison._agreement import Agreement as Agreement
+from normdrop.lab.comparison._agreement import agreement as agreement
 from normdrop.lab.comparison._analysis import Analysis as Analysis
 from normdrop.lab.comparison._comparison import Comparison as Comparison
 from normdrop.lab.comparison._description import Description as Description

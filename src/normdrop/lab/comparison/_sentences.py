@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
+from normdrop.lab.comparison._agreement import agreement
 from normdrop.lab.comparison._comparison import Comparison
 from normdrop.lab.comparison._summary import VariantSummary
 from normdrop.lab.metric import GAP
@@ -28,12 +29,10 @@ def _differences(comparison: Comparison) -> Iterator[str]:
         yield from _too_few(comparison)
         return
     names = [summary.name for summary in comparison]
-    pairs = comparison.analysis.pairs
-    known = pairs.seeds[np.triu_indices(len(names), 1)] > 0
-    apart = pairs.different(comparison.level)[np.triu_indices(len(names), 1)]
+    found = agreement(comparison)
     yield (
-        f"{int(apart.sum())} of {int(known.sum())} pairs can be told apart: those that share no "
-        f"letter. The chance of any false claim among them is at most {100 * comparison.level:g} %."
+        f"{found.apart} of {found.pairs} pairs can be told apart: those that share no letter. The "
+        f"chance of any false claim among them is at most {100 * comparison.level:g} %."
     )
     for number, group in enumerate(groups):
         if len(group) > 1:
@@ -82,34 +81,20 @@ def _baseline(comparison: Comparison) -> Iterator[str]:
 
 def _agreement(comparison: Comparison) -> Iterator[str]:
     """How the published figures order the pairs that are told apart here."""
-    endpoint = comparison.description.endpoint.name
-    published = [summary.published.get(endpoint) for summary in comparison]
-    label = comparison.description.published_label or comparison.description.source
     if not comparison.description.published:
         return
+    label = comparison.description.published_label or comparison.description.source
     yield f"Published: {label}." if label else "Published: the source's figures."
-    apart = comparison.analysis.pairs.different(comparison.level)
-    agree, against = 0, []
-    for row, better in enumerate(published):
-        for column, worse in enumerate(published):
-            real = comparison.analysis.pairs.difference[row, column] < 0 and apart[row, column]
-            if not real or better is None or worse is None or better == worse:
-                continue
-            agree += better < worse
-            if better > worse:
-                against.append(f"{_name(comparison, row)} before {_name(comparison, column)}")
-    if agree + len(against):
+    found = agreement(comparison)
+    if found.judged:
         yield (
-            f"The published figures order {agree} of the {agree + len(against)} pairs told apart "
+            f"The published figures order {found.agree} of the {found.judged} pairs told apart "
             "here the same way."
         )
-    if against:
-        more = f" and {len(against) - _MOST_NAMED} more" if len(against) > _MOST_NAMED else ""
-        yield f"Against the source, here: {'; '.join(against[:_MOST_NAMED])}{more}."
-
-
-def _name(comparison: Comparison, row: int) -> str:
-    return comparison.analysis.ranking[row].name
+    if found.against:
+        named = [f"{lower} before {higher}" for lower, higher in found.against[:_MOST_NAMED]]
+        rest = len(found.against) - len(named)
+        yield f"Against the source, here: {'; '.join(named)}{f' and {rest} more' if rest else ''}."
 
 
 def _missing(comparison: Comparison) -> Iterator[str]:
