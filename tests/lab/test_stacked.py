@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from normdrop.lab import recipe as recipes
 from normdrop.lab import stacked, train
 from normdrop.lab.bench import Bench
-from normdrop.lab.data import Dataset
+from normdrop.lab.data import Dataset, Split, load
 from normdrop.lab.measures import mean_shift
 from normdrop.lab.plan import plan
 from normdrop.lab.recipe import Recipe, find
@@ -136,6 +137,66 @@ def test_what_cannot_be_stacked_is_trained_alone(tiny_trial: Make, digits: Datas
         panel="small",
     )
     assert all(outcome.measures["spread"] > 1 for outcome in train_stacked(trials, None))
+
+
+@pytest.mark.parametrize("name", recipes.names())
+def test_every_recipe_can_be_stacked(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first panel's variants are trained two seeds at once, all but what torch cannot stack."""
+    _check_stacks(recipes.find(name), monkeypatch, paper=False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", recipes.names())
+def test_every_recipe_can_be_stacked_as_its_source_has_it(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So are the source's networks of every panel, augmentation and all."""
+    _check_stacks(recipes.find(name), monkeypatch, paper=True)
+
+
+def _check_stacks(recipe: Recipe, monkeypatch: pytest.MonkeyPatch, *, paper: bool) -> None:
+    """A few images of the real data, one epoch: it finishes, and group norm alone is not stacked.
+
+    `torch.vmap` has no group norm of images (2.13).
+    """
+    if recipe.network is None:
+        return
+    alone: list[str] = []
+
+    def train_alone(trial: Trial, *rest: object, **more: object) -> Outcome:
+        alone.append(trial.variant)
+        return train.train(trial, *rest, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(stacked, "train", train_alone)
+    panels: list[str | None] = [*recipe.panels] or [None]
+    for panel in panels if paper else panels[:1]:
+        variants = recipe.rivals(panel)[0]
+        data = recipe.panel(panel).data or (recipe.paper_data if paper else None) or recipe.data
+        dataset = _first(load(data or ""), 8)
+        for variant in dict.fromkeys((variants[0], variants[-1])) if paper else variants:
+            trials = plan(
+                recipe,
+                dataset,
+                name=recipe.name,
+                variants=[variant],
+                seeds=2,
+                given={"epochs": 1},
+                device="cpu",
+                precision="fp32",
+                panel=panel,
+                paper=paper,
+            )
+            outcomes = train_stacked(trials, dataset)
+            assert [o.status for o in outcomes] == ["finished"] * 2, outcomes[0].message
+    assert set(alone) == ({"group norm"} if recipe.name == "small-batches" else set())
+
+
+def _first(dataset: Dataset, count: int) -> Dataset:
+    """The first examples of both parts."""
+    train, test = (
+        Split(part.inputs[:count], part.targets[:count]) for part in (dataset.train, dataset.test)
+    )
+    return replace(dataset, train=train, test=test)
 
 
 def test_groups_differ_in_the_seed_alone(tiny_trial: Make) -> None:
