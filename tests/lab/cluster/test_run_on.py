@@ -29,6 +29,9 @@ Make: TypeAlias = Callable[..., Trial]
 
 pytestmark = pytest.mark.slow
 
+_LONG = 200
+"""Epochs that take seconds on any machine: time to be seen at work and be killed."""
+
 
 class _Watcher:
     """Notes what it is told; at each progress it tries to `act`, until that says that it did."""
@@ -99,7 +102,7 @@ def test_a_node_killed_at_work_loses_nothing(
     on: Cluster, ray_cluster: "RayCluster", noted_trial: Make, digits: Dataset, tmp_path: Path
 ) -> None:
     """With a node killed without grace under a trial, the outcomes are those of a local run."""
-    trials = [noted_trial(seed=seed, epochs=30) for seed in range(4)]
+    trials = [noted_trial(seed=seed, epochs=_LONG) for seed in range(4)]
     (victim,) = ray_cluster.worker_nodes
     raylet = victim.all_processes["raylet"][0].process.pid
 
@@ -122,7 +125,7 @@ def test_a_killed_process_costs_nothing(
     on: Cluster, noted_trial: Make, digits: Dataset, tmp_path: Path
 ) -> None:
     """With a process killed at work the outcomes are those of a local run."""
-    trials = [noted_trial(seed=seed, epochs=30) for seed in range(2)]
+    trials = [noted_trial(seed=seed, epochs=_LONG) for seed in range(2)]
 
     def kill() -> bool:
         at_work = _at_work(psutil.Process(), tmp_path)
@@ -143,7 +146,7 @@ def test_trials_share_a_gpu(
     """Two trials that take half a GPU each are at work at a time, and see that GPU."""
     # Ray takes our word for the GPU; the trials' own device is the processor.
     node = ray_cluster.add_node(num_cpus=2, num_gpus=1)
-    trials = [noted_trial(seed=seed, epochs=30) for seed in range(3)]
+    trials = [noted_trial(seed=seed, epochs=_LONG) for seed in range(3)]
     watcher = _Watcher(lambda: len(_at_work(psutil.Process(), tmp_path)) == 2)
     try:
         halves = Cluster(ray_cluster.address, gpus=0.5)
