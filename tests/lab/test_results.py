@@ -62,6 +62,21 @@ def test_any_number_and_name_comes_back(values: list[float], name: str, message:
     assert {(o.trial.variant, o.message) for o in read.outcomes} == {(name, message)}
 
 
+@pytest.mark.parametrize("name", ["test_loss", "seconds", "measured test_loss", "own"])
+@pytest.mark.parametrize("epochs", [True, False])
+def test_a_measure_may_be_called_like_a_column(name: str, tmp_path: Path, *, epochs: bool) -> None:
+    """An experiment has a test loss of its own; a trained network's stays beside it."""
+    outcomes = [
+        replace(o, measures={name: 7.0 + n}, epochs=o.epochs if epochs else ())
+        for n, o in enumerate(race(2, ORDERS[:1]))
+    ]
+    description = replace(DESCRIPTION, variants=ORDERS[:1], published={}, baseline=None)
+    written = Comparison(description, tuple(outcomes))
+    (read,) = read_results(write_results([written], tmp_path))
+    assert [o.values for o in read.outcomes] == [o.values for o in outcomes]
+    assert [o.values[name] for o in read.outcomes] == [7.0, 8.0]
+
+
 def test_curves_are_means_over_seeds(tmp_path: Path) -> None:
     """A row per variant and epoch, to five digits."""
     result = comparison(3)

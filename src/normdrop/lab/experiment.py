@@ -216,6 +216,8 @@ def _description(
         panel=panel or "",
         published={metric: values for metric, values in published.items() if values},
         published_label=recipe.published_label,
+        published_noise=recipe.published_noise,
+        claims=tuple(pair for pair in recipe.claims if set(pair) <= set(variants)),
         curves=recipe.curves,
         data_notes=(*recipe.notes, *(() if dataset is None else dataset.notes)),
     )

@@ -40,13 +40,20 @@ REESTIMATED_ERROR = Metric(
 
 
 class _Inputs:
-    """The training inputs in batches, as often as they are asked for."""
+    """The training inputs in batches, as often as they are asked for, augmented as in training."""
 
     def __init__(self, trained: "Trained") -> None:
-        self._examples = trained.bench.training
+        self._bench = trained.bench
 
     def __iter__(self) -> "Iterator[Tensor]":
-        return (inputs for inputs, _ in self._examples.batches(_BATCH))
+        import torch
+
+        from normdrop.lab.augment import pad_crop_flip
+
+        augment = self._bench.training_settings.augment
+        draws = torch.Generator().manual_seed(self._bench.seed)
+        for inputs, _ in self._bench.training.batches(_BATCH):
+            yield pad_crop_flip(inputs, draws) if augment else inputs
 
 
 def mean_shift(trained: "Trained") -> dict[str, float]:

@@ -83,6 +83,9 @@ class Recipe:
         paper: Settings of the source in place of the small ones, and `paper_data` its data set.
         published: The source's figures: values by variant, by the name of their metric.
         published_label: What these are, such as "MNIST, 20 epochs, one run each".
+        published_noise: Published endpoints no farther apart than this count as equal.
+        claims: Pairs of variants of which the source says, without figures, that the first has the
+            lower endpoint.
         curves: Whether the learning curves are part of the answer.
         notes: What a reader of the result must know, as sentences.
     """
@@ -111,6 +114,8 @@ class Recipe:
     paper_data: str | None = None
     published: Published = field(default_factory=dict)
     published_label: str = ""
+    published_noise: float = 0.0
+    claims: tuple[tuple[str, str], ...] = ()
     curves: bool = False
     notes: tuple[str, ...] = ()
 
@@ -143,6 +148,9 @@ class Recipe:
             for variant in values:
                 if variant not in variants:
                     raise RecipeError(f"recipe {self.name}: published {variant} is no variant")
+        for variant in (name for pair in self.claims for name in pair):
+            if variant not in self.variants:
+                raise RecipeError(f"recipe {self.name}: claimed {variant} is no variant")
 
     def panel(self, name: str | None) -> Panel:
         """A part of the experiment; `None` for a recipe of one part.

@@ -27,6 +27,8 @@ _LOSSES = ("train_loss", "train_eval_loss", "test_loss")
 _EPOCH = ("epoch", *_LOSSES, "test_accuracy")
 _TRIAL = ("panel", "variant", "seed", "device", "status", "message", "seconds", "environment")
 _CURVE_DIGITS = 5
+_MEASURED = "measured "
+"""Before the name of a measure that a column of every trial has."""
 
 
 def write_results(comparisons: Sequence[Comparison], folder: Path) -> Path:
@@ -110,7 +112,7 @@ def _trial_rows(
 ) -> Iterator[Sequence[object]]:
     outcomes = [(c.description.panel, outcome) for c in comparisons for outcome in c.outcomes]
     measures = sorted({name for _, outcome in outcomes for name in outcome.measures})
-    yield (*_TRIAL, *_EPOCH, *measures)
+    yield (*_TRIAL, *_EPOCH, *map(_column, measures))
     for panel, outcome in outcomes:
         trial = outcome.trial
         last = asdict(outcome.epochs[-1]) if outcome.epochs else {}
@@ -132,6 +134,11 @@ def _curve_rows(comparisons: Sequence[Comparison]) -> Iterator[Sequence[object]]
                 means = [np.mean([getattr(epoch, name) for epoch in epochs]) for name in _LOSSES]
                 losses = (f"{mean:.{_CURVE_DIGITS}g}" for mean in means)
                 yield (comparison.description.panel, variant, epochs[0].number, *losses)
+
+
+def _column(measure: str) -> str:
+    taken = measure in {*_TRIAL, *_EPOCH} or measure.startswith(_MEASURED)
+    return f"{_MEASURED}{measure}" if taken else measure
 
 
 def _number(value: float | None) -> str:
@@ -160,6 +167,7 @@ def _comparison(
     fields["metrics"] = tuple(Metric(**metric) for metric in fields["metrics"])
     for name in ("variants", "data_notes"):
         fields[name] = tuple(fields[name])
+    fields["claims"] = tuple(tuple(pair) for pair in fields.get("claims", ()))
     own = (row for row in rows if row["panel"] == fields["panel"])
     outcomes = tuple(_outcome(panel, row, environments) for row in own)
     return Comparison(Description(**fields), outcomes, panel["level"])
@@ -180,7 +188,7 @@ def _outcome(
         precision=panel["precision"],
     )
     measures = {
-        name: float(value)
+        name.removeprefix(_MEASURED): float(value)
         for name, value in row.items()
         if name not in {*_TRIAL, *_EPOCH} and value
     }

@@ -111,7 +111,7 @@ def _lines(name: str, comparisons: Sequence[Comparison], curves: str | None) -> 
 def _source(comparisons: Sequence[Comparison]) -> str:
     label = comparisons[0].description.published_label
     if not any(comparison.description.published for comparison in comparisons):
-        return "It prints no figures that could stand beside these."
+        return "No published figures stand beside these."
     text = f"Its figures stand in the columns “publ.”: {in_markdown(label)}."
     against = [c for c in comparisons if agreement(c).against]
     if not against:
@@ -173,9 +173,10 @@ def _made(name: str, comparisons: Sequence[Comparison]) -> Iterator[str]:
             **settings(comparison),
             **versions(comparison),
         }
-        text = ", ".join(f"{key} {_values(values)}" for key, values in facts.items())
+        text = ", ".join(f"{key} {_values(key, values)}" for key, values in facts.items())
         yield f"- {in_markdown(f'{panel}: {text}' if panel else text)}"
 
 
-def _values(values: Sequence[object]) -> str:
-    return " / ".join("all" if value is None else str(value) for value in values)
+def _values(setting: str, values: Sequence[object]) -> str:
+    absent = "all" if setting.startswith("limit") else "none"
+    return " / ".join(absent if value is None else str(value) for value in values)

@@ -8,7 +8,7 @@ from pathlib import Path
 from synthetic_outcomes import DESCRIPTION, comparison
 
 from normdrop.lab.comparison import Comparison, agreement
-from normdrop.lab.results import write_results
+from normdrop.lab.results import read_results, write_results
 from normdrop.report import experiment_pages
 
 
@@ -51,6 +51,37 @@ def test_figures_that_are_equal_or_missing_judge_nothing() -> None:
     for figures in ({best: 1.0}, dict.fromkeys(_as_found(), 1.0)):
         assert agreement(_published(figures)).judged == 0
     assert agreement(_published({best: 2.0, worst: 1.0})).against == ((best, worst),)
+
+
+def test_differences_within_the_published_noise_judge_nothing() -> None:
+    """A difference counts once it is larger than that of two figures of one thing."""
+    best, *_, worst = _as_found()
+    result = _published({best: 2.0, worst: 1.0})
+    for noise, against in ((0.99, ((best, worst),)), (1.0, ())):
+        noisy = replace(result, description=replace(result.description, published_noise=noise))
+        assert agreement(noisy).against == against
+    words = "The source orders 0 of 1 pairs told apart here the same way; its differences of up to"
+    quiet = replace(result, description=replace(result.description, published_noise=0.5))
+    assert any(line.startswith(words) for line in quiet.findings())
+
+
+def test_what_the_source_says_in_words_counts_where_it_has_no_figures(tmp_path: Path) -> None:
+    """A claim is judged like a figure, gives way to one, and is exported with the rest."""
+    best, second, *_, worst = _as_found()
+    for claim, agree, against in (
+        ((best, worst), 1, ()),
+        ((worst, best), 0, ((best, worst),)),
+        ((second, best), 0, ()),  # not told apart
+    ):
+        about = replace(DESCRIPTION, published={}, claims=(claim,))
+        said = replace(comparison(), description=about)
+        (said,) = read_results(write_results([said], tmp_path))
+        assert said.description == about
+        assert (agreement(said).agree, agreement(said).against) == (agree, against)
+    both = replace(
+        DESCRIPTION, published={"test_loss": {best: 1, worst: 2}}, claims=((worst, best),)
+    )
+    assert agreement(replace(comparison(), description=both)).agree == 1
 
 
 def test_the_pages_say_it(tmp_path: Path) -> None:

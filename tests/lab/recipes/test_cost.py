@@ -55,7 +55,9 @@ def test_steps_are_timed_side_by_side() -> None:
 
 def test_the_published_times_are_those_of_the_source() -> None:
     """86 % for batch norm, 17 % for dropout."""
-    assert RECIPE.published_for("perceptron") == {"time_ratio": {"bn": 1.86, "drop (torch)": 1.17}}
+    assert RECIPE.published_for("perceptron") == {
+        "time_ratio": {"plain": 1.0, "bn": 1.86, "drop (torch)": 1.17}
+    }
     assert not RECIPE.published_for("convolutional")
 
 

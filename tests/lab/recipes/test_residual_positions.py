@@ -62,6 +62,7 @@ def test_the_networks_have_the_layers_that_the_notes_tell() -> None:
     assert blocks["pre-activation-bottleneck", False] * 3 + 2 == 11
     assert blocks["pre-activation", True] * 2 + 2 == 50
     assert blocks["post-activation", True] * 2 + 2 == 50
+    assert blocks["post-activation-deeper", True] * 2 + 2 == 110
     assert blocks["pre-activation-deeper", True] * 2 + 2 == 110
     assert blocks["pre-activation-bottleneck", True] == 54
 
@@ -76,6 +77,9 @@ def test_the_published_figures_say_what_the_source_says() -> None:
     assert min(deep, key=deep.__getitem__) == "P5"
     assert max(shallow, key=shallow.__getitem__) == max(deep, key=deep.__getitem__) == "P0"
     assert deep["P0"] == pytest.approx(29.06)
+    deeper = RECIPE.published_for("post-activation-deeper")["test_error"]
+    assert deeper["none"] - deeper["P7"] == pytest.approx(0.24)
+    assert list(deep) == list(shallow)
     assert post["none"] - post["P7"] == pytest.approx(0.19)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from normdrop.lab.comparison._comparison import Comparison
+from normdrop.lab.comparison._description import Description
 
 
 @dataclass(frozen=True)
@@ -14,8 +15,8 @@ class Agreement:
     Attributes:
         pairs: How many pairs have results.
         apart: How many of them are told apart.
-        agree: How many of those the published endpoints order the same way.
-        against: Those that they order the other way: lower here, higher here.
+        agree: How many of those the source orders the same way, by its figures or in words.
+        against: Those that it orders the other way: lower here, higher here.
     """
 
     pairs: int
@@ -33,21 +34,28 @@ def agreement(comparison: Comparison) -> Agreement:
     """Hold a comparison against the published figures of its endpoint.
 
     A pair that is not told apart contradicts nothing, and neither does one whose published figures
-    are equal or missing.
+    are missing or no farther apart than their noise; what the source says in words then counts.
     """
-    endpoint = comparison.description.endpoint.name
     ranking = comparison.analysis.ranking
     pairs = comparison.analysis.pairs
     upper = np.triu_indices(len(ranking), 1)
     different = pairs.different(comparison.level)
     agree, against = 0, []
     for row, column in np.argwhere(different & (pairs.difference < 0)):
-        lower, higher = (ranking[index].published.get(endpoint) for index in (row, column))
-        if lower is None or higher is None or lower == higher:
-            continue
-        if lower < higher:
-            agree += 1
-        else:
-            against.append((ranking[row].name, ranking[column].name))
+        pair = ranking[row].name, ranking[column].name
+        if (same := _same_order(comparison.description, *pair)) is not None:
+            agree += same
+            against += [] if same else [pair]
     known, apart = (int(found[upper].sum()) for found in (pairs.seeds > 0, different))
     return Agreement(known, apart, agree, tuple(against))
+
+
+def _same_order(about: Description, lower: str, higher: str) -> bool | None:
+    """Whether the source has the first below the second; `None` if it orders them neither way."""
+    figures = about.published.get(about.endpoint.name, {})
+    if lower in figures and higher in figures:
+        difference = figures[higher] - figures[lower]
+        return None if abs(difference) <= about.published_noise else difference > 0
+    if (lower, higher) in about.claims:
+        return True
+    return False if (higher, lower) in about.claims else None

@@ -21,6 +21,8 @@ class Description:
         panel: Which part of an experiment of several parts it is.
         published: Figures printed by the source: values by variant, by the name of their metric.
         published_label: What they are, such as "one run each, 20 epochs".
+        published_noise: Published endpoints no farther apart than this count as equal.
+        claims: Pairs of which the source says in words that the first has the lower endpoint.
         curves: Whether its learning curves are part of the answer.
         data_notes: Sentences a reader of the result must know about the data.
     """
@@ -35,5 +37,7 @@ class Description:
     panel: str = ""
     published: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     published_label: str = ""
+    published_noise: float = 0.0
+    claims: tuple[tuple[str, str], ...] = ()
     curves: bool = False
     data_notes: tuple[str, ...] = ()

@@ -9,6 +9,7 @@ from normdrop.lab.comparison._comparison import Comparison
 from normdrop.lab.comparison._summary import VariantSummary
 from normdrop.lab.metric import GAP
 from normdrop.lab.statistics import FEWEST_SEEDS, group_letter, seeds_needed
+from normdrop.lab.trial import NO_DATA
 
 _MOST_NAMED = 4
 
@@ -81,15 +82,18 @@ def _baseline(comparison: Comparison) -> Iterator[str]:
 
 def _agreement(comparison: Comparison) -> Iterator[str]:
     """How the published figures order the pairs that are told apart here."""
-    if not comparison.description.published:
+    about = comparison.description
+    if not about.published and not about.claims:
         return
-    label = comparison.description.published_label or comparison.description.source
-    yield f"Published: {label}." if label else "Published: the source's figures."
+    if about.published:
+        label = about.published_label or about.source
+        yield f"Published: {label}." if label else "Published: the source's figures."
     found = agreement(comparison)
     if found.judged:
+        chance = about.endpoint.text(about.published_noise)
         yield (
-            f"The published figures order {found.agree} of the {found.judged} pairs told apart "
-            "here the same way."
+            f"The source orders {found.agree} of {found.judged} pairs told apart here the same way"
+            f"{f'; its differences of up to {chance} count as none' * bool(about.published_noise)}."
         )
     if found.against:
         named = [f"{lower} before {higher}" for lower, higher in found.against[:_MOST_NAMED]]
@@ -139,10 +143,18 @@ def _reading(comparison: Comparison) -> Iterator[str]:
             "gap: training loss in eval mode − in train mode, same weights, same examples. Above "
             "zero, evaluation is worse than training."
         )
-    if any(len(summary.seeds) >= FEWEST_SEEDS for summary in comparison):
+    if comparison.analysis.groups and comparison.description.baseline is not None:
         yield (
-            "Intervals (95 %, Student's t) cover the spread over seeds on this training and test "
-            "set, not what another test set would give."
+            "Letters are of all pairs, tested together (max-T over sign flips); p is of each "
+            "variant against the baseline alone (sign flips, Holm). A pair may differ by one and "
+            "not by the other."
+        )
+    if any(len(summary.seeds) >= FEWEST_SEEDS for summary in comparison):
+        drawn = comparison.outcomes[0].trial.data == NO_DATA
+        yield "Intervals (95 %, Student's t) cover the spread over seeds" + (
+            "."
+            if drawn
+            else " on this training and test set, not what another test set would give."
         )
     devices = sorted({outcome.trial.device for outcome in comparison.outcomes})
     if len(devices) > 1:

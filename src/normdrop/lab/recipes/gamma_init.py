@@ -1,9 +1,10 @@
 """γ = √2 at the start of a batch norm before ReLU: what leaves ReLU then has mean square 1."""
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from normdrop.lab.metric import TEST_ERROR, TEST_LOSS, TRAIN_LOSS
+from normdrop.lab.metric import TEST_ERROR, TEST_LOSS, TRAIN_EVAL_LOSS
 from normdrop.lab.recipe import Panel, Recipe, Shape
 from normdrop.lab.recipes._residual import PAPER, SMALL, network
 
@@ -55,7 +56,7 @@ RECIPE = Recipe(
     network=_network,
     dimensions=3,
     endpoint=TEST_ERROR,
-    metrics=(TEST_LOSS, TRAIN_LOSS),
+    metrics=(TEST_LOSS, replace(TRAIN_EVAL_LOSS, heading="train loss", narrow=True)),
     panels={
         "residual": Panel(),
         "residual-dropout": Panel(settings={"rate": 0.2}),

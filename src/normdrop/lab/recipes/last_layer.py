@@ -56,6 +56,7 @@ RECIPE = Recipe(
     metrics=(SHIFT, GAP),
     published_label="CIFAR-10, mean of 5 runs",
     notes=(
+        "The source says “before softmax”: here that is before the last linear layer.",
         "No norm follows the dropout, so its noise shifts no statistics within a forward pass.",
         li.NOTE,
     ),

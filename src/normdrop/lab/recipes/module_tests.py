@@ -140,7 +140,7 @@ RECIPE = Recipe(
         **{f"residual-{deviation:g}": _residual(deviation) for deviation in (0.5, 1.0, 2.0, 4.0)},
     },
     paper={"inputs": 100_000},
-    published_label="measured off a figure, ±0.02",
+    published_label="read off curves, ±0.01",
     notes=(
         (
             "Standard normal inputs pass weights, ReLU and weights again, with dropout of rate 0.5 "

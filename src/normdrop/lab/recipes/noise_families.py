@@ -21,9 +21,9 @@ _HALF_WIDTH = (
     "the panel's rate, as is that of Gaussian noise."
 )
 _COMPARED = (
-    "Given equal weights, theory has equal shifts directly before a norm. Compared are networks "
-    "that each noise has trained, by the mean over all norms: weights differ, and behind a ReLU "
-    "the second moment alone does not decide."
+    "With equal weights, theory predicts equal shifts directly before a norm. Here each noise has "
+    "its own trained network, and the shift is the mean over all norms: behind a ReLU the second "
+    "moment alone does not decide."
 )
 
 
@@ -68,7 +68,7 @@ RECIPE = Recipe(
     endpoint=TEST_ERROR,
     metrics=(SHIFT, GAP),
     notes=(
-        f"The noise stands in place (a); `--set place=b` puts it in (b). {li.PLACES}",
+        f"The noise stands in place (a); --set place=b puts it in (b). {li.PLACES}",
         _HALF_WIDTH,
         _COMPARED,
         li.NOTE,

@@ -91,6 +91,11 @@ RECIPE = Recipe(
     notes=(
         f"Dropout of rate 0.5. {li.PLACES}",
         "“a” and “a re-estimated” are the same weights, as are “b” and “b re-estimated”.",
+        (
+            "On CIFAR-10 re-estimation undoes 47 to 71 % of what (a) costs in the source. "
+            "Hendrycks and Gimpel (2016), who re-estimate the variance alone, take a DenseNet "
+            "from 5.62 to 5.38 %."
+        ),
         li.NOTE,
     ),
 )

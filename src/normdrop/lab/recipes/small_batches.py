@@ -40,10 +40,10 @@ def _network(
 
 RECIPE = Recipe(
     name="small-batches",
-    version=1,
+    version=2,
     title="Batch norm at small batches",
     question="At which batch size does batch norm turn unstable?",
-    source="practice: batches of 1 or 2 in segmentation and detection (such as pytorch#4534)",
+    source="practice: batches of 1 or 2 in segmentation (pytorch-semseg#214, ISBNet#12)",
     variants=tuple(_ORDERS),
     baseline="none",
     data="digits",
@@ -67,7 +67,11 @@ RECIPE = Recipe(
     panels={f"batch-{size}": _panel(size) for size in _SIZES},
     notes=(
         "Every panel sees as many examples: the smaller the batch, the more steps.",
-        f"Adam's learning rate is {_RATE_AT_USUAL:g} at {_USUAL} examples, else by their root.",
+        (
+            f"Adam's learning rate is {_RATE_AT_USUAL:g} at {_USUAL} examples and grows with the "
+            "square root of their number, so that the noise of a step stays about the same."
+        ),
+        "No source is repeated: --paper is a larger network on CIFAR-10.",
         "Batch norm's momentum is torch's, 0.1: the running statistics remember some 10 batches.",
         "At 256 the small setting has 12 steps, so they still hold a quarter of where they began.",
     ),

@@ -67,4 +67,12 @@ RECIPE = Recipe(
     dimensions=3,
     published={"test_loss": _PUBLISHED},
     published_label="MNIST, 20 epochs, one run each",
+    notes=(
+        (
+            "On digits, which are 8×8, the convolutions pad (same), batches have 32 images and the "
+            "norms momentum 0.1; elsewhere they do not pad, batches have 128 and momentum is 0.01, "
+            "Keras' default. The source states neither batch size nor input scaling; ours is "
+            "[0, 1]."
+        ),
+    ),
 )

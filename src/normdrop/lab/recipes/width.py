@@ -56,6 +56,7 @@ RECIPE = Recipe(
     notes=(
         f"Dropout of rate 0.5. {li.PLACES}",
         li.WIDTHS,
+        "The source expects wide networks to bear (b): its shift fades as width grows.",
         li.NOTE,
     ),
 )
