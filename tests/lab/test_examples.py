@@ -44,6 +44,23 @@ def test_shuffled_batches_hold_every_example_once() -> None:
     assert targets(1) == targets(1) != targets(2)
 
 
+def test_one_example_left_over_joins_the_batch_before_it() -> None:
+    """Alone it has no variance; at batches of one, and as a whole, there is nothing to join."""
+    for count, size, lengths in (
+        (31, 10, [10, 10, 11]),
+        (31, 15, [15, 16]),
+        (3, 1, [1, 1, 1]),
+        (1, 8, [1]),
+        (30, 10, [10, 10, 10]),
+    ):
+        examples = Examples.of(IMAGES, CPU, count)
+        order = torch.Generator().manual_seed(0)
+        for batches in (examples.batches(size), examples.shuffled_batches(size, order)):
+            batch_targets = [targets for _, targets in batches]
+            assert [len(targets) for targets in batch_targets] == lengths
+            assert sorted(torch.cat(batch_targets).tolist()) == list(range(count))
+
+
 def test_limit_keeps_the_first() -> None:
     """A limit keeps the first examples, and one beyond the end keeps all."""
     assert Examples.of(IMAGES, CPU, 3).targets.tolist() == [0, 1, 2]

@@ -1,17 +1,24 @@
 """The plan: the right trials, and what was asked for refused before anything is trained."""
 
+import dataclasses
 from typing import Any
 
 import pytest
+import torch
+from torch import nn
 
 from normdrop.errors import RecipeError, UsageError
 from normdrop.lab.data import Dataset
 from normdrop.lab.plan import plan
-from normdrop.lab.recipe import find
+from normdrop.lab.recipe import Recipe, find
 from normdrop.lab.trial import Trial
 
 
-def _plan(data: Dataset, **changes: Any) -> list[Trial]:  # noqa: ANN401 - any argument of plan
+def _plan(
+    data: Dataset,
+    recipe: Recipe | None = None,
+    **changes: Any,  # noqa: ANN401 - any argument of plan
+) -> list[Trial]:
     arguments: dict[str, Any] = {
         "name": "ten-orders",
         "variants": (),
@@ -20,7 +27,7 @@ def _plan(data: Dataset, **changes: Any) -> list[Trial]:  # noqa: ANN401 - any a
         "device": "cpu",
         "precision": "fp32",
     }
-    return plan(find("ten-orders"), data, **{**arguments, **changes})
+    return plan(recipe or find("ten-orders"), data, **{**arguments, **changes})
 
 
 def test_trials_come_seed_by_seed(digits: Dataset) -> None:
@@ -51,7 +58,7 @@ def test_every_setting_is_part_of_the_key(digits: Dataset) -> None:
         ({"seeds": 0}, "seeds must be a whole number of at least 1, not 0"),
         ({"given": {"epochs": 0}}, "epochs must be"),
         ({"device": "cuda:99"}, "device 'cuda:99' is not to be had here"),
-        ({"device": "nonsense"}, "device 'nonsense' is not to be had here"),
+        ({"device": "nonsense"}, "device must be cpu or cuda, not 'nonsense'"),
         ({"device": "meta"}, "device must be cpu or cuda"),
         ({"precision": "fp8"}, "precision must be fp32 or bf16, not 'fp8'"),
     ],
@@ -61,7 +68,27 @@ def test_what_cannot_be_run_is_refused(
 ) -> None:
     """Numbers out of range and devices that are not there are named."""
     with pytest.raises(UsageError, match=message):
-        _plan(digits, **changes)
+        _plan(digits, None, **changes)
+
+
+def test_a_processor_has_one_name(digits: Dataset) -> None:
+    """`cpu:0` is no other device, and its outcomes are the same trials'."""
+    assert _plan(digits, device="cpu:0") == _plan(digits)
+
+
+def test_networks_that_need_numbers_to_be_built_are_built(digits: Dataset) -> None:
+    """A constructor may ask for values; whatever it raises then is one line."""
+
+    def linspace(*_: object) -> nn.Module:
+        return nn.Linear(64, int(torch.linspace(1, 10, 2)[-1].item()))
+
+    def misspelt(*_: object) -> nn.Module:
+        return {"a": nn.Linear(64, 10)}["b"]
+
+    recipe = dataclasses.replace(find("ten-orders"), network=linspace, version=1)
+    assert _plan(digits, recipe)
+    with pytest.raises(RecipeError, match=r"cannot be built for digits, .* \('b'\)"):
+        _plan(digits, dataclasses.replace(recipe, network=misspelt))
 
 
 def test_unknown_variant_proposes_the_nearest(digits: Dataset) -> None:

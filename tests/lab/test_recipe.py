@@ -2,8 +2,10 @@
 
 import dataclasses
 import math
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -12,6 +14,8 @@ from normdrop.lab import recipe as recipes
 from normdrop.lab.data import source
 from normdrop.lab.recipe import Recipe
 from normdrop.lab.settings import TrainingSettings
+from normdrop.lab.train import train
+from normdrop.lab.trial import Trial
 
 
 @pytest.mark.parametrize("name", recipes.names())
@@ -55,6 +59,61 @@ def test_ten_orders_has_the_published_table() -> None:
     assert len(recipe.variants) == 10
     assert losses == sorted(losses)
     assert math.isclose(losses[-1] / losses[0], 2.103, abs_tol=1e-3)
+
+
+_MINE = """
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from beside import WIDTH
+from normdrop import Recipe
+from torch import nn
+
+
+@dataclass
+class Config:
+    width: int = WIDTH
+
+
+def network(variant, shape, classes, settings):
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, Config().width), nn.Linear(Config().width, 10))
+
+
+RECIPE = Recipe(name="mine", variants=("a",), data="digits", network=network)
+"""
+
+
+def test_a_file_is_known_by_its_code(tmp_path: Path) -> None:
+    """Rivals, seeds and comments may change; what a network is built by may not, unnoticed."""
+    file = tmp_path / "mine.py"
+    (tmp_path / "beside.py").write_text("WIDTH = 8\n")
+    file.write_text(_MINE)
+    name = recipes.named(str(file), recipes.find(str(file)))
+    assert recipes.file_of(name) == file
+    assert recipes.find(name).name == "mine"
+    file.write_text("# mine\n" + _MINE.replace('("a",)', '("a", "b"), seeds=9'))
+    assert recipes.named(str(file), recipes.find(str(file))) == name
+    assert recipes.find(name).seeds == 9
+    file.write_text(_MINE.replace("Linear(64", "LazyLinear(64"))
+    assert recipes.named(str(file), recipes.find(str(file))) != name
+    with pytest.raises(RecipeError, match="its code has changed since this run began"):
+        recipes.find(name)
+
+
+def test_a_recipe_of_another_version_is_not_trained(tiny_trial: Callable[..., Trial]) -> None:
+    """A run that began before an upgrade does not mix its results with those after it."""
+    outcome = train(dataclasses.replace(tiny_trial(), recipe_version=0), None)
+    assert outcome.status == "failed"
+    assert "of version 1 by now, and this run began with version 0" in outcome.message
+
+
+def test_a_setting_is_a_number_or_a_text(tiny: str) -> None:
+    """What JSON would bring back as something else is refused before anything is trained."""
+    recipe = recipes.find(tiny)
+    for value in ((16, 32), np.int64(3), [1]):
+        with pytest.raises(RecipeError, match="a setting is a number, a text, true, false or None"):
+            recipe.settings_for("digits", {"epochs": value})  # type: ignore[dict-item]
 
 
 def test_unknown_recipe_proposes_the_nearest() -> None:

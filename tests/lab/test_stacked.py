@@ -9,8 +9,9 @@ import torch
 
 from normdrop.lab import recipe as recipes
 from normdrop.lab import stacked, train
-from normdrop.lab.bench import Bench
+from normdrop.lab.bench import Bench, Trained
 from normdrop.lab.data import Dataset, Split, load
+from normdrop.lab.examples import Examples
 from normdrop.lab.measures import mean_shift
 from normdrop.lab.plan import plan
 from normdrop.lab.recipe import Recipe, find
@@ -56,8 +57,7 @@ def without_dropout(monkeypatch: pytest.MonkeyPatch) -> Recipe:
         return built
 
     plain = replace(recipe, network=network, measure=mean_shift)
-    for place in (stacked, train):
-        monkeypatch.setattr(place, "find", lambda _: plain)
+    monkeypatch.setattr(train, "find", lambda _: plain)
     return plain
 
 
@@ -73,7 +73,7 @@ def test_each_seed_is_trained_as_if_alone(
     }
     recipe = replace(without_dropout, settings={**without_dropout.settings, **given})
     trials = _trials(recipe, digits, "conv-drop-bn-act-pool")
-    together = train_stacked(trials, digits)
+    together = list(train_stacked(trials, digits))
     for trial, outcome in zip(trials, together, strict=True):
         alone = train.train(trial, digits)
         assert outcome.trial == trial
@@ -89,7 +89,7 @@ def test_dropout_differs_by_seed_and_leaves_the_callers_state(digits: Dataset) -
     recipe = find("ten-orders")
     trials = _trials(recipe, digits, "conv-bn-act-drop-pool", epochs=4, limit_train=600)
     state = torch.get_rng_state()
-    first, again = (train_stacked(trials, digits) for _ in range(2))
+    first, again = (list(train_stacked(trials, digits)) for _ in range(2))
     assert torch.equal(torch.get_rng_state(), state)
     assert list(map(_numbers, first)) == list(map(_numbers, again))
     alone = train.train(trials[0], digits)
@@ -103,12 +103,12 @@ def test_one_seed_diverges_by_itself(
 ) -> None:
     """A seed whose weights are not finite diverges; the others are as they were."""
     recipe = find(tiny)
-    calm = train_stacked([tiny_trial(seed=seed) for seed in (0, 1, 2)], digits)
+    calm = list(train_stacked([tiny_trial(seed=seed) for seed in (0, 1, 2)], digits))
     prepared = Bench.prepared
 
-    def broken(bench: Bench, network: torch.nn.Module, *, seed: int) -> torch.nn.Module:
-        made = prepared(bench, network, seed=seed)
-        if seed == 1:
+    def broken(bench: Bench, network: torch.nn.Module) -> torch.nn.Module:
+        made = prepared(bench, network)
+        if bench.seed == 1:
             next(made.parameters()).data.fill_(torch.nan)
         return made
 
@@ -120,9 +120,93 @@ def test_one_seed_diverges_by_itself(
     assert recipe.name == "tiny"
 
 
+def test_every_epoch_has_masks_of_its_own(digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Measuring between the epochs does not wind the masks back to those of the first."""
+    states: list[torch.Tensor] = []
+    shuffled = Examples.shuffled_batches
+
+    def noting(examples: Examples, size: int, order: torch.Generator) -> object:
+        states.append(torch.get_rng_state())
+        return shuffled(examples, size, order)
+
+    monkeypatch.setattr(Examples, "shuffled_batches", noting)
+    trials = _trials(find("ten-orders"), digits, "conv-bn-act-drop-pool", epochs=3)
+    assert [o.status for o in train_stacked(trials, digits)] == ["finished"] * 3
+    first, second, third = states[:: len(trials)]
+    assert not torch.equal(first, second)
+    assert not torch.equal(second, third)
+
+
+def test_a_measure_finds_the_network_as_training_leaves_it(digits: Dataset) -> None:
+    """In train mode, stacked or alone; its numbers may come as any kind of number."""
+
+    def measure(trained: Trained) -> dict[str, float]:
+        return {"training": torch.tensor(trained.network.training).float()}  # type: ignore[dict-item]
+
+    recipe = replace(find("ten-orders"), measure=measure)
+    trials = _trials(recipe, digits, "conv-bn-act-drop-pool", epochs=1)
+    alone = train.train(trials[0], digits, recipe=recipe)
+    for outcome in (alone, *train_stacked(trials, digits, recipe=recipe)):
+        assert outcome.status == "finished", outcome.message
+        assert outcome.measures == {"training": 1.0}
+        assert type(outcome.measures["training"]) is float
+
+
+def test_what_is_trained_alone_comes_one_by_one_and_says_why(
+    tiny: str, tiny_trial: Make, digits: Dataset
+) -> None:
+    """A process that dies over the third seed has handed over two."""
+    recipe = find(tiny)
+
+    def network(*arguments: object) -> torch.nn.Module:
+        class Unstackable(torch.nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.inner = recipe.build(*arguments)  # type: ignore[arg-type]
+
+            def forward(self, x: torch.Tensor) -> torch.Tensor:
+                assert x.sum().item() >= 0  # vmap has no numbers
+                y: torch.Tensor = self.inner(x)
+                return y
+
+        return Unstackable()
+
+    alone = replace(recipe, network=network)
+    outcomes = train_stacked([tiny_trial(seed=seed) for seed in (0, 1)], digits, recipe=alone)
+    first = next(outcomes)
+    assert (first.status, first.trial.seed) == ("finished", 0)
+    assert first.message.startswith("trained one seed after the other: RuntimeError: ")
+    assert [outcome.trial.seed for outcome in outcomes] == [1]
+
+
+def test_seeds_reach_weights_that_the_lab_does_not_draw(tiny_trial: Make, digits: Dataset) -> None:
+    """An embedding's weights are those of the seed, in a trial and in a stack."""
+
+    class Embedded(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.embedding = torch.nn.Parameter(torch.randn(64, 10))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x.flatten(1) @ self.embedding
+
+    def measure(trained: Trained) -> dict[str, float]:
+        (weight,) = trained.network.parameters()
+        return {"weight": weight[0, 0].item()}  # its input is always 0: training leaves it
+
+    recipe = replace(find(tiny_trial().recipe), network=lambda *_: Embedded(), measure=measure)
+    trials = [tiny_trial(seed=seed) for seed in (0, 1)]
+    ended = [train.train(trial, digits, recipe=recipe) for trial in trials]
+    assert [o.message for o in ended] == ["", ""]
+    alone = [o.measures["weight"] for o in ended]
+    together = [o.measures["weight"] for o in train_stacked(trials, digits, recipe=recipe)]
+    assert alone == together
+    assert alone[0] != alone[1]
+
+
 def test_what_cannot_be_stacked_is_trained_alone(tiny_trial: Make, digits: Dataset) -> None:
     """A network that raises says so itself; an experiment has its own numbers."""
-    outcomes = train_stacked([tiny_trial("raises", seed) for seed in (0, 1)], digits)
+    outcomes = list(train_stacked([tiny_trial("raises", seed) for seed in (0, 1)], digits))
     assert [o.message for o in outcomes] == ["RuntimeError: the network's own words"] * 2
     path = str(Path(__file__).with_name("panelled_recipe.py"))
     trials = plan(
@@ -186,7 +270,7 @@ def _check_stacks(recipe: Recipe, monkeypatch: pytest.MonkeyPatch, *, paper: boo
                 panel=panel,
                 paper=paper,
             )
-            outcomes = train_stacked(trials, dataset)
+            outcomes = list(train_stacked(trials, dataset))
             assert [o.status for o in outcomes] == ["finished"] * 2, outcomes[0].message
     assert set(alone) == ({"group norm"} if recipe.name == "small-batches" else set())
 

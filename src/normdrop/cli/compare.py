@@ -113,10 +113,11 @@ def command(  # noqa: PLR0917 - click passes every option by name
     shorthands = {"epochs": epochs, "batch_size": batch_size, "limit_train": limit_train}
     numbers = {name: value for name, value in shorthands.items() if value is not None}
     chosen = {**_settings(settings), **numbers}
-    if searched and (panels or variants or paper or on or gpu_fraction or device != "cpu"):
+    elsewhere = on or gpu_fraction or device != "cpu" or precision != "fp32"
+    if searched and (panels or variants or paper or elsewhere):
         raise UsageError(
-            "--search looks for variants itself, on this machine's processor: it takes --data, "
-            "--seeds, --epochs, --batch-size, --limit-train, --set, --jobs and --store alone"
+            "--search looks for variants itself, in fp32 on this machine's processor: it takes no "
+            "--panel, --variant, --paper, --on, --gpu-fraction, --device and --precision"
         )
     try:
         if searched:
@@ -153,6 +154,17 @@ def command(  # noqa: PLR0917 - click passes every option by name
         from normdrop.lab.results import write_results
 
         click.echo(f"results: {write_results(comparisons, export)}")
+    _check_that_something_finished(comparisons)
+
+
+def _check_that_something_finished(comparisons: "list[Comparison]") -> None:
+    """Raise when every trial failed or diverged: a table without a number is no success."""
+    outcomes = [outcome for comparison in comparisons for outcome in comparison.outcomes]
+    if not any(outcome.status == "finished" for outcome in outcomes):
+        first = outcomes[0]
+        raise NormdropError(
+            f"no trial finished; the first, {first.trial.variant}, {first.status}: {first.message}"
+        )
 
 
 def _searched(  # noqa: PLR0917 - passes on what click passed

@@ -24,7 +24,8 @@ def pad_crop_flip(images: Tensor, generator: torch.Generator) -> Tensor:
     count, _, height, width = images.shape
     offsets = torch.randint(0, 2 * _PADDING + 1, (2, count), generator=generator)
     mirrored = torch.rand(count, generator=generator) < 1 / 2
-    offsets, mirrored = offsets.to(images.device), mirrored.to(images.device)
+    offsets = offsets.to(images.device, non_blocking=True)
+    mirrored = mirrored.to(images.device, non_blocking=True)
     padded = functional.pad(images, [_PADDING] * 4).permute(0, 2, 3, 1)
     rows = offsets[0, :, None] + torch.arange(height, device=images.device)
     columns = torch.arange(width, device=images.device).expand(count, width)

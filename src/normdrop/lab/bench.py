@@ -12,6 +12,7 @@ from normdrop.lab.data import Dataset
 from normdrop.lab.examples import Examples, Scale
 from normdrop.lab.fit import Fit, Progress
 from normdrop.lab.networks import initialise
+from normdrop.lab.recipe import Recipe
 from normdrop.lab.settings import TrainingSettings
 from normdrop.lab.task import Task
 from normdrop.lab.trial import Epoch, Setting, Trial
@@ -114,6 +115,15 @@ class Bench:
             seed=self.seed if seed is None else seed,
             precision=self.trial.precision,
         )
+
+    def built(self, recipe: Recipe) -> nn.Module:
+        """The variant's network with the initial weights of the seed.
+
+        Also those that `initialise` leaves as the network's constructor drew them.
+        """
+        torch.manual_seed(self.seed)
+        shape, settings = self.data.shape, self.settings
+        return self.prepared(recipe.build(self.variant, shape, self.outputs, settings))
 
     def prepared(self, network: nn.Module, *, seed: int | None = None) -> nn.Module:
         """A network with the initial weights of the seed, on the trial's device."""

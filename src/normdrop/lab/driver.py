@@ -11,6 +11,7 @@ import joblib
 from normdrop.lab.cluster import Cluster, run_on
 from normdrop.lab.kit import Kit
 from normdrop.lab.progress import watcher
+from normdrop.lab.recipe import find
 from normdrop.lab.run import Watcher, run
 from normdrop.lab.store import Store
 from normdrop.lab.trial import Outcome, Trial
@@ -63,13 +64,21 @@ def _run(
     """Train the trials here, or on the cluster; nowhere if there are none."""
     if not trials:
         return
-    jobs, kit = workplace.jobs, workplace.kit
+    jobs, kit, first = workplace.jobs, workplace.kit, trials[0]
     if workplace.cluster is not None:
         yield from run_on(workplace.cluster, trials, jobs=jobs, watcher=watching, kit=kit)
         return
-    here = joblib.cpu_count() if trials[0].device == "cpu" else 1
+    on_processor = first.device == "cpu"
+    recipe = kit.recipes.get(first.recipe) or find(first.recipe)
     with _written(kit) as path:
-        yield from run(trials, jobs=jobs or here, watcher=watching, kit=path)
+        yield from run(
+            trials,
+            jobs=jobs or (joblib.cpu_count() if on_processor else 1),
+            watcher=watching,
+            kit=path,
+            # an experiment's seeds have nothing to stack
+            seeds_at_once=not on_processor and recipe.network is not None,
+        )
 
 
 @contextmanager

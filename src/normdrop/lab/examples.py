@@ -59,17 +59,17 @@ class Examples:
         return Examples(self.inputs[:count], self.targets[:count])
 
     def batches(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Batches of `size` as they stand; the last may be smaller."""
-        for start in range(0, len(self), size):
-            yield self._batch(slice(start, start + size))
+        """Batches of `size` as they stand; the last may be smaller, or have one more."""
+        for bounds in _bounds(len(self), size):
+            yield self._batch(bounds)
 
     def shuffled_batches(
         self, size: int, generator: torch.Generator
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Batches of `size` in an order drawn from `generator`; the last may be smaller."""
+        """Batches like those of `batches`, in an order drawn from `generator`."""
         order = torch.randperm(len(self), generator=generator).to(self.targets.device)
-        for start in range(0, len(self), size):
-            yield self._batch(order[start : start + size])
+        for bounds in _bounds(len(self), size):
+            yield self._batch(order[bounds])
 
     def scaled(self, inputs: "Scale | None", targets: "Scale | None") -> "Examples":
         """The same with inputs, targets or both in the units of a scale."""
@@ -86,3 +86,15 @@ class Examples:
         if inputs.ndim == _IMAGE:
             inputs = inputs.permute(0, 3, 1, 2)
         return inputs, self.targets[which]
+
+
+def _bounds(count: int, size: int) -> Iterator[slice]:
+    """Where batches begin and end; one example that is left over joins the batch before it.
+
+    Alone it has no variance, and batch norm of vectors refuses it.
+    """
+    starts = list(range(0, count, size))
+    if size > 1 and len(starts) > 1 and count % size == 1:
+        starts.pop()
+    for start, stop in zip(starts, [*starts[1:], count], strict=True):
+        yield slice(start, stop)

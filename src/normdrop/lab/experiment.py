@@ -1,11 +1,8 @@
 """From a recipe to its comparison: what was asked for, checked, planned, trained and described."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-
-import cloudpickle
 
 from normdrop.errors import DataError, RecipeError, UsageError
 from normdrop.lab.cluster import Cluster
@@ -14,7 +11,7 @@ from normdrop.lab.data import Dataset, load, names
 from normdrop.lab.driver import Workplace, train_all
 from normdrop.lab.kit import Kit
 from normdrop.lab.plan import Precision, plan
-from normdrop.lab.recipe import Recipe, find, named
+from normdrop.lab.recipe import Recipe, by_code, find, named
 from normdrop.lab.store import default_path
 from normdrop.lab.trial import Setting, Trial
 
@@ -160,15 +157,11 @@ def compare_panels(
 
 
 def _named(recipe: str | Recipe) -> tuple[str, Recipe]:
-    """How trials name a recipe, and the recipe.
-
-    The name of a value says by which bytes it is pickled, so that no result of other code is taken
-    for its own.
-    """
+    """How trials name a recipe, and the recipe: what is not normdrop's own by its code."""
     if isinstance(recipe, str):
-        return named(recipe), find(recipe)
-    digest = hashlib.sha256(cloudpickle.dumps(recipe)).hexdigest()
-    return f"{recipe.name}@{digest[:12]}", recipe
+        found = find(recipe)
+        return named(recipe, found), found
+    return by_code(recipe.name, recipe), recipe
 
 
 def _dataset(

@@ -51,12 +51,11 @@ def plan(
     recipe.panel(panel)
     data = NO_DATA if dataset is None else dataset.name
     settings = recipe.settings_for(data, given, panel=panel, paper=paper)
-    if recipe.network is not None:
+    if "epochs" in settings:
         TrainingSettings.of(settings)
     if seeds < 1:
         raise UsageError(f"seeds must be a whole number of at least 1, not {seeds}")
-    if here:
-        _check_device(device)
+    device = _known_device(device, here=here)
     if precision not in get_args(Precision):
         raise UsageError(f"precision must be fp32 or bf16, not {precision!r}")
     rivals, _ = recipe.rivals(panel)
@@ -94,15 +93,22 @@ def _same_parts(order: str, other: str) -> bool:
     return sorted(order.split("-")) == sorted(other.split("-"))
 
 
-def _check_device(device: str) -> None:
+def _known_device(device: str, *, here: bool) -> str:
+    """The device by its one name; asked for without opening it, which the workers do."""
     try:
-        kind = torch.device(device).type
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).partition("\n")[0]
-        raise UsageError(f"device {device!r} is not to be had here ({reason}); use cpu") from error
-    if kind not in ("cpu", "cuda"):
+        found = torch.device(device)
+    except RuntimeError as error:
+        raise UsageError(f"device must be cpu or cuda, not {device!r}") from error
+    if found.type not in ("cpu", "cuda"):
         raise UsageError(f"device must be cpu or cuda, not {device!r}")
+    if found.type == "cpu":
+        return "cpu"
+    if here and (found.index or 0) >= (count := torch.cuda.device_count()):
+        raise UsageError(
+            f"device {device!r} is not to be had here (torch {torch.__version__} sees {count} "
+            "GPUs); use cpu"
+        )
+    return device
 
 
 def _check_fit(
@@ -122,11 +128,28 @@ def _check_fit(
         return
     for variant in variants:
         try:
-            with torch.device("meta"):
-                recipe.build(variant, shape, dataset.classes or 1, settings)
-        except RuntimeError as error:
+            _build_once(recipe, variant, shape, dataset.classes or 1, settings)
+        except RecipeError:
+            raise
+        except Exception as error:
             reason = str(error).partition("\n")[0]
             raise RecipeError(
                 f"recipe {recipe.name}: {variant} cannot be built for {dataset.name}, whose inputs "
                 f"have shape {shape} ({reason})"
             ) from error
+
+
+def _build_once(
+    recipe: Recipe,
+    variant: str,
+    shape: tuple[int, ...],
+    outputs: int,
+    settings: Mapping[str, Setting],
+) -> None:
+    """Build it without memory, or in full if its constructor needs numbers."""
+    try:
+        with torch.device("meta"):
+            recipe.build(variant, shape, outputs, settings)
+    except Exception:  # noqa: BLE001 - said by the second try, if it is the network's own fault
+        with torch.random.fork_rng([]):
+            recipe.build(variant, shape, outputs, settings)

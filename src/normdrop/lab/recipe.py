@@ -4,13 +4,16 @@ import difflib
 import importlib
 import importlib.util
 import pkgutil
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import TYPE_CHECKING, TypeAlias
 
 from normdrop.errors import RecipeError
+from normdrop.lab.fingerprint import fingerprint
 from normdrop.lab.metric import TEST_LOSS, TRAINING, Metric
 from normdrop.lab.task import CLASSIFICATION, Task
 
@@ -57,7 +60,7 @@ class Recipe:
     Attributes:
         name: What `normdrop compare` calls it; the file's name with hyphens.
         version: Raise it with every change that alters a result, so that no stored one is reused.
-            A recipe handed over as a value is known by its code as well.
+            A recipe of your own, in a file or handed over as a value, is known by its code as well.
         title: One line for people; the name if left out.
         question: What the experiment is to answer.
         source: Where the experiment comes from.
@@ -204,6 +207,12 @@ class Recipe:
         """
         limit: dict[str, Setting] = {} if self.network is None else {"limit_train": None}
         defaults = {**limit, **self.settings, **self.by_data.get(data or "", {})}
+        for name, value in {**defaults, **given}.items():
+            if not isinstance(value, str | int | float | bool | None):
+                raise RecipeError(
+                    f"recipe {self.name}: setting {name} is {value!r}; a setting is a number, a "
+                    "text, true, false or None"
+                )
         for name in given:
             if name not in defaults:
                 known = ", ".join(sorted(defaults))
@@ -228,8 +237,10 @@ def find(name: str) -> Recipe:
     Raises:
         RecipeError: When there is none, with the nearest name, or when the file defines none.
     """
-    if name.endswith(".py"):
-        return _recipe_of(_run_file(Path(name)), name)
+    file = file_of(name)
+    if file is not None:
+        known = str(file) != name and file.is_file()
+        return _of_code(name, file.read_bytes()) if known else _of_file(file)
     if name not in names():
         near = difflib.get_close_matches(name, names(), n=1, cutoff=0.0)
         raise RecipeError(
@@ -240,9 +251,50 @@ def find(name: str) -> Recipe:
     )
 
 
-def named(name: str) -> str:
-    """How trials name a recipe that `find` finds: a file by its whole path."""
-    return str(Path(name).resolve()) if name.endswith(".py") else name
+def named(name: str, recipe: Recipe) -> str:
+    """How trials name a recipe that `find` finds: a file by its whole path and its code."""
+    file = file_of(name)
+    return name if file is None else by_code(str(file.resolve()), recipe)
+
+
+def by_code(name: str, recipe: Recipe) -> str:
+    """A name that says by which code networks are built and measured.
+
+    Rivals, seeds and words may change and what was trained keeps its name; other code is another
+    recipe.
+    """
+    code = recipe.network, recipe.experiment, recipe.measure, recipe.task
+    return f"{name}@{fingerprint(*code)}"
+
+
+def file_of(name: str) -> Path | None:
+    """The file of a recipe that is a file, from its path or from its name by code.
+
+    >>> str(file_of("my_recipe.py@0123456789ab")), file_of("rates")
+    ('my_recipe.py', None)
+    """
+    path, _, code = name.rpartition("@")
+    if path.endswith(".py") and "/" not in code:
+        return Path(path)
+    return Path(name) if name.endswith(".py") else None
+
+
+def _of_file(file: Path) -> Recipe:
+    return _recipe_of(_run_file(file), str(file))
+
+
+@cache
+def _of_code(name: str, _text: bytes) -> Recipe:
+    """The recipe of a file that must still have the code it is named by.
+
+    Run once for each text of the file: networks that were built may have left traces in modules.
+    """
+    file = file_of(name)
+    assert file is not None  # noqa: S101 - the caller has looked
+    recipe = _of_file(file)
+    if by_code(str(file), recipe) != name:
+        raise RecipeError(f"{file}: its code has changed since this run began; start it again")
+    return recipe
 
 
 def _run_file(path: Path) -> ModuleType:
@@ -250,6 +302,10 @@ def _run_file(path: Path) -> ModuleType:
     if not path.is_file() or spec is None or spec.loader is None:
         raise RecipeError(f"{path}: no such recipe file")
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their own module up
+    folder = str(path.resolve().parent)
+    if folder not in sys.path:
+        sys.path.append(folder)  # as for a script, what lies beside it can be imported
     try:
         spec.loader.exec_module(module)
     except RecipeError:

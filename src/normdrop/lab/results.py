@@ -20,6 +20,7 @@ from normdrop.errors import StoreError
 from normdrop.files import write_atomically
 from normdrop.lab.comparison import Comparison, Description
 from normdrop.lab.metric import Metric
+from normdrop.lab.recipe import file_of
 from normdrop.lab.trial import Epoch, Outcome, Status, Trial
 
 _FORMAT = 1
@@ -44,7 +45,7 @@ def write_results(comparisons: Sequence[Comparison], folder: Path) -> Path:
     Raises:
         NormdropError: When a file cannot be written; each is written whole or not at all.
     """
-    home = folder / Path(comparisons[0].outcomes[0].trial.recipe).stem
+    home = folder / _recipe_name(comparisons[0].outcomes[0].trial).removesuffix(".py")
     environments = _distinct(o.versions for c in comparisons for o in c.outcomes)
     about = {
         "format": _FORMAT,
@@ -69,7 +70,7 @@ def read_results(home: Path) -> list[Comparison]:
         if about["format"] != _FORMAT:
             raise StoreError(f"{home}: results of format {about['format']}; this reads {_FORMAT}")
         return [_comparison(panel, rows, about["environments"]) for panel in about["panels"]]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, csv.Error) as error:
         raise StoreError(
             f"{home}: no results of `normdrop compare --export`, or damaged ones "
             f"({type(error).__name__}: {error})"
@@ -90,13 +91,19 @@ def _about(comparison: Comparison) -> dict[str, Any]:
     return {
         "description": asdict(comparison.description),
         "level": comparison.level,
-        "recipe": trial.recipe if not trial.recipe.endswith(".py") else Path(trial.recipe).name,
+        "recipe": _recipe_name(trial),
         "recipe_version": trial.recipe_version,
         "data": trial.data,
         "data_checksum": trial.data_checksum,
         "precision": trial.precision,
         "settings": dict(trial.settings),
     }
+
+
+def _recipe_name(trial: Trial) -> str:
+    """The recipe's name without what the reader's machine does not have: a folder."""
+    file = file_of(trial.recipe)
+    return trial.recipe.partition("@")[0] if file is None else file.name
 
 
 def _distinct(environments: Iterable[Mapping[str, str]]) -> list[dict[str, str]]:

@@ -24,29 +24,28 @@ class Watcher(Protocol):
 
 
 def run(
-    trials: Iterable[Trial], *, jobs: int, watcher: Watcher, kit: Path | None = None
+    trials: Iterable[Trial],
+    *,
+    jobs: int,
+    watcher: Watcher,
+    kit: Path | None = None,
+    seeds_at_once: bool = False,
 ) -> Generator[Outcome, None, None]:
     """Train the trials, `jobs` at a time, each in its own process; yield outcomes as they come.
 
-    On a GPU a process trains all seeds of a variant at once, and they count as one. A trial whose
+    With `seeds_at_once` a process trains all seeds of a variant, which count as one. A trial whose
     process dies (killed, out of memory) is started again, three times in all; then it has failed.
     The processes end when the iterator is closed, and when their driver dies, however it dies.
     `kit` is a file of the recipes and data sets that were handed over as values, if any were.
     """
-    pool = _Pool(_together(list(trials)), jobs, watcher, kit)
+    groups = same_but_seed(trials) if seeds_at_once else [[trial] for trial in trials]
+    pool = _Pool(groups, jobs, watcher, kit)
     try:
         for outcome in pool.outcomes():
             watcher.ended(outcome)
             yield outcome
     finally:
         pool.stop()
-
-
-def _together(trials: list[Trial]) -> list[list[Trial]]:
-    """What a process is handed at a time: on a GPU the seeds of a variant, else one trial."""
-    if all(trial.device == "cpu" for trial in trials):
-        return [[trial] for trial in trials]
-    return same_but_seed(trials)
 
 
 class _Pool:
@@ -89,7 +88,8 @@ class _Pool:
         worker.send(self._busy[worker])
 
     def _ended(self, worker: WorkerProcess, outcome: Outcome) -> Outcome:
-        self._busy[worker].remove(outcome.trial)
+        key = outcome.trial.key
+        self._busy[worker] = [trial for trial in self._busy[worker] if trial.key != key]
         if not self._busy[worker] and self._waiting:
             self._hand_over(worker)
         elif not self._busy[worker]:

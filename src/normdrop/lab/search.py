@@ -16,7 +16,7 @@ from typing import Any, Self
 import numpy as np
 
 from normdrop.display import Column, Row, Table
-from normdrop.errors import RecipeError
+from normdrop.errors import RecipeError, UsageError
 from normdrop.lab.comparison import Comparison
 from normdrop.lab.data import Dataset, Split, checksum, load
 from normdrop.lab.driver import Workplace, train_all
@@ -24,6 +24,7 @@ from normdrop.lab.experiment import compare
 from normdrop.lab.kit import Kit
 from normdrop.lab.plan import plan
 from normdrop.lab.recipe import find, named
+from normdrop.lab.settings import TrainingSettings
 from normdrop.lab.trial import Setting
 from normdrop.order import Order
 
@@ -102,10 +103,17 @@ def search(
 
     Raises:
         RecipeError: When the recipe's network does not take any order.
+        UsageError: When a number is out of range.
     """
-    chosen, name = find(recipe), named(recipe)
+    chosen = find(recipe)
+    name = named(recipe, chosen)
     if not chosen.any_order:
         raise RecipeError(f"recipe {recipe}: its variants are no orders to search")
+    if jobs is not None and jobs < 1:
+        raise UsageError(f"jobs must be a whole number of at least 1, not {jobs}")
+    if seeds is not None and seeds < 1:
+        raise UsageError(f"seeds must be a whole number of at least 1, not {seeds}")
+    TrainingSettings.of(chosen.settings_for(data or chosen.data, settings))
     chooser = held_out(load(data or chosen.data or ""))
     workplace = Workplace(jobs, kit=Kit(datasets={chooser.name: chooser}))
     whole = chosen.settings_for(data or chosen.data, settings)

@@ -10,7 +10,7 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -22,8 +22,8 @@ from normdrop.lab.bench import Bench, Trained
 from normdrop.lab.data import Dataset
 from normdrop.lab.examples import Examples
 from normdrop.lab.fit import Progress, optimizer_of
-from normdrop.lab.recipe import Recipe, find
-from normdrop.lab.train import train, versions
+from normdrop.lab.recipe import Recipe
+from normdrop.lab.train import broken_device, measured, recipe_of, train, versions
 from normdrop.lab.trial import Epoch, Outcome, Trial
 
 _EVAL_BATCH = 500
@@ -36,12 +36,12 @@ def train_stacked(
     progress: Progress = lambda _: None,
     *,
     recipe: Recipe | None = None,
-) -> list[Outcome]:
+) -> Iterator[Outcome]:
     """The outcomes of trials that differ in nothing but their seed, trained together.
 
     A seed that diverges is an outcome of its own and does not disturb the others. What cannot be
-    stacked is trained one after the other: a recipe with an experiment of its own, and networks
-    that raise under `torch.vmap`.
+    stacked is trained one after the other, each outcome yielded as it comes: a recipe with an
+    experiment of its own, and networks that raise under `torch.vmap`, whose outcomes say why.
 
     Args:
         trials: The trials, one per seed.
@@ -49,15 +49,29 @@ def train_stacked(
         progress: Called after every batch with the epochs done so far, fractions included.
         recipe: Their recipe; found by its name if left out.
     """
-    recipe = recipe or find(trials[0].recipe)
+    why = ""
+    if len(trials) > 1:
+        try:
+            chosen = recipe_of(trials[0], recipe)
+            if chosen.experiment is None:
+                yield from _stacked(chosen, trials, dataset, progress)
+                return
+        except broken_device():
+            raise
+        except Exception as error:  # noqa: BLE001 - training it alone says what is wrong with it
+            reason = str(error).strip().partition("\n")[0]
+            why = f"trained one seed after the other: {type(error).__name__}: {reason}"
+    for trial in trials:
+        outcome = train(trial, dataset, progress, recipe=recipe)
+        yield replace(outcome, message=outcome.message or why)
+
+
+def _stacked(
+    recipe: Recipe, trials: Sequence[Trial], dataset: Dataset | None, progress: Progress
+) -> list[Outcome]:
     device = torch.device(trials[0].device)
-    if recipe.experiment is None and len(trials) > 1:
-        with torch.random.fork_rng([device] if device.type == "cuda" else []):
-            try:
-                return _Stack(recipe, trials, dataset, progress).outcomes()
-            except (RuntimeError, ValueError):
-                pass  # what is wrong with the network itself, training it alone will say
-    return [train(trial, dataset, progress, recipe=recipe) for trial in trials]
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        return _Stack(recipe, trials, dataset, progress).outcomes()
 
 
 @dataclass
@@ -81,18 +95,12 @@ class _Stack:
         self._recipe, self._trials, self._progress = recipe, trials, progress
         self._benches = [Bench(trial, recipe.task, dataset, progress) for trial in trials]
         self._bench = self._benches[0]
-        networks = [self._network(bench) for bench in self._benches]
+        networks = [bench.built(recipe) for bench in self._benches]
         self._base = copy.deepcopy(networks[0])
         parameters, buffers = stack_module_state(networks)
         self._parameters: dict[str, Tensor] = parameters
         self._buffers: dict[str, Tensor] = buffers
         self._fit = self._bench.fit()
-
-    def _network(self, bench: Bench) -> nn.Module:
-        shape, outputs = self._bench.data.shape, self._bench.outputs
-        return bench.prepared(
-            self._recipe.build(bench.variant, shape, outputs, bench.settings), seed=bench.seed
-        )
 
     def outcomes(self) -> list[Outcome]:
         """Train every epoch and measure every seed."""
@@ -114,13 +122,12 @@ class _Stack:
         trial = self._trials[index]
         if bad:
             return Outcome(trial, "diverged", tuple(epochs), seconds, bad, versions())
-        if self._recipe.measure is None:
-            return Outcome(trial, "finished", tuple(epochs), seconds, "", versions())
         start = time.perf_counter()
-        network = self._unstacked(index)
         try:
-            taken = Trained(self._benches[index], network, tuple(epochs))
-            measures = self._recipe.measure(taken)
+            taken = Trained(self._benches[index], self._unstacked(index), tuple(epochs))
+            measures = measured(self._recipe, taken)
+        except broken_device():
+            raise
         except Exception as error:  # noqa: BLE001 - whatever a measure raises is its outcome
             message = f"{type(error).__name__}: {error}"
             return Outcome(trial, "failed", tuple(epochs), seconds, message, versions())
@@ -128,10 +135,13 @@ class _Stack:
         return Outcome(trial, "finished", tuple(epochs), seconds, "", versions(), measures)
 
     def _unstacked(self, index: int) -> nn.Module:
-        """One seed's network, by itself."""
-        network = copy.deepcopy(self._base)
-        state = {**self._parameters, **self._buffers}
-        network.load_state_dict({name: stacked[index] for name, stacked in state.items()})
+        """One seed's network, by itself, in train mode as training leaves it."""
+        network = copy.deepcopy(self._base).train()
+        with torch.no_grad():
+            for name, parameter in network.named_parameters():
+                parameter.copy_(self._parameters[name][index])
+            for name, buffer in network.named_buffers():
+                buffer.copy_(self._buffers[name][index])
         return network
 
     def _epochs(self) -> Iterator[tuple[list[Epoch], Mapping[int, str]]]:
@@ -213,7 +223,8 @@ class _Stack:
         loss = torch.zeros(seeds, dtype=torch.float64, device=device)
         correct = torch.zeros(seeds, dtype=torch.int64, device=device)
         with torch.random.fork_rng([device] if device.type == "cuda" else [], enabled=training):
-            torch.manual_seed(self._trials[0].seed)
+            if training:
+                torch.manual_seed(self._trials[0].seed)
             for inputs, targets in examples.batches(size):
                 shared = inputs.expand(seeds, *inputs.shape), targets.expand(seeds, *targets.shape)
                 sums, right = self._vmapped(self._sums)(*shared)

@@ -7,6 +7,7 @@ from importlib.metadata import version
 
 import torch
 
+from normdrop.errors import RecipeError
 from normdrop.lab.bench import Bench, Trained
 from normdrop.lab.data import Dataset
 from normdrop.lab.fit import Diverged, Progress
@@ -46,15 +47,38 @@ def train(
     device = torch.device(trial.device)
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         try:
-            found = recipe or find(trial.recipe)
+            found = recipe_of(trial, recipe)
             bench = Bench(trial, found.task, dataset, progress)
             measures = _run(found, bench, epochs.append)
         except Diverged as error:
             status, message = "diverged", str(error)
+        except broken_device():
+            raise  # nothing runs on the device from here on but in another process
         except Exception as error:  # noqa: BLE001 - whatever a network raises is its outcome
             status, message = "failed", f"{type(error).__name__}: {error}"
     seconds = time.perf_counter() - start
     return Outcome(trial, status, tuple(epochs), seconds, message, versions(), measures)
+
+
+def recipe_of(trial: Trial, given: Recipe | None = None) -> Recipe:
+    """The recipe a trial names, or the one at hand.
+
+    Raises:
+        RecipeError: When it is of another version by now.
+    """
+    recipe = given or find(trial.recipe)
+    if recipe.version != trial.recipe_version:
+        raise RecipeError(
+            f"recipe {recipe.name} is of version {recipe.version} by now, and this run began with "
+            f"version {trial.recipe_version}; start it again"
+        )
+    return recipe
+
+
+def broken_device() -> tuple[type[BaseException], ...]:
+    """What torch raises when a device is no longer usable, where this torch tells it apart."""
+    found = getattr(torch, "AcceleratorError", None)
+    return (found,) if isinstance(found, type) else ()
 
 
 def versions() -> dict[str, str]:
@@ -67,13 +91,17 @@ def _run(recipe: Recipe, bench: Bench, report: Callable[[Epoch], None]) -> Mappi
     """Train epoch after epoch and report what each left behind; then take the recipe's measures."""
     if recipe.experiment is not None:
         torch.manual_seed(bench.seed)
-        return recipe.experiment(bench)
-    shape, outputs = bench.data.shape, bench.outputs
-    network = bench.prepared(recipe.build(bench.variant, shape, outputs, bench.settings))
+        return {name: float(value) for name, value in recipe.experiment(bench).items()}
+    network = bench.built(recipe)
     epochs: list[Epoch] = []
     for epoch in bench.fit().epochs(network, bench.progress):
         epochs.append(epoch)
         report(epoch)
+    return measured(recipe, Trained(bench, network, tuple(epochs)))
+
+
+def measured(recipe: Recipe, trained: Trained) -> Mapping[str, float]:
+    """The recipe's own numbers of a trained network, whatever numbers they come as."""
     if recipe.measure is None:
         return {}
-    return recipe.measure(Trained(bench, network, tuple(epochs)))
+    return {name: float(value) for name, value in recipe.measure(trained).items()}

@@ -71,7 +71,7 @@ def _answer(line: str, answers: TextIO, kit: "Kit") -> None:
     dataset = _dataset(kit, trials[0].data)
     recipe = kit.recipes.get(trials[0].recipe)
     outcomes = train_stacked(trials, dataset, report, recipe=recipe)
-    answers.writelines(outcome_line(outcome) + "\n" for outcome in outcomes)
+    answers.writelines(outcome_line(outcome) + "\n" for outcome in outcomes)  # each as it comes
 
 
 def _dataset(kit: "Kit", name: str) -> "Dataset | None":

@@ -273,6 +273,22 @@ def test_description_that_does_not_fit() -> None:
         Comparison(DESCRIPTION, tuple(race(1)), level=5)
 
 
+def test_versions_that_differ_are_said() -> None:
+    """So are networks that could not be trained all seeds at once."""
+    outcomes = race(6)
+    outcomes[0] = replace(outcomes[0], versions={"torch": "2.12.0"}, message="trained one by one")
+    sentences = Comparison(DESCRIPTION, tuple(outcomes)).sentences()
+    assert "Trials ran with different versions of torch: 2.12.0, 2.13.0." in sentences
+    assert f"{ORDERS[0]}: trained one by one." in sentences
+
+
+def test_a_misspelt_endpoint_is_no_divergence() -> None:
+    """If no trial has it, that is said, with what they have."""
+    about = replace(DESCRIPTION, endpoint=Metric("tset_loss", "test loss"), published={})
+    with pytest.raises(UsageError, match="no trial measured tset_loss; they measured test_loss, "):
+        list(Comparison(about, tuple(race(2))))
+
+
 def test_devices_that_differ_are_said() -> None:
     """Trials from a processor and from a GPU may be compared, and the reader is told."""
     outcomes = race(2)

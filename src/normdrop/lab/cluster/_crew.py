@@ -2,12 +2,12 @@
 
 import contextlib
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from normdrop.errors import NormdropError, UsageError
 from normdrop.lab.cluster._node import Board, BoardHandle, train_on_node
 from normdrop.lab.kit import Kit
+from normdrop.lab.recipe import file_of
 from normdrop.lab.train import versions
 from normdrop.lab.trial import Outcome, Trial
 
@@ -91,7 +91,8 @@ class Crew:
 
 
 def _source(recipe: str) -> bytes | None:
-    return Path(recipe).read_bytes() if recipe.endswith(".py") else None
+    file = file_of(recipe)
+    return None if file is None else file.read_bytes()
 
 
 def _result(ref: "ObjectRef[Outcome]") -> "Result":

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from normdrop.errors import UsageError
 from normdrop.lab.data import Dataset
 from normdrop.lab.memory import keep_freed_memory
-from normdrop.lab.recipe import Recipe
+from normdrop.lab.recipe import Recipe, file_of
 from normdrop.lab.trial import Outcome, Trial
 
 # Ray's types do not know which methods an actor has.
@@ -87,9 +87,10 @@ def _recipe_at_hand(trial: Trial, source: Recipe | bytes | None) -> Iterator[Tri
         yield trial
         return
     with tempfile.TemporaryDirectory(prefix="normdrop-") as folder:
-        copy = Path(folder) / Path(trial.recipe).name
+        there = file_of(trial.recipe) or Path(trial.recipe)
+        copy = Path(folder) / there.name
         copy.write_bytes(source)
-        yield replace(trial, recipe=str(copy))
+        yield replace(trial, recipe=trial.recipe.replace(str(there), str(copy)))
 
 
 def _check(versions: Mapping[str, str]) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from normdrop.errors import UsageError
 from normdrop.lab.comparison._description import Description
 from normdrop.lab.comparison._grid import Grid
 from normdrop.lab.comparison._summary import VariantSummary
@@ -51,6 +52,7 @@ class _Numbers:
 
 def analysed(description: Description, grid: Grid, level: float) -> Analysis:
     """Rank the variants, compare all pairs, and each with the baseline or the best."""
+    _check_endpoint(description, grid)
     numbers = _ordered(description, grid)
     pairs = all_pairs(numbers.endpoint)
     behind = _behind_best(numbers, pairs)
@@ -69,6 +71,14 @@ def analysed(description: Description, grid: Grid, level: float) -> Analysis:
         for row in range(len(numbers.names))
     )
     return Analysis(ranking, pairs, groups)
+
+
+def _check_endpoint(description: Description, grid: Grid) -> None:
+    """Raise if no trial that finished has the endpoint: a misspelt one is no divergence."""
+    finished = [o for o in grid.outcomes.values() if o.status == "finished"]
+    if finished and not any(description.endpoint.name in o.values for o in finished):
+        known = ", ".join(finished[0].values) or "nothing"
+        raise UsageError(f"no trial measured {description.endpoint.name}; they measured {known}")
 
 
 def _ordered(description: Description, grid: Grid) -> _Numbers:

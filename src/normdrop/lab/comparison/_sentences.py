@@ -6,6 +6,7 @@ import numpy as np
 
 from normdrop.lab.comparison._agreement import agreement
 from normdrop.lab.comparison._comparison import Comparison
+from normdrop.lab.comparison._record import versions
 from normdrop.lab.comparison._summary import VariantSummary
 from normdrop.lab.metric import GAP
 from normdrop.lab.statistics import FEWEST_SEEDS, group_letter, seeds_needed
@@ -159,6 +160,16 @@ def _reading(comparison: Comparison) -> Iterator[str]:
     devices = sorted({outcome.trial.device for outcome in comparison.outcomes})
     if len(devices) > 1:
         yield f"Trials ran on different devices: {_listed(devices)}."
+    mixed = {name: values for name, values in versions(comparison).items() if len(values) > 1}
+    for name, values in mixed.items():
+        yield f"Trials ran with different versions of {name}: {_listed(map(str, values))}."
+    finished_how = {
+        outcome.trial.variant: outcome.message
+        for outcome in comparison.outcomes
+        if outcome.status == "finished" and outcome.message
+    }
+    for variant, message in finished_how.items():
+        yield f"{variant}: {message}."
 
 
 def _endpoint(comparison: Comparison) -> str:

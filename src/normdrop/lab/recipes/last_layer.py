@@ -37,7 +37,7 @@ def _network(
 
 RECIPE = Recipe(
     name="last-layer",
-    version=1,
+    version=2,
     title="One dropout before the last linear layer",
     question="Does one dropout after all batch norms lower the test error?",
     source=li.SOURCE,

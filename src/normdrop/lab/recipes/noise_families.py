@@ -50,7 +50,7 @@ def _network(
 
 RECIPE = Recipe(
     name="noise-families",
-    version=1,
+    version=2,
     title="Noise families of one second moment",
     question="Does it matter which noise dropout multiplies by, if the second moment is the same?",
     source=f"open question after {li.SOURCE}, and Srivastava et al., JMLR 2014, section 10",

@@ -73,7 +73,7 @@ def _network(
 
 RECIPE = Recipe(
     name="rates",
-    version=1,
+    version=2,
     title="Dropout by rate and place",
     question="How do test error and variance shift grow with the dropout rate, in both places?",
     source=li.SOURCE,

@@ -70,7 +70,7 @@ def _measure(trained: "Trained") -> dict[str, float]:
 
 RECIPE = Recipe(
     name="reestimate",
-    version=1,
+    version=2,
     title="Statistics re-estimated in eval mode",
     question="How much of dropout's damage is undone by re-estimating batch norm's statistics?",
     source=li.SOURCE,

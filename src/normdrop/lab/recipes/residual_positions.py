@@ -54,7 +54,7 @@ def _network(
 
 RECIPE = Recipe(
     name="residual-positions",
-    version=1,
+    version=2,
     title="Positions of dropout in residual blocks",
     question="Where in a residual block does dropout go, if anywhere?",
     source="Kim et al., How to Use Dropout Correctly on Residual Networks, UAI 2023",

@@ -40,7 +40,7 @@ def _network(
 
 RECIPE = Recipe(
     name="small-batches",
-    version=2,
+    version=3,
     title="Batch norm at small batches",
     question="At which batch size does batch norm turn unstable?",
     source="practice: batches of 1 or 2 in segmentation (pytorch-semseg#214, ISBNet#12)",

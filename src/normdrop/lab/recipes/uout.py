@@ -39,7 +39,7 @@ def _network(
 
 RECIPE = Recipe(
     name="uout",
-    version=1,
+    version=2,
     title="Uniform dropout (Uout) by half-width β",
     question="Does uniform noise of half-width β lower the test error without a variance shift?",
     source=li.SOURCE,

@@ -32,7 +32,7 @@ def _network(
 
 RECIPE = Recipe(
     name="width",
-    version=1,
+    version=2,
     title="Dropout in both places by width",
     question="Does width change what dropout costs before a norm (a) and before a weight (b)?",
     source=li.SOURCE,
