@@ -9,6 +9,18 @@ import rich_click as click
 
 from normdrop.errors import NormdropError, UsageError
 
+_EXTRAS = {
+    "torch": ("torch", "numba", "safetensors"),
+    "lab": (
+        *("cloudpickle", "filelock", "joblib", "pandas", "platformdirs", "pooch", "scipy"),
+        "sklearn",
+    ),
+    "keras": ("keras",),
+    "report": ("jinja2", "plotly"),
+    "ray": ("ray",),
+}
+"""Which extra brings a module."""
+
 
 class _CommandFolder(click.RichGroup):
     """A group whose subcommands are the public modules beside this file.
@@ -63,6 +75,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _fail(error.format_message())
     except (click.Abort, KeyboardInterrupt):
         _fail("interrupted")
+    except ModuleNotFoundError as error:
+        extra = next((extra for extra, names in _EXTRAS.items() if error.name in names), None)
+        if extra is None:
+            raise
+        _fail(f"this needs {error.name}, which is missing: pip install 'normdrop[{extra}]'")
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         _fail(f"{where}{error.strerror or error}")

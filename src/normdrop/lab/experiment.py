@@ -1,6 +1,7 @@
 """From a recipe to its comparison: what was asked for, checked, planned, trained and described."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
@@ -120,9 +121,10 @@ def compare_panels(
     if jobs is not None and jobs < 1:
         raise UsageError(f"jobs must be a whole number of at least 1, not {jobs}")
     cluster = _cluster(on, device, gpu_fraction)
+    at_hand = cache(load)  # panels share their data
     parts: dict[str | None, tuple[Dataset | None, list[Trial]]] = {}
     for panel in panels or list(chosen.panels) or [None]:
-        dataset = _dataset(chosen, panel, data, paper=paper)
+        dataset = _dataset(chosen, panel, data, at_hand, paper=paper)
         trials = plan(
             chosen,
             dataset,
@@ -165,7 +167,12 @@ def _named(recipe: str | Recipe) -> tuple[str, Recipe]:
 
 
 def _dataset(
-    recipe: Recipe, panel: str | None, data: str | Dataset | None, *, paper: bool
+    recipe: Recipe,
+    panel: str | None,
+    data: str | Dataset | None,
+    at_hand: Callable[[str], Dataset],
+    *,
+    paper: bool,
 ) -> Dataset | None:
     """The data set to train on: the one named, the panel's, the paper's or the recipe's own."""
     if isinstance(data, Dataset) and data.name in names():
@@ -177,7 +184,7 @@ def _dataset(
         return None
     if data is None and own is None:
         raise RecipeError(f"recipe {recipe.name} names no data set: give it one")
-    return data if isinstance(data, Dataset) else load(data or own or "")
+    return data if isinstance(data, Dataset) else at_hand(data or own or "")
 
 
 def _cluster(on: str | None, device: str, gpu_fraction: float | None) -> Cluster | None:
