@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from normdrop.lab.data import Split
-from normdrop.lab.examples import Examples
+from normdrop.lab.examples import Examples, Scale
 
 CPU = torch.device("cpu")
 IMAGES = Split(
@@ -27,6 +27,13 @@ def test_vectors_stay_as_they_are() -> None:
     table = Split(np.array([[1.5, -300.0]], dtype=np.float32), np.array([0]))
     ((inputs, _),) = Examples.of(table, CPU).batches(4)
     assert inputs.tolist() == [[1.5, -300.0]]
+
+
+def test_standardised_bytes_are_numbers() -> None:
+    """A scale of uint8 features gives mean 0 and deviation 1, not bytes of them."""
+    rows = torch.tensor([[0, 200], [4, 100]], dtype=torch.uint8)
+    scaled = Scale.of(rows)(rows)
+    assert scaled.tolist() == [[-1.0, 1.0], [1.0, -1.0]]
 
 
 def test_shuffled_batches_hold_every_example_once() -> None:

@@ -6,7 +6,9 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
+import torch
 
 from normdrop import Dataset, Recipe, compare
 from normdrop.errors import DataError, RecipeError
@@ -58,6 +60,15 @@ def test_arrays_that_cannot_be_meant_are_refused(
     """What was found, and what is wanted."""
     with pytest.raises(DataError, match=message):
         Dataset.of("own", train=train, test=(ROWS, LABELS))
+
+
+def test_what_is_no_array_is_refused() -> None:
+    """Lists, and the tensors and frames that only look like arrays."""
+    for rows in (ROWS.tolist(), torch.from_numpy(ROWS), pd.DataFrame(ROWS)):
+        with pytest.raises(DataError, match="own: train inputs are of type .*; give numpy arrays"):
+            Dataset.of("own", train=(rows, LABELS), test=(ROWS, LABELS))  # type: ignore[arg-type]
+    with pytest.raises(DataError, match="own: test targets are of type list"):
+        Dataset.of("own", train=(ROWS, LABELS), test=(ROWS, [0, 1, 0, 1]))  # type: ignore[arg-type]
 
 
 def test_data_of_arrays() -> None:

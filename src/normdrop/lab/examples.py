@@ -25,8 +25,9 @@ class Scale:
         return cls(mean, deviation.where(deviation > 0, torch.ones_like(deviation)))
 
     def __call__(self, values: Tensor) -> Tensor:
-        """Values of the same features, in deviations from the mean."""
-        return ((values - self.mean) / self.deviation).to(values.dtype)
+        """Values of the same features, in deviations from the mean; bytes become float32."""
+        kind = values.dtype if values.is_floating_point() else torch.float32
+        return ((values - self.mean) / self.deviation).to(kind)
 
 
 @dataclass(frozen=True)

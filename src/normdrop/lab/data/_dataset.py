@@ -126,6 +126,12 @@ def checksum(splits: Iterable[Split]) -> str:
 def _split(name: str, part: str, arrays: tuple[NDArray[Any], NDArray[Any]]) -> Split:
     """Check two arrays and bring their targets to the types of a split."""
     inputs, targets = arrays
+    for which, values in (("inputs", inputs), ("targets", targets)):
+        if not isinstance(values, np.ndarray):
+            raise DataError(
+                f"{name}: {part} {which} are of type {type(values).__name__}; give numpy arrays, such "
+                "as np.asarray(rows), tensor.numpy() or frame.to_numpy()"
+            )
     if inputs.dtype not in (np.uint8, np.float32) or inputs.ndim < 2:  # noqa: PLR2004 - (N, ...)
         raise DataError(
             f"{name}: {part} inputs are {inputs.dtype} of shape {inputs.shape}; give uint8 images "
