@@ -65,7 +65,7 @@ def test_arrays_that_cannot_be_meant_are_refused(
 def test_what_is_no_array_is_refused() -> None:
     """Lists, and the tensors and frames that only look like arrays."""
     for rows in (ROWS.tolist(), torch.from_numpy(ROWS), pd.DataFrame(ROWS)):
-        with pytest.raises(DataError, match="own: train inputs are of type .*; give numpy arrays"):
+        with pytest.raises(DataError, match=r"own: train inputs are of type .*; give numpy arrays"):
             Dataset.of("own", train=(rows, LABELS), test=(ROWS, LABELS))  # type: ignore[arg-type]
     with pytest.raises(DataError, match="own: test targets are of type list"):
         Dataset.of("own", train=(ROWS, LABELS), test=(ROWS, [0, 1, 0, 1]))  # type: ignore[arg-type]

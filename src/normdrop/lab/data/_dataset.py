@@ -129,8 +129,8 @@ def _split(name: str, part: str, arrays: tuple[NDArray[Any], NDArray[Any]]) -> S
     for which, values in (("inputs", inputs), ("targets", targets)):
         if not isinstance(values, np.ndarray):
             raise DataError(
-                f"{name}: {part} {which} are of type {type(values).__name__}; give numpy arrays, such "
-                "as np.asarray(rows), tensor.numpy() or frame.to_numpy()"
+                f"{name}: {part} {which} are of type {type(values).__name__}; give numpy arrays, "
+                "such as np.asarray(rows), tensor.numpy() or frame.to_numpy()"
             )
     if inputs.dtype not in (np.uint8, np.float32) or inputs.ndim < 2:  # noqa: PLR2004 - (N, ...)
         raise DataError(
