@@ -50,8 +50,8 @@ def _index(entries: Sequence[tuple[str, Sequence[Comparison]]]) -> str:
         "",
         (
             "*Told apart*: how many pairs of variants are, at 5 % for any false claim in a panel. "
-            "*As the source*: how many of those the published figures order the same way; – where "
-            "the source has none for such a pair."
+            "*As the source*: how many of those, and of pairs told apart from the baseline by its "
+            "own test, the source orders the same way; – where it says nothing of such a pair."
         ),
         "",
         "| recipe | asks | told apart | as the source | seeds | trained on |",
@@ -118,7 +118,7 @@ def _source(comparisons: Sequence[Comparison]) -> str:
         return text
     panels = ", ".join(in_markdown(c.description.panel) for c in against if c.description.panel)
     here = f"In {panels} what" if panels else "What"
-    return f"{text} **{here} we found contradicts them**; see below."
+    return f"{text} **{here} we found contradicts the source**; see below."
 
 
 def _overview(comparisons: Sequence[Comparison]) -> Iterator[str]:

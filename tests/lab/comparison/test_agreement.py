@@ -5,7 +5,7 @@ from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
-from synthetic_outcomes import DESCRIPTION, comparison
+from synthetic_outcomes import DESCRIPTION, ORDERS, comparison
 
 from normdrop.lab.comparison import Comparison, agreement
 from normdrop.lab.results import read_results, write_results
@@ -84,10 +84,29 @@ def test_what_the_source_says_in_words_counts_where_it_has_no_figures(tmp_path: 
     assert agreement(replace(comparison(), description=both)).agree == 1
 
 
+def test_what_differs_from_the_baseline_is_judged_too() -> None:
+    """A pair that shares a letter is held against the source if the baseline's test parts it."""
+    found = 0
+    for name in ORDERS:
+        about = replace(DESCRIPTION, baseline=name, published={})
+        result = replace(comparison(), description=about)
+        for summary in result:
+            if summary.name == name or set(summary.letters) & set(result[name].letters) == set():
+                continue
+            claim = (name, summary.name)
+            said = agreement(
+                replace(result, description=replace(about, claims=(claim, claim[::-1])))
+            )
+            assert summary.p is not None
+            assert said.judged == (summary.p <= result.level)
+            found += said.judged
+    assert found
+
+
 def test_the_pages_say_it(tmp_path: Path) -> None:
     """The page says above its tables that it contradicts the source; the index counts."""
     best, *_, worst = _as_found()
-    words = "we found contradicts them**; see below."
+    words = "we found contradicts the source**; see below."
     index = "| 1 of 1 | 11 |"
     for figures, against in (({best: 2.0, worst: 1.0}, True), ({best: 1.0, worst: 2.0}, False)):
         result = _published(figures)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from normdrop.lab.comparison._comparison import Comparison
 from normdrop.lab.comparison._description import Description
@@ -14,8 +15,9 @@ class Agreement:
 
     Attributes:
         pairs: How many pairs have results.
-        apart: How many of them are told apart.
-        agree: How many of those the source orders the same way, by its figures or in words.
+        apart: How many of them are told apart among all pairs.
+        agree: How many of those, and of pairs told apart from the baseline by its own test, the
+            source orders the same way, by its figures or in words.
         against: Those that it orders the other way: lower here, higher here.
     """
 
@@ -26,7 +28,7 @@ class Agreement:
 
     @property
     def judged(self) -> int:
-        """How many of the pairs told apart the source orders at all."""
+        """How many of the pairs told apart, by either test, the source orders at all."""
         return self.agree + len(self.against)
 
 
@@ -41,13 +43,25 @@ def agreement(comparison: Comparison) -> Agreement:
     upper = np.triu_indices(len(ranking), 1)
     different = pairs.different(comparison.level)
     agree, against = 0, []
-    for row, column in np.argwhere(different & (pairs.difference < 0)):
+    judged = different | _apart_from_baseline(comparison)
+    for row, column in np.argwhere(judged & (pairs.difference < 0)):
         pair = ranking[row].name, ranking[column].name
         if (same := _same_order(comparison.description, *pair)) is not None:
             agree += same
             against += [] if same else [pair]
     known, apart = (int(found[upper].sum()) for found in (pairs.seeds > 0, different))
     return Agreement(known, apart, agree, tuple(against))
+
+
+def _apart_from_baseline(comparison: Comparison) -> NDArray[np.bool_]:
+    """Which pairs hold the baseline and a variant that differs from it by the baseline's test."""
+    ranking, baseline = comparison.analysis.ranking, comparison.description.baseline
+    is_baseline = np.array([summary.name == baseline for summary in ranking])
+    differs = np.array(
+        [summary.p is not None and summary.p <= comparison.level for summary in ranking]
+    )
+    pairs = is_baseline[:, None] & differs
+    return np.asarray(pairs | pairs.T)
 
 
 def _same_order(about: Description, lower: str, higher: str) -> bool | None:
