@@ -1,6 +1,7 @@
 """Options and fixtures every test shares."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,12 @@ from hypothesis import settings
 # Every run draws the same examples, and a busy machine fails none of them.
 settings.register_profile("normdrop", deadline=None, derandomize=True)
 settings.load_profile("normdrop")
+
+
+# What runs in the background of a script may be started deaf to Ctrl-C, and the commands that tests
+# interrupt would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

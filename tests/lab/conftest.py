@@ -10,7 +10,7 @@ from typing import TypeAlias
 import pytest
 
 from normdrop.lab.data import Dataset, load
-from normdrop.lab.recipe import find
+from normdrop.lab.recipe import find, named
 from normdrop.lab.trial import Setting, Trial
 
 # A user's script, which a test runs as one.
@@ -74,7 +74,7 @@ def tiny_trial(tiny: str, digits: Dataset) -> Callable[..., Trial]:
 
     def make(variant: str = "plain", seed: int = 0, **settings: Setting) -> Trial:
         return Trial(
-            recipe=tiny,
+            recipe=named(tiny, find(tiny)),
             recipe_version=1,
             variant=variant,
             data="digits",

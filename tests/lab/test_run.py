@@ -75,6 +75,7 @@ def test_closing_ends_the_workers(tiny_trial: Make) -> None:
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_an_interrupted_driver_is_resumed(  # noqa: PLR0917 - fixtures
+    tiny: str,
     tiny_trial: Make,
     digits: Dataset,
     tmp_path: Path,
@@ -87,7 +88,7 @@ def test_an_interrupted_driver_is_resumed(  # noqa: PLR0917 - fixtures
     # Enough trials that most are left when the signal comes, however slow the machine.
     trials = [tiny_trial(v, seed, epochs=20) for seed in range(5) for v in ("plain", "other")]
     chosen = ("--variant", "plain", "--variant", "other", "--seeds", 5, "--epochs", 20)
-    arguments = ("compare", trials[0].recipe, *chosen, "--jobs", 1, "--store", store)
+    arguments = ("compare", tiny, *chosen, "--jobs", 1, "--store", store)
     with command(*arguments) as driver:
         _wait_for(lambda: _stored(store), 120)
         workers = _workers(driver.pid)

@@ -227,6 +227,7 @@ def test_the_command_prints_the_same_table(
 def test_an_interrupted_command_is_resumed(  # noqa: PLR0917 - fixtures
     how: signal.Signals,
     ray_cluster: "RayCluster",
+    tiny: str,
     tiny_trial: Make,
     digits: Dataset,
     tmp_path: Path,
@@ -237,7 +238,7 @@ def test_an_interrupted_command_is_resumed(  # noqa: PLR0917 - fixtures
     store = tmp_path / "s.sqlite"
     trials = [tiny_trial(seed=seed, epochs=20) for seed in range(8)]
     arguments = (
-        *("compare", trials[0].recipe, "--variant", "plain", "--seeds", 8, "--epochs", 20),
+        *("compare", tiny, "--variant", "plain", "--seeds", 8, "--epochs", 20),
         *("--store", store),
     )
     with command(*arguments, "--on", ray_cluster.address) as driver:
