@@ -11,7 +11,8 @@ import torch
 
 from normdrop.errors import RecipeError
 from normdrop.lab import recipe as recipes
-from normdrop.lab.data import source
+from normdrop.lab.data import Dataset, source
+from normdrop.lab.kit import Kit
 from normdrop.lab.recipe import Recipe
 from normdrop.lab.settings import TrainingSettings
 from normdrop.lab.train import train
@@ -84,21 +85,38 @@ RECIPE = Recipe(name="mine", variants=("a",), data="digits", network=network)
 """
 
 
-def test_a_file_is_known_by_its_code(tmp_path: Path) -> None:
+def test_a_file_is_known_by_its_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rivals, seeds and comments may change; what a network is built by may not, unnoticed."""
     file = tmp_path / "mine.py"
     (tmp_path / "beside.py").write_text("WIDTH = 8\n")
     file.write_text(_MINE)
     name = recipes.named(str(file), recipes.find(str(file)))
     assert recipes.file_of(name) == file
-    assert recipes.find(name).name == "mine"
+    assert recipes.without_code(name) == str(file)
+    monkeypatch.chdir(tmp_path)
+    assert recipes.named("./mine.py", recipes.find("./mine.py")) == name
     file.write_text("# mine\n" + _MINE.replace('("a",)', '("a", "b"), seeds=9'))
-    assert recipes.named(str(file), recipes.find(str(file))) == name
-    assert recipes.find(name).seeds == 9
+    changed = recipes.find(str(file))
+    assert recipes.named(str(file), changed) == name
+    assert changed.seeds == 9
     file.write_text(_MINE.replace("Linear(64", "LazyLinear(64"))
     assert recipes.named(str(file), recipes.find(str(file))) != name
-    with pytest.raises(RecipeError, match="its code has changed since this run began"):
-        recipes.find(name)
+
+
+def test_a_run_trains_the_text_that_it_began_with(tmp_path: Path, digits: Dataset) -> None:
+    """A file that is edited meanwhile changes nothing under the old name."""
+    file = tmp_path / "mine.py"
+    (tmp_path / "beside.py").write_text("WIDTH = 8\n")
+    file.write_text(_MINE)
+    name = recipes.named(str(file), recipes.find(str(file)))
+    Kit(texts={name: file.read_bytes()}).write(tmp_path / "kit")
+    file.write_text("RECIPE = 'rubbish'")
+    kept = Kit.read(tmp_path / "kit").recipe(name)
+    assert recipes.named(name, kept) == name
+    with pytest.raises(RecipeError, match=r"mine\.py: does not define RECIPE"):
+        Kit().recipe(name)
+    assert not kept.panels
+    assert digits.name == kept.data
 
 
 def test_a_recipe_of_another_version_is_not_trained(tiny_trial: Callable[..., Trial]) -> None:

@@ -11,7 +11,6 @@ import joblib
 from normdrop.lab.cluster import Cluster, run_on
 from normdrop.lab.kit import Kit
 from normdrop.lab.progress import watcher
-from normdrop.lab.recipe import find
 from normdrop.lab.run import Watcher, run
 from normdrop.lab.store import Store
 from normdrop.lab.trial import Outcome, Trial
@@ -25,11 +24,14 @@ class Workplace:
         jobs: How many at a time; as many as there is room for by default.
         cluster: On which cluster; here by default.
         kit: The recipes and data sets that were handed over as values.
+        stackable: Whether a GPU may train all seeds of a variant at once: an experiment's seeds
+            have nothing to stack.
     """
 
     jobs: int | None = None
     cluster: Cluster | None = None
     kit: Kit = field(default_factory=Kit)
+    stackable: bool = True
 
 
 def train_all(
@@ -69,15 +71,13 @@ def _run(
         yield from run_on(workplace.cluster, trials, jobs=jobs, watcher=watching, kit=kit)
         return
     on_processor = first.device == "cpu"
-    recipe = kit.recipes.get(first.recipe) or find(first.recipe)
     with _written(kit) as path:
         yield from run(
             trials,
             jobs=jobs or (joblib.cpu_count() if on_processor else 1),
             watcher=watching,
             kit=path,
-            # an experiment's seeds have nothing to stack
-            seeds_at_once=not on_processor and recipe.network is not None,
+            seeds_at_once=not on_processor and workplace.stackable,
         )
 
 

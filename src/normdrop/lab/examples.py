@@ -59,6 +59,10 @@ class Examples:
         """The first `count` examples, or all if there are fewer."""
         return Examples(self.inputs[:count], self.targets[:count])
 
+    def batch_count(self, size: int) -> int:
+        """How many batches of `size` there are."""
+        return sum(1 for _ in _bounds(len(self), size))
+
     def batches(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Batches of `size` as they stand; the last may be smaller, or have one more."""
         for bounds in _bounds(len(self), size):

@@ -12,7 +12,7 @@ from normdrop.lab.data import Dataset, load, names
 from normdrop.lab.driver import Workplace, train_all
 from normdrop.lab.kit import Kit
 from normdrop.lab.plan import Precision, plan
-from normdrop.lab.recipe import Recipe, by_code, find, named
+from normdrop.lab.recipe import Recipe, by_code, file_of, find, from_text, named, text_of
 from normdrop.lab.store import default_path
 from normdrop.lab.trial import Setting, Trial
 
@@ -117,7 +117,7 @@ def compare_panels(
 
     Args and errors are those of `compare`; `panels` names the parts, all by default.
     """
-    name, chosen = _named(recipe)
+    name, chosen, text = _named(recipe)
     if jobs is not None and jobs < 1:
         raise UsageError(f"jobs must be a whole number of at least 1, not {jobs}")
     cluster = _cluster(on, device, gpu_fraction)
@@ -140,13 +140,14 @@ def compare_panels(
         )
         parts[panel] = dataset, trials
     kit = Kit(
-        {} if isinstance(recipe, str) else {name: chosen},
-        {data.name: data} if isinstance(data, Dataset) else {},
+        recipes={} if isinstance(recipe, str) else {name: chosen},
+        texts={} if file_of(name) is None else {name: text},
+        datasets={data.name: data} if isinstance(data, Dataset) else {},
     )
     outcomes = train_all(
         [trial for _, trials in parts.values() for trial in trials],
         Path(store or default_path()),
-        Workplace(jobs, cluster, kit),
+        Workplace(jobs, cluster, kit, stackable=chosen.network is not None),
         progress=progress,
     )
     return [
@@ -158,12 +159,19 @@ def compare_panels(
     ]
 
 
-def _named(recipe: str | Recipe) -> tuple[str, Recipe]:
-    """How trials name a recipe, and the recipe: what is not normdrop's own by its code."""
-    if isinstance(recipe, str):
-        found = find(recipe)
-        return named(recipe, found), found
-    return by_code(recipe.name, recipe), recipe
+def _named(recipe: str | Recipe) -> tuple[str, Recipe, bytes]:
+    """How trials name a recipe, the recipe, and the text of a file.
+
+    What is not normdrop's own is named by its code.
+    """
+    if isinstance(recipe, Recipe):
+        return by_code(recipe.name, recipe), recipe, b""
+    file = file_of(recipe)
+    if file is None:
+        return recipe, find(recipe), b""
+    text = text_of(file)
+    found = from_text(text, file)
+    return named(recipe, found), found, text
 
 
 def _dataset(

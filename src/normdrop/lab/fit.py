@@ -63,7 +63,7 @@ class Fit:
         """
         optimizer = optimizer_of(network.parameters(), self.settings)
         order = torch.Generator().manual_seed(self.seed)
-        steps = math.ceil(len(self.training) / self.settings.batch_size)
+        steps = self.training.batch_count(self.settings.batch_size)
         torch.manual_seed(self.seed)
         for number in range(1, self.settings.epochs + 1):
             start = time.perf_counter()

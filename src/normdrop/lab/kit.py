@@ -1,7 +1,7 @@
 """Recipes and data sets handed over as values, on their way to the processes that train.
 
-What comes with normdrop, and a recipe in a file, is found by its name. What was made in a notebook
-or a script is pickled by value into a file that only this user's workers read.
+What comes with normdrop is found by its name. What was made in a notebook or a script, and the text
+of a recipe in a file, is pickled by value into a file that only this user's workers read.
 """
 
 import pickle
@@ -13,7 +13,7 @@ from pathlib import Path
 import cloudpickle
 
 from normdrop.lab.data import Dataset, load
-from normdrop.lab.recipe import Recipe
+from normdrop.lab.recipe import Recipe, file_of, find, from_text
 from normdrop.lab.trial import NO_DATA
 
 
@@ -23,15 +23,25 @@ class Kit:
 
     Attributes:
         recipes: Recipes by name.
+        texts: What stands in the files of recipes, by the recipes' names: what is edited while a
+            run lasts is not trained under the name of what it was.
         datasets: Data sets by name.
     """
 
     recipes: Mapping[str, Recipe] = field(default_factory=dict)
+    texts: Mapping[str, bytes] = field(default_factory=dict)
     datasets: Mapping[str, Dataset] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         """Whether anything was handed over."""
-        return bool(self.recipes or self.datasets)
+        return bool(self.recipes or self.texts or self.datasets)
+
+    def recipe(self, name: str) -> Recipe:
+        """The recipe of a trial."""
+        file = file_of(name)
+        if file is not None and name in self.texts:
+            return from_text(self.texts[name], file)
+        return self.recipes[name] if name in self.recipes else find(name)
 
     def dataset(self, name: str) -> Dataset | None:
         """The data set of a trial, if it has one."""

@@ -51,7 +51,7 @@ def plan(
     recipe.panel(panel)
     data = NO_DATA if dataset is None else dataset.name
     settings = recipe.settings_for(data, given, panel=panel, paper=paper)
-    if "epochs" in settings:
+    if recipe.network is not None or settings.keys() >= {"epochs", "batch_size", "learning_rate"}:
         TrainingSettings.of(settings)
     if seeds < 1:
         raise UsageError(f"seeds must be a whole number of at least 1, not {seeds}")
@@ -108,7 +108,7 @@ def _known_device(device: str, *, here: bool) -> str:
             f"device {device!r} is not to be had here (torch {torch.__version__} sees {count} "
             "GPUs); use cpu"
         )
-    return device
+    return "cuda" if not found.index else device
 
 
 def _check_fit(

@@ -2,8 +2,8 @@
 
 import difflib
 import importlib
-import importlib.util
 import pkgutil
+import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -31,6 +31,7 @@ Published: TypeAlias = Mapping[str, Mapping[str, float]]
 """Values by variant, by the name of their metric."""
 
 
+_CODE = re.compile(r"@[0-9a-f]{12}$")
 _SETTINGS = {"epochs": 5, "batch_size": 64, "learning_rate": 1e-3}
 
 
@@ -239,8 +240,7 @@ def find(name: str) -> Recipe:
     """
     file = file_of(name)
     if file is not None:
-        known = str(file) != name and file.is_file()
-        return _of_code(name, file.read_bytes()) if known else _of_file(file)
+        return from_text(text_of(file), file)
     if name not in names():
         near = difflib.get_close_matches(name, names(), n=1, cutoff=0.0)
         raise RecipeError(
@@ -264,55 +264,63 @@ def by_code(name: str, recipe: Recipe) -> str:
     recipe.
     """
     code = recipe.network, recipe.experiment, recipe.measure, recipe.task
-    return f"{name}@{fingerprint(*code)}"
+    return f"{without_code(name)}@{fingerprint(*code)}"
+
+
+def without_code(name: str) -> str:
+    """A recipe's name as the user knows it.
+
+    >>> without_code("my_recipe.py@0123456789ab"), without_code("me@work")
+    ('my_recipe.py', 'me@work')
+    """
+    return _CODE.sub("", name)
 
 
 def file_of(name: str) -> Path | None:
-    """The file of a recipe that is a file, from its path or from its name by code.
+    """The file of a recipe that is a file.
 
     >>> str(file_of("my_recipe.py@0123456789ab")), file_of("rates")
     ('my_recipe.py', None)
     """
-    path, _, code = name.rpartition("@")
-    if path.endswith(".py") and "/" not in code:
-        return Path(path)
-    return Path(name) if name.endswith(".py") else None
+    path = without_code(name)
+    return Path(path) if path.endswith(".py") else None
 
 
-def _of_file(file: Path) -> Recipe:
-    return _recipe_of(_run_file(file), str(file))
+def text_of(file: Path) -> bytes:
+    """What stands in a recipe's file.
+
+    Raises:
+        RecipeError: When it cannot be read.
+    """
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise RecipeError(f"{file}: no such recipe file ({error.strerror or error})") from error
 
 
 @cache
-def _of_code(name: str, _text: bytes) -> Recipe:
-    """The recipe of a file that must still have the code it is named by.
+def from_text(text: bytes, file: Path) -> Recipe:
+    """The recipe that a text defines as `RECIPE`, run as a module of that file.
 
-    Run once for each text of the file: networks that were built may have left traces in modules.
+    What lies beside the file can be imported. A text is run once in a process, however often its
+    recipe is asked for.
+
+    Raises:
+        RecipeError: When it cannot be run, or defines no recipe.
     """
-    file = file_of(name)
-    assert file is not None  # noqa: S101 - the caller has looked
-    recipe = _of_file(file)
-    if by_code(str(file), recipe) != name:
-        raise RecipeError(f"{file}: its code has changed since this run began; start it again")
-    return recipe
-
-
-def _run_file(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"normdrop_recipe_{path.stem}", path)
-    if not path.is_file() or spec is None or spec.loader is None:
-        raise RecipeError(f"{path}: no such recipe file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their own module up
-    folder = str(path.resolve().parent)
+    module = ModuleType(f"normdrop_recipe_{file.stem}")
+    module.__file__ = str(file)
+    folder = str(file.resolve().parent)
     if folder not in sys.path:
-        sys.path.append(folder)  # as for a script, what lies beside it can be imported
+        sys.path.append(folder)
+    sys.modules[module.__name__] = module  # where dataclasses look their own module up
     try:
-        spec.loader.exec_module(module)
+        exec(compile(text, str(file), "exec"), vars(module))  # noqa: S102 - the user asked to run it
     except RecipeError:
         raise
     except Exception as error:
-        raise RecipeError(f"{path}: cannot be run: {type(error).__name__}: {error}") from error
-    return module
+        raise RecipeError(f"{file}: cannot be run: {type(error).__name__}: {error}") from error
+    return _recipe_of(module, str(file))
 
 
 def _recipe_of(module: ModuleType, name: str) -> Recipe:

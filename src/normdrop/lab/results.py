@@ -20,7 +20,7 @@ from normdrop.errors import StoreError
 from normdrop.files import write_atomically
 from normdrop.lab.comparison import Comparison, Description
 from normdrop.lab.metric import Metric
-from normdrop.lab.recipe import file_of
+from normdrop.lab.recipe import file_of, without_code
 from normdrop.lab.trial import Epoch, Outcome, Status, Trial
 
 _FORMAT = 1
@@ -103,7 +103,7 @@ def _about(comparison: Comparison) -> dict[str, Any]:
 def _recipe_name(trial: Trial) -> str:
     """The recipe's name without what the reader's machine does not have: a folder."""
     file = file_of(trial.recipe)
-    return trial.recipe.partition("@")[0] if file is None else file.name
+    return without_code(trial.recipe) if file is None else file.name
 
 
 def _distinct(environments: Iterable[Mapping[str, str]]) -> list[dict[str, str]]:

@@ -104,5 +104,9 @@ class _Pool:
         if self._deaths[trials[0].key] < _ATTEMPTS:
             self._waiting.appendleft(trials)
             return []
+        if len(trials) > 1:  # one of them may be to blame, or their number
+            self._waiting.extendleft([trial] for trial in reversed(trials))
+            del self._deaths[trials[0].key]
+            return []
         message = f"its process died {_ATTEMPTS} times, at last with {how}"
         return [Outcome(trial, "failed", (), 0.0, message) for trial in trials]

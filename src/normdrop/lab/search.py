@@ -113,10 +113,10 @@ def search(
         raise UsageError(f"jobs must be a whole number of at least 1, not {jobs}")
     if seeds is not None and seeds < 1:
         raise UsageError(f"seeds must be a whole number of at least 1, not {seeds}")
-    TrainingSettings.of(chosen.settings_for(data or chosen.data, settings))
+    whole = chosen.settings_for(data or chosen.data, settings)
+    TrainingSettings.of(whole)
     chooser = held_out(load(data or chosen.data or ""))
     workplace = Workplace(jobs, kit=Kit(datasets={chooser.name: chooser}))
-    whole = chosen.settings_for(data or chosen.data, settings)
 
     def losses(orders: Sequence[str], epochs: int) -> Rung:
         """Train a rung's orders together."""

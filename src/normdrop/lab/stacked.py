@@ -6,7 +6,6 @@ the masks are not those it has when it is trained alone.
 """
 
 import copy
-import math
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,7 +22,7 @@ from normdrop.lab.data import Dataset
 from normdrop.lab.examples import Examples
 from normdrop.lab.fit import Progress, optimizer_of
 from normdrop.lab.recipe import Recipe
-from normdrop.lab.train import broken_device, measured, recipe_of, train, versions
+from normdrop.lab.train import broken_device, measures_of, recipe_of, train, versions
 from normdrop.lab.trial import Epoch, Outcome, Trial
 
 _EVAL_BATCH = 500
@@ -125,7 +124,7 @@ class _Stack:
         start = time.perf_counter()
         try:
             taken = Trained(self._benches[index], self._unstacked(index), tuple(epochs))
-            measures = measured(self._recipe, taken)
+            measures = measures_of(self._recipe, taken)
         except broken_device():
             raise
         except Exception as error:  # noqa: BLE001 - whatever a measure raises is its outcome
@@ -149,7 +148,7 @@ class _Stack:
         settings, device = self._fit.settings, self._bench.device
         optimizer = optimizer_of(self._parameters.values(), settings)
         orders = [torch.Generator().manual_seed(trial.seed) for trial in self._trials]
-        steps = math.ceil(len(self._fit.training) / settings.batch_size)
+        steps = self._fit.training.batch_count(settings.batch_size)
         torch.manual_seed(self._trials[0].seed)
         bad: dict[int, str] = {}
         for number in range(1, settings.epochs + 1):

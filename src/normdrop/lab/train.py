@@ -97,10 +97,10 @@ def _run(recipe: Recipe, bench: Bench, report: Callable[[Epoch], None]) -> Mappi
     for epoch in bench.fit().epochs(network, bench.progress):
         epochs.append(epoch)
         report(epoch)
-    return measured(recipe, Trained(bench, network, tuple(epochs)))
+    return measures_of(recipe, Trained(bench, network, tuple(epochs)))
 
 
-def measured(recipe: Recipe, trained: Trained) -> Mapping[str, float]:
+def measures_of(recipe: Recipe, trained: Trained) -> Mapping[str, float]:
     """The recipe's own numbers of a trained network, whatever numbers they come as."""
     if recipe.measure is None:
         return {}

@@ -69,7 +69,7 @@ def _answer(line: str, answers: TextIO, kit: "Kit") -> None:
             last = now
 
     dataset = _dataset(kit, trials[0].data)
-    recipe = kit.recipes.get(trials[0].recipe)
+    recipe = kit.recipe(trials[0].recipe)
     outcomes = train_stacked(trials, dataset, report, recipe=recipe)
     answers.writelines(outcome_line(outcome) + "\n" for outcome in outcomes)  # each as it comes
 

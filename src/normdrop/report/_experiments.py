@@ -109,10 +109,10 @@ def _lines(name: str, comparisons: Sequence[Comparison], curves: str | None) -> 
 
 
 def _source(comparisons: Sequence[Comparison]) -> str:
-    label = comparisons[0].description.published_label
-    if not any(comparison.description.published for comparison in comparisons):
-        return "No published figures stand beside these."
-    text = f"Its figures stand in the columns “publ.”: {in_markdown(label)}."
+    text = "No published figures stand beside these."
+    if any(comparison.description.published for comparison in comparisons):
+        label = in_markdown(comparisons[0].description.published_label)
+        text = f"Its figures stand in the columns “publ.”: {label}."
     against = [c for c in comparisons if agreement(c).against]
     if not against:
         return text

@@ -16,6 +16,7 @@ from waiting import wait_for
 from normdrop.errors import UsageError
 from normdrop.lab.cluster import Cluster, run_on
 from normdrop.lab.data import Dataset
+from normdrop.lab.kit import Kit
 from normdrop.lab.store import Store
 from normdrop.lab.train import train, versions
 from normdrop.lab.trial import Epoch, Outcome, Trial
@@ -55,7 +56,7 @@ class _Watcher:
 def test_outcomes_are_those_of_a_local_run(
     on: Cluster, noted_trial: Make, digits: Dataset, tmp_path: Path
 ) -> None:
-    """Bit for bit; the recipe's file travels, under the key it has here, and is cleared away."""
+    """Bit for bit; the recipe's text travels, under the key it has here."""
     trials = [noted_trial(v, seed, epochs=3) for seed in range(2) for v in ("plain", "other")]
     watcher = _Watcher()
     outcomes = list(run_on(on, trials, jobs=None, watcher=watcher))
@@ -63,8 +64,18 @@ def test_outcomes_are_those_of_a_local_run(
     assert sorted(watcher.ended_keys) == sorted(trial.key for trial in trials)
     away = [path for process, _, path in _starts(tmp_path) if process != os.getpid()]
     assert len(away) == len(trials)
-    assert not any(path.exists() for path in away)
-    assert {path.name for path in away} == {Path(trials[0].recipe).name}
+
+
+def test_an_edited_recipe_changes_nothing(on: Cluster, noted_trial: Make, digits: Dataset) -> None:
+    """Nodes train the text that the run began with, and need no file."""
+    trials = [noted_trial(seed=seed, epochs=3) for seed in range(3)]
+    file = Path(trials[0].recipe)
+    text = file.read_bytes()
+    file.unlink()
+    kit = Kit(texts={trials[0].recipe: text})
+    outcomes = list(run_on(on, trials, jobs=1, watcher=_Watcher(), kit=kit))
+    file.write_bytes(text)
+    assert _numbers(outcomes) == _numbers(train(trial, digits) for trial in trials)
 
 
 def test_the_data_are_sent_once_and_read_in_place(

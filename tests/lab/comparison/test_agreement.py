@@ -60,9 +60,12 @@ def test_differences_within_the_published_noise_judge_nothing() -> None:
     for noise, against in ((0.99, ((best, worst),)), (1.0, ())):
         noisy = replace(result, description=replace(result.description, published_noise=noise))
         assert agreement(noisy).against == against
-    words = "The source orders 0 of 1 pairs told apart here the same way; its differences of up to"
+    words = "the source orders 0 the same way; its differences of up to 0.500 count as none."
     quiet = replace(result, description=replace(result.description, published_noise=0.5))
-    assert any(line.startswith(words) for line in quiet.findings())
+    assert any(line.endswith(words) for line in quiet.findings())
+    rounded = _published({best: 5.06, worst: 5.02})  # 0.040000000000000036 apart
+    noisy = replace(rounded, description=replace(rounded.description, published_noise=0.04))
+    assert agreement(noisy).judged == 0
 
 
 def test_what_the_source_says_in_words_counts_where_it_has_no_figures(tmp_path: Path) -> None:
@@ -82,6 +85,8 @@ def test_what_the_source_says_in_words_counts_where_it_has_no_figures(tmp_path: 
         DESCRIPTION, published={"test_loss": {best: 1, worst: 2}}, claims=((worst, best),)
     )
     assert agreement(replace(comparison(), description=both)).agree == 1
+    within = replace(both, published_noise=1.0)
+    assert agreement(replace(comparison(), description=within)).agree == 0
 
 
 def test_what_differs_from_the_baseline_is_judged_too() -> None:

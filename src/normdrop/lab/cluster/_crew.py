@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from normdrop.errors import NormdropError, UsageError
 from normdrop.lab.cluster._node import Board, BoardHandle, train_on_node
 from normdrop.lab.kit import Kit
-from normdrop.lab.recipe import file_of
+from normdrop.lab.recipe import file_of, text_of
 from normdrop.lab.train import versions
 from normdrop.lab.trial import Outcome, Trial
 
@@ -43,7 +43,7 @@ class Crew:
         self._news: ObjectRef[dict[str, float]] = self._board.news.remote()
         self._versions = versions()
         self._data = lru_cache(lambda name: ray.put(kit.dataset(name)))
-        self._source = lru_cache(lambda name: kit.recipes.get(name) or _source(name))
+        self._source = lru_cache(lambda name: kit.recipes.get(name) or _text(kit, name))
 
     def __len__(self) -> int:
         """How many trials are at work or wait for room."""
@@ -90,9 +90,10 @@ class Crew:
             ray.kill(self._board)
 
 
-def _source(recipe: str) -> bytes | None:
+def _text(kit: Kit, recipe: str) -> bytes | None:
+    """What stands in a recipe's file: when the run began, or now."""
     file = file_of(recipe)
-    return None if file is None else file.read_bytes()
+    return None if file is None else kit.texts.get(recipe) or text_of(file)
 
 
 def _result(ref: "ObjectRef[Outcome]") -> "Result":

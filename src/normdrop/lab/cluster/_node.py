@@ -1,18 +1,15 @@
 """What runs on the cluster's nodes, in Ray's processes: a trial, and the board for its progress."""
 
-import tempfile
 import time
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from normdrop.errors import UsageError
 from normdrop.lab.data import Dataset
 from normdrop.lab.memory import keep_freed_memory
-from normdrop.lab.recipe import Recipe, file_of
+from normdrop.lab.recipe import Recipe, from_text, without_code
 from normdrop.lab.trial import Outcome, Trial
 
 # Ray's types do not know which methods an actor has.
@@ -47,7 +44,7 @@ def train_on_node(
 
     Args:
         trial: What to train.
-        source: What stands in the recipe, if the recipe is a file of the driver's; the recipe
+        source: What stands in the recipe's file, if it is a file of the driver's; the recipe
             itself, if it was handed over as a value.
         dataset: The data set the trial names, in memory that it must not write.
         board: Where to report progress.
@@ -72,25 +69,12 @@ def train_on_node(
             last = now
 
     recipe = source if isinstance(source, Recipe) else None
-    with _recipe_at_hand(trial, source) as here, warnings.catch_warnings():
+    if isinstance(source, bytes):
+        recipe = from_text(source, Path(without_code(trial.recipe)))
+    with warnings.catch_warnings():
         # The node's trials share one copy of the data; none of them writes it.
         warnings.filterwarnings("ignore", "The given NumPy array is not writable", UserWarning)
-        outcome = train(here, dataset, report, recipe=recipe)
-    message = outcome.message.replace(here.recipe, trial.recipe)
-    return replace(outcome, trial=trial, message=message)
-
-
-@contextmanager
-def _recipe_at_hand(trial: Trial, source: Recipe | bytes | None) -> Iterator[Trial]:
-    """The trial as this node can train it: a recipe that is a file is written here for a while."""
-    if not isinstance(source, bytes):
-        yield trial
-        return
-    with tempfile.TemporaryDirectory(prefix="normdrop-") as folder:
-        there = file_of(trial.recipe) or Path(trial.recipe)
-        copy = Path(folder) / there.name
-        copy.write_bytes(source)
-        yield replace(trial, recipe=trial.recipe.replace(str(there), str(copy)))
+        return train(trial, dataset, report, recipe=recipe)
 
 
 def _check(versions: Mapping[str, str]) -> None:

@@ -1,5 +1,6 @@
 """Whether the source's figures order the variants as they are ordered here."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,7 +70,9 @@ def _same_order(about: Description, lower: str, higher: str) -> bool | None:
     figures = about.published.get(about.endpoint.name, {})
     if lower in figures and higher in figures:
         difference = figures[higher] - figures[lower]
-        return None if abs(difference) <= about.published_noise else difference > 0
+        noise = about.published_noise
+        if abs(difference) > noise and not math.isclose(abs(difference), noise):
+            return difference > 0
     if (lower, higher) in about.claims:
         return True
     return False if (higher, lower) in about.claims else None

@@ -91,10 +91,13 @@ def _agreement(comparison: Comparison) -> Iterator[str]:
         yield f"Published: {label}." if label else "Published: the source's figures."
     found = agreement(comparison)
     if found.judged:
-        chance = about.endpoint.text(about.published_noise)
+        chance = ""
+        if about.published_noise:
+            noise = about.endpoint.text(about.published_noise)
+            chance = f"; its differences of up to {noise} count as none"
         yield (
-            f"The source orders {found.agree} of {found.judged} pairs told apart here the same way"
-            f"{f'; its differences of up to {chance} count as none' * bool(about.published_noise)}."
+            f"Of {found.judged} pairs that differ here, by their letters or from the baseline, the "
+            f"source orders {found.agree} the same way{chance}."
         )
     if found.against:
         named = [f"{lower} before {higher}" for lower, higher in found.against[:_MOST_NAMED]]
@@ -169,7 +172,7 @@ def _reading(comparison: Comparison) -> Iterator[str]:
         if outcome.status == "finished" and outcome.message
     }
     for variant, message in finished_how.items():
-        yield f"{variant}: {message}."
+        yield f"{variant}: {message.rstrip('.')}."
 
 
 def _endpoint(comparison: Comparison) -> str:
