@@ -22,7 +22,7 @@ from pathlib import Path
 import torch
 
 from normdrop.files import write_atomically
-from normdrop.lab.recipe import names
+from normdrop.lab.recipe_names import names
 from normdrop.lab.results import read_results
 
 _GOAL_MINUTES = 120

@@ -16,7 +16,7 @@ import torch
 
 from normdrop.lab.data import load
 from normdrop.lab.plan import plan
-from normdrop.lab.recipe import find
+from normdrop.lab.recipe_names import find
 from normdrop.lab.stacked import train_stacked
 from normdrop.lab.train import train
 

@@ -10,7 +10,7 @@ from _protocol import Epoch
 
 from normdrop.lab.data import load
 from normdrop.lab.plan import plan
-from normdrop.lab.recipe import find
+from normdrop.lab.recipe_names import find
 from normdrop.lab.run import run
 from normdrop.lab.trial import Outcome, Trial
 

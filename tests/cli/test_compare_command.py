@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from normdrop.lab import recipe as recipes
+from normdrop.lab import recipe_names as recipes
 
 _COMMAND = str(Path(sys.executable).with_name("normdrop"))
 

@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 from normdrop.lab.data import load
 from normdrop.lab.plan import plan
-from normdrop.lab.recipe import find
+from normdrop.lab.recipe_names import find
 from normdrop.lab.train import train
 from normdrop.lab.trial import Outcome, Setting
 

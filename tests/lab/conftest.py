@@ -10,7 +10,7 @@ from typing import TypeAlias
 import pytest
 
 from normdrop.lab.data import Dataset, load
-from normdrop.lab.recipe import find, named
+from normdrop.lab.recipe_names import find, named
 from normdrop.lab.trial import Setting, Trial
 
 # A user's script, which a test runs as one.

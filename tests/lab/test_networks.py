@@ -22,7 +22,7 @@ from normdrop.lab.networks import (
     wide_resnet,
 )
 from normdrop.lab.networks._dense import DensePosition
-from normdrop.lab.recipe import find
+from normdrop.lab.recipe_names import find
 from normdrop.order import HeadPosition, ResidualPosition
 from normdrop.torch import Block, Dropout
 

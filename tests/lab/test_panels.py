@@ -17,7 +17,8 @@ from normdrop.lab.data import Dataset, load
 from normdrop.lab.experiment import compare_panels
 from normdrop.lab.measures import mean_shift, reestimated_error
 from normdrop.lab.plan import plan
-from normdrop.lab.recipe import Panel, Recipe, find
+from normdrop.lab.recipe import Panel, Recipe
+from normdrop.lab.recipe_names import find
 from normdrop.lab.task import REGRESSION
 from normdrop.lab.train import train
 from normdrop.lab.trial import Trial

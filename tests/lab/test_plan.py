@@ -10,7 +10,8 @@ from torch import nn
 from normdrop.errors import RecipeError, UsageError
 from normdrop.lab.data import Dataset
 from normdrop.lab.plan import plan
-from normdrop.lab.recipe import Recipe, find
+from normdrop.lab.recipe import Recipe
+from normdrop.lab.recipe_names import find
 from normdrop.lab.trial import Trial
 
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from normdrop.errors import RecipeError
-from normdrop.lab import recipe as recipes
+from normdrop.lab import recipe_names as recipes
 from normdrop.lab.data import Dataset, source
 from normdrop.lab.kit import Kit
 from normdrop.lab.recipe import Recipe

@@ -7,14 +7,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from normdrop.lab import recipe as recipes
+from normdrop.lab import recipe_names as recipes
 from normdrop.lab import stacked, train
 from normdrop.lab.bench import Bench, Trained
 from normdrop.lab.data import Dataset, Split, load
 from normdrop.lab.examples import Examples
 from normdrop.lab.measures import mean_shift
 from normdrop.lab.plan import plan
-from normdrop.lab.recipe import Recipe, find
+from normdrop.lab.recipe import Recipe
+from normdrop.lab.recipe_names import find
 from normdrop.lab.stacked import train_stacked
 from normdrop.lab.trial import Outcome, Setting, Trial, same_but_seed
 from normdrop.torch import Dropout

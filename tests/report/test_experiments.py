@@ -9,7 +9,7 @@ import pytest
 from synthetic_outcomes import DESCRIPTION, ORDERS, comparison, race, troubled
 
 from normdrop.lab.comparison import Comparison
-from normdrop.lab.recipe import find, names
+from normdrop.lab.recipe_names import find, names
 from normdrop.lab.results import write_results
 from normdrop.report import experiment_pages
 

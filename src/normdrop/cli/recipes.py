@@ -6,10 +6,10 @@ import rich_click as click
 @click.command
 def command() -> None:
     """Show every recipe: its question, its source and its variants."""
-    from normdrop.lab import recipe
+    from normdrop.lab import recipe_names
 
-    for name in recipe.names():
-        found = recipe.find(name)
+    for name in recipe_names.names():
+        found = recipe_names.find(name)
         click.echo(f"{found.name}: {found.question}")
         click.echo(f"  source: {found.source}")
         data = dict.fromkeys(panel.data or found.data for panel in found.panels.values())

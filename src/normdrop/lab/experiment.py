@@ -12,7 +12,8 @@ from normdrop.lab.data import Dataset, load, names
 from normdrop.lab.driver import Workplace, train_all
 from normdrop.lab.kit import Kit
 from normdrop.lab.plan import Precision, plan
-from normdrop.lab.recipe import Recipe, by_code, file_of, find, from_text, named, text_of
+from normdrop.lab.recipe import Recipe
+from normdrop.lab.recipe_names import by_code, file_of, find, from_text, named, text_of
 from normdrop.lab.store import default_path
 from normdrop.lab.trial import Setting, Trial
 

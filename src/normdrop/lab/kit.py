@@ -13,7 +13,8 @@ from pathlib import Path
 import cloudpickle
 
 from normdrop.lab.data import Dataset, load
-from normdrop.lab.recipe import Recipe, file_of, find, from_text
+from normdrop.lab.recipe import Recipe
+from normdrop.lab.recipe_names import file_of, find, from_text
 from normdrop.lab.trial import NO_DATA
 
 

@@ -20,7 +20,7 @@ from normdrop.errors import StoreError
 from normdrop.files import write_atomically
 from normdrop.lab.comparison import Comparison, Description
 from normdrop.lab.metric import Metric
-from normdrop.lab.recipe import file_of, without_code
+from normdrop.lab.recipe_names import file_of, without_code
 from normdrop.lab.trial import Epoch, Outcome, Status, Trial
 
 _FORMAT = 1

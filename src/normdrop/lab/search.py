@@ -23,7 +23,7 @@ from normdrop.lab.driver import Workplace, train_all
 from normdrop.lab.experiment import compare
 from normdrop.lab.kit import Kit
 from normdrop.lab.plan import plan
-from normdrop.lab.recipe import find, named
+from normdrop.lab.recipe_names import find, named
 from normdrop.lab.settings import TrainingSettings
 from normdrop.lab.trial import Setting
 from normdrop.order import Order

@@ -11,7 +11,8 @@ from normdrop.errors import RecipeError
 from normdrop.lab.bench import Bench, Trained
 from normdrop.lab.data import Dataset
 from normdrop.lab.fit import Diverged, Progress
-from normdrop.lab.recipe import Recipe, find
+from normdrop.lab.recipe import Recipe
+from normdrop.lab.recipe_names import find
 from normdrop.lab.trial import Epoch, Outcome, Status, Trial
 
 

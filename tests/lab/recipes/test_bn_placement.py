@@ -4,7 +4,7 @@ import pytest
 from recipe_trials import SHORTEST, finished
 from torch import nn
 
-from normdrop.lab.recipe import find
+from normdrop.lab.recipe_names import find
 
 RECIPE = find("bn-placement")
 _LAYERS = {

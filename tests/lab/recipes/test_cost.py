@@ -5,7 +5,7 @@ import torch
 from recipe_trials import finished
 from torch import Tensor, nn
 
-from normdrop.lab.recipe import find
+from normdrop.lab.recipe_names import find
 from normdrop.lab.recipes._step_cost import bytes_kept, median_step_seconds
 from normdrop.lab.task import CLASSIFICATION, Task
 

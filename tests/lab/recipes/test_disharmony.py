@@ -9,7 +9,8 @@ from torch import nn
 from normdrop.errors import RecipeError
 from normdrop.lab.data import Dataset
 from normdrop.lab.plan import plan
-from normdrop.lab.recipe import Recipe, find
+from normdrop.lab.recipe import Recipe
+from normdrop.lab.recipe_names import find
 from normdrop.lab.recipes import _disharmony as li
 from normdrop.lab.train import train
 from normdrop.lab.trial import Outcome

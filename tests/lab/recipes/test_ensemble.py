@@ -6,7 +6,7 @@ from recipe_trials import SHORTEST, finished
 
 from normdrop.lab.bench import Bench
 from normdrop.lab.data import Dataset, load
-from normdrop.lab.recipe import find
+from normdrop.lab.recipe_names import find
 from normdrop.lab.recipes._residual import network
 from normdrop.lab.trial import Trial
 

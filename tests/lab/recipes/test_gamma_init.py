@@ -7,7 +7,7 @@ import torch
 from recipe_trials import SHORTEST, finished
 from torch import Tensor, nn
 
-from normdrop.lab.recipe import find
+from normdrop.lab.recipe_names import find
 
 RECIPE = find("gamma-init")
 

@@ -5,7 +5,7 @@ import torch
 from recipe_trials import SHORTEST, finished
 
 from normdrop.lab.networks import initialise
-from normdrop.lab.recipe import find
+from normdrop.lab.recipe_names import find
 from normdrop.torch import Head
 
 RECIPE = find("head-positions")

@@ -7,7 +7,7 @@ import pytest
 import torch
 from recipe_trials import finished
 
-from normdrop.lab.recipe import find
+from normdrop.lab.recipe_names import find
 from normdrop.theory import residual_shift, shift_after_weights, shift_before_weights
 
 RECIPE = find("module-tests")

@@ -6,7 +6,7 @@ import pytest
 import torch
 from recipe_trials import finished
 
-from normdrop.lab.recipe import find
+from normdrop.lab.recipe_names import find
 from normdrop.lab.recipes._misfit import misfit, moments
 from normdrop.theory import (
     activated_max_pool_moments,

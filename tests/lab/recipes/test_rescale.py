@@ -9,7 +9,7 @@ from recipe_trials import SHORTEST, finished
 
 from normdrop import compare
 from normdrop.lab.networks import Correction, RescaledDropout
-from normdrop.lab.recipe import find
+from normdrop.lab.recipe_names import find
 from normdrop.theory import relu_moments
 
 RECIPE = find("rescale")

@@ -6,7 +6,7 @@ import pytest
 import torch
 from recipe_trials import SHORTEST, finished
 
-from normdrop.lab.recipe import find
+from normdrop.lab.recipe_names import find
 from normdrop.torch import ResidualBlock
 
 RECIPE = find("residual-positions")

@@ -9,7 +9,7 @@ import pytest
 from recipe_trials import SHORTEST, finished
 from torch import nn
 
-from normdrop.lab.recipe import find
+from normdrop.lab.recipe_names import find
 from normdrop.lab.recipes._turning_point import turning_point
 from normdrop.lab.trial import Epoch
 from normdrop.torch import Dropout

@@ -5,7 +5,7 @@ import torch
 from recipe_trials import finished
 from torch import nn
 
-from normdrop.lab.recipe import find
+from normdrop.lab.recipe_names import find
 
 RECIPE = find("small-batches")
 

@@ -12,7 +12,7 @@ from normdrop.lab.bench import Bench
 from normdrop.lab.data import load
 from normdrop.lab.networks import Coded, SparseAutoencoder
 from normdrop.lab.plan import plan
-from normdrop.lab.recipe import find
+from normdrop.lab.recipe_names import find
 from normdrop.lab.recipes.sparse_autoencoder import _measured, sparse_loss
 
 RECIPE = find("sparse-autoencoder")

@@ -10,7 +10,7 @@ from torch import nn
 from normdrop.lab.bench import Bench
 from normdrop.lab.data import load
 from normdrop.lab.plan import plan
-from normdrop.lab.recipe import find
+from normdrop.lab.recipe_names import find
 from normdrop.lab.recipes.tabular import _network
 from normdrop.torch import Dropout
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from normdrop.errors import NormdropError, UsageError
 from normdrop.lab.cluster._node import Board, BoardHandle, train_on_node
 from normdrop.lab.kit import Kit
-from normdrop.lab.recipe import file_of, text_of
+from normdrop.lab.recipe_names import file_of, text_of
 from normdrop.lab.train import versions
 from normdrop.lab.trial import Outcome, Trial
 

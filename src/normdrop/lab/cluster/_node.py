@@ -9,7 +9,8 @@ from typing import Any, TypeAlias
 from normdrop.errors import UsageError
 from normdrop.lab.data import Dataset
 from normdrop.lab.memory import keep_freed_memory
-from normdrop.lab.recipe import Recipe, from_text, without_code
+from normdrop.lab.recipe import Recipe
+from normdrop.lab.recipe_names import from_text, without_code
 from normdrop.lab.trial import Outcome, Trial
 
 # Ray's types do not know which methods an actor has.

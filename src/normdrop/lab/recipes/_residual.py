@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from normdrop.lab.recipe import Shape
-from normdrop.lab.recipes._settings import LONG_TRAINING
+from normdrop.lab.recipes._settings import LONG_TRAINING, SHORT_TRAINING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -13,13 +13,7 @@ if TYPE_CHECKING:
     from normdrop.lab.trial import Setting
 
 SMALL: "Mapping[str, Setting]" = {
-    "epochs": 4,
-    "batch_size": 32,
-    "learning_rate": 0.1,
-    "learning_rate_drops": "0.5 0.75",
-    "optimizer": "sgd",
-    "weight_decay": 1e-4,
-    "initialisation": "he",
+    **SHORT_TRAINING,
     "augment": False,
     "scale": "small",
     "block": "basic",

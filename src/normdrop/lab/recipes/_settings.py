@@ -20,6 +20,17 @@ LONG_TRAINING: "Mapping[str, Setting]" = {
 }
 """The training of the CIFAR literature, as Kim et al. (2023) give it."""
 
+SHORT_TRAINING: "Mapping[str, Setting]" = {
+    "epochs": 4,
+    "batch_size": 32,
+    "learning_rate": 0.1,
+    "learning_rate_drops": "0.5 0.75",
+    "optimizer": "sgd",
+    "weight_decay": 1e-4,
+    "initialisation": "he",
+}
+"""The same on digits, in seconds."""
+
 
 def number(settings: "Mapping[str, Setting]", name: str) -> float:
     """A setting that is a number.

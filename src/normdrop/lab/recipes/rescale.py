@@ -10,6 +10,7 @@ from normdrop import verbs
 from normdrop.lab.metric import TEST_ERROR
 from normdrop.lab.recipe import Panel, Recipe
 from normdrop.lab.recipes._misfit import MISFIT, OFFSET, RATIO, misfit, moments
+from normdrop.lab.recipes._settings import SHORT_TRAINING
 from normdrop.theory import Moments
 
 if TYPE_CHECKING:
@@ -85,13 +86,7 @@ RECIPE = Recipe(
     data=None,
     seeds=7,
     settings={
-        "epochs": 4,
-        "batch_size": 32,
-        "learning_rate": 0.1,
-        "learning_rate_drops": "0.5 0.75",
-        "optimizer": "sgd",
-        "weight_decay": 1e-4,
-        "initialisation": "he",
+        **SHORT_TRAINING,
         "limit_train": None,
         "rate": 0.5,
         "values": 200_000,
