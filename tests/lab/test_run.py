@@ -96,7 +96,7 @@ def test_an_interrupted_driver_is_resumed(  # noqa: PLR0917 - fixtures
         _, errors = driver.communicate(timeout=60)
     _wait_for(lambda: not any(worker.is_running() for worker in workers), 20)
     if how == signal.SIGINT:
-        assert driver.returncode == 2
+        assert driver.returncode == 2, errors
         assert errors.splitlines()[-1].startswith("normdrop: interrupted: what has been trained")
     before = _stored(store)
     assert 1 <= len(before) < len(trials)

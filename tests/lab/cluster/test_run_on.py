@@ -257,7 +257,7 @@ def test_an_interrupted_command_is_resumed(  # noqa: PLR0917 - fixtures
         os.killpg(driver.pid, how)
         _, errors = driver.communicate(timeout=60)
     if how == signal.SIGINT:
-        assert driver.returncode == 2
+        assert driver.returncode == 2, errors
         assert errors.splitlines()[-1].startswith("normdrop: interrupted: what has been trained")
     wait_for(lambda: not _trainers(), 30)
     before = _stored(store)

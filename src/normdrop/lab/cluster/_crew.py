@@ -80,13 +80,15 @@ class Crew:
         return [(self._at_work.pop(ref), _result(ref)) for ref in refs]
 
     def disband(self) -> None:
-        """Cancel what is at work."""
+        """End what is at work: a trial that finds the board gone goes no further.
+
+        Ray's own way to cancel a task aborts this process when the task ends in that moment
+        (ray-project/ray#54785).
+        """
         import ray
 
-        # A cluster that is lost has nothing left to cancel.
+        # A cluster that is lost has nothing left to end.
         with contextlib.suppress(ConnectionError, ray.exceptions.RayError):
-            for ref in self._at_work:
-                ray.cancel(ref, force=True)
             ray.kill(self._board)
 
 

@@ -1,10 +1,11 @@
 """What runs on the cluster's nodes, in Ray's processes: a trial, and the board for its progress."""
 
+import contextlib
 import time
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from normdrop.errors import UsageError
 from normdrop.lab.data import Dataset
@@ -12,6 +13,9 @@ from normdrop.lab.memory import keep_freed_memory
 from normdrop.lab.recipe import Recipe
 from normdrop.lab.recipe_names import from_text, without_code
 from normdrop.lab.trial import Outcome, Trial
+
+if TYPE_CHECKING:
+    from ray import ObjectRef
 
 # Ray's types do not know which methods an actor has.
 BoardHandle: TypeAlias = Any
@@ -23,6 +27,9 @@ class Board:
 
     def __init__(self) -> None:
         self._epochs: dict[str, float] = {}
+
+    def asked_for(self) -> None:
+        """Whoever gets an answer has a driver that waits for it."""
 
     def advanced(self, key: str, epochs: float) -> None:
         """The trial of that key has so many epochs behind it."""
@@ -48,7 +55,7 @@ def train_on_node(
         source: What stands in the recipe's file, if it is a file of the driver's; the recipe
             itself, if it was handed over as a value.
         dataset: The data set the trial names, in memory that it must not write.
-        board: Where to report progress.
+        board: Where to report progress; once it is taken down nobody waits for the trial.
         versions: The driver's packages.
 
     Raises:
@@ -59,6 +66,7 @@ def train_on_node(
     from normdrop.lab.train import train
 
     _check(versions)
+    _tell(board.asked_for.remote())
     torch.set_num_threads(1)  # as many trials as cores
     keep_freed_memory()
     last = 0.0
@@ -66,7 +74,7 @@ def train_on_node(
     def report(epochs_done: float) -> None:
         nonlocal last
         if (now := time.monotonic()) - last >= _SECONDS_BETWEEN_REPORTS:
-            board.advanced.remote(trial.key, epochs_done)
+            _tell(board.advanced.remote(trial.key, epochs_done))
             last = now
 
     recipe = source if isinstance(source, Recipe) else None
@@ -76,6 +84,18 @@ def train_on_node(
         # The node's trials share one copy of the data; none of them writes it.
         warnings.filterwarnings("ignore", "The given NumPy array is not writable", UserWarning)
         return train(trial, dataset, report, recipe=recipe)
+
+
+def _tell(heard: "ObjectRef[None]") -> None:
+    """Wait until the board has heard.
+
+    Raises:
+        RayError: When it was taken down; not while Ray starts it again on another node.
+    """
+    import ray
+
+    with contextlib.suppress(ray.exceptions.ActorUnavailableError):
+        ray.get(heard)
 
 
 def _check(versions: Mapping[str, str]) -> None:
