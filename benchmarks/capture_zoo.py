@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 
 from normdrop.errors import CaptureError
-from normdrop.graph import Kind
+from normdrop.shifts.graph import Kind
 from normdrop.torch.capture import capture
 
 FIRST, STEP = 3, 14

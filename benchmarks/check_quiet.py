@@ -26,9 +26,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 from zoo.networks import LIBRARIES, Network
 
 from normdrop.errors import NormdropError
-from normdrop.graph import Kind
-from normdrop.moments import expected_shifts
-from normdrop.rules import check_captured, selected
+from normdrop.lint.rules import check_captured, selected
+from normdrop.shifts.graph import Kind
+from normdrop.shifts.moments import expected_shifts
 from normdrop.torch.capture import capture
 from normdrop.torch.simulate import simulate
 

@@ -23,7 +23,7 @@ from family.points import METHODS, Lag, Method, Point, lags, points, quantiles, 
 from family.scatter import scatter
 from family.summary import TARGETS, kind, publish
 
-from normdrop.expected import INITIAL_ABOVE, MISMATCH_ABOVE
+from normdrop.shifts.expected import INITIAL_ABOVE, MISMATCH_ABOVE
 
 _STILL = 0.01
 _HERE = Path(__file__).parent

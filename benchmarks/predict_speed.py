@@ -13,8 +13,8 @@ import torch
 from capture_models import Bottleneck, resnet50
 from torch import Tensor, nn
 
-from normdrop.expected import plan
-from normdrop.moments import expected_shifts
+from normdrop.shifts.expected import plan
+from normdrop.shifts.moments import expected_shifts
 from normdrop.torch._synthetic import positions
 from normdrop.torch.capture import capture
 from normdrop.torch.invert import invert

@@ -21,9 +21,9 @@ from pathlib import Path
 
 import torch
 
-from normdrop.files import write_atomically
 from normdrop.lab.recipe_names import names
 from normdrop.lab.results import read_results
+from normdrop.values.files import write_atomically
 
 _GOAL_MINUTES = 120
 _NORMDROP = Path(sys.executable).with_name("normdrop")

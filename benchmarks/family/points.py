@@ -15,9 +15,9 @@ import normdrop
 from family.members import Member
 from family.training import Age, Trained, cached, file_of
 from family.truth import Moments, Truth, brute_force, install, norms
-from normdrop.expected import INITIAL_ABOVE, Fit
-from normdrop.moments import expected_shifts
-from normdrop.shift import LayerShift
+from normdrop.shifts.expected import INITIAL_ABOVE, Fit
+from normdrop.shifts.moments import expected_shifts
+from normdrop.shifts.report import LayerShift
 from normdrop.torch._fit import initial_share
 from normdrop.torch._synthetic import pink_noise
 from normdrop.torch.capture import capture

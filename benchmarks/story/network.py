@@ -5,8 +5,8 @@ from types import MappingProxyType
 
 from torch import nn
 
-from normdrop.order import ResidualPosition
 from normdrop.torch import ResidualBlock
+from normdrop.values.order import ResidualPosition
 
 RATE = 0.5
 VARIANTS: Mapping[str, ResidualPosition | None] = MappingProxyType(

@@ -8,22 +8,22 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from normdrop.diagnosis import Diagnosis as Diagnosis
     from normdrop.errors import NormdropError as NormdropError
-    from normdrop.example import Input as Input
-    from normdrop.findings import Finding as Finding
-    from normdrop.findings import Findings as Findings
     from normdrop.lab.data import Dataset as Dataset
     from normdrop.lab.experiment import compare as compare
     from normdrop.lab.recipe import Recipe as Recipe
-    from normdrop.order import Order as Order
-    from normdrop.repairs import Change as Change
-    from normdrop.repairs import Fix as Fix
-    from normdrop.shift import LayerShift as LayerShift
-    from normdrop.shift import ModeTable as ModeTable
-    from normdrop.shift import Recalibration as Recalibration
-    from normdrop.shift import ShiftHistory as ShiftHistory
-    from normdrop.shift import ShiftReport as ShiftReport
+    from normdrop.mending.diagnosis import Diagnosis as Diagnosis
+    from normdrop.mending.repairs import Change as Change
+    from normdrop.mending.repairs import Fix as Fix
+    from normdrop.shifts.report import LayerShift as LayerShift
+    from normdrop.shifts.report import ModeTable as ModeTable
+    from normdrop.shifts.report import Recalibration as Recalibration
+    from normdrop.shifts.report import ShiftHistory as ShiftHistory
+    from normdrop.shifts.report import ShiftReport as ShiftReport
+    from normdrop.values.example import Input as Input
+    from normdrop.values.findings import Finding as Finding
+    from normdrop.values.findings import Findings as Findings
+    from normdrop.values.order import Order as Order
     from normdrop.verbs import assert_clean as assert_clean
     from normdrop.verbs import check as check
     from normdrop.verbs import doctor as doctor
@@ -35,21 +35,21 @@ if TYPE_CHECKING:
     from normdrop.verbs import recalibrated as recalibrated
 
 _HOME = {
-    "Change": "normdrop.repairs",
+    "Change": "normdrop.mending.repairs",
     "Dataset": "normdrop.lab.data",
-    "Diagnosis": "normdrop.diagnosis",
-    "Finding": "normdrop.findings",
-    "Findings": "normdrop.findings",
-    "Fix": "normdrop.repairs",
-    "Input": "normdrop.example",
-    "LayerShift": "normdrop.shift",
-    "ModeTable": "normdrop.shift",
+    "Diagnosis": "normdrop.mending.diagnosis",
+    "Finding": "normdrop.values.findings",
+    "Findings": "normdrop.values.findings",
+    "Fix": "normdrop.mending.repairs",
+    "Input": "normdrop.values.example",
+    "LayerShift": "normdrop.shifts.report",
+    "ModeTable": "normdrop.shifts.report",
     "NormdropError": "normdrop.errors",
-    "Order": "normdrop.order",
-    "Recalibration": "normdrop.shift",
+    "Order": "normdrop.values.order",
+    "Recalibration": "normdrop.shifts.report",
     "Recipe": "normdrop.lab.recipe",
-    "ShiftHistory": "normdrop.shift",
-    "ShiftReport": "normdrop.shift",
+    "ShiftHistory": "normdrop.shifts.report",
+    "ShiftReport": "normdrop.shifts.report",
     "assert_clean": "normdrop.verbs",
     "check": "normdrop.verbs",
     "compare": "normdrop.lab.experiment",

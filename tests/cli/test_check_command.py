@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from normdrop.cli import main
-from normdrop.rules import all_rules
+from normdrop.lint.rules import all_rules
 
 BAD = """\
 from torch import nn

@@ -10,8 +10,8 @@ import pytest
 from keras import layers, ops
 
 from normdrop.keras import GaussianDropout, UniformDropout
-from normdrop.keras._noise_calls import NoiseCalls
-from normdrop.keras._untouched import untouched
+from normdrop.keras.watch._noise_calls import NoiseCalls
+from normdrop.keras.watch._untouched import untouched
 
 Tensor: TypeAlias = Any
 

@@ -9,8 +9,8 @@ from keras import layers, ops
 
 from normdrop.errors import CaptureError
 from normdrop.keras._norm_call import NormCall
-from normdrop.keras._norm_calls import answered
-from normdrop.keras._untouched import untouched
+from normdrop.keras.watch._norm_calls import answered
+from normdrop.keras.watch._untouched import untouched
 
 Tensor: TypeAlias = Any
 

@@ -13,16 +13,16 @@ from torch import nn
 
 import normdrop
 from normdrop.errors import CaptureError, UsageError
-from normdrop.expected import causes, shifts
 from normdrop.keras import invert as keras_invert
-from normdrop.keras._passes import Passes
 from normdrop.keras._stored import initial_share
 from normdrop.keras._synthetic import pink_noise
-from normdrop.keras._untouched import untouched
 from normdrop.keras.capture._layers import paths_of
-from normdrop.torch import _passes as torch_passes
-from normdrop.torch import _untouched as torch_untouched
+from normdrop.keras.watch._passes import Passes
+from normdrop.keras.watch._untouched import untouched
+from normdrop.shifts.expected import causes, shifts
 from normdrop.torch import invert as torch_invert
+from normdrop.torch.watch import _passes as torch_passes
+from normdrop.torch.watch import _untouched as torch_untouched
 
 Tensor: TypeAlias = Any
 KEEP = 0.6

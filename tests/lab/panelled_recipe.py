@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import torch
 
-from normdrop.lab.bench import Bench
+from normdrop.lab.context import Bench
 from normdrop.lab.metric import Metric
 from normdrop.lab.recipe import Panel, Recipe
 

@@ -23,8 +23,8 @@ from normdrop.lab.networks import (
 )
 from normdrop.lab.networks._dense import DensePosition
 from normdrop.lab.recipe_names import find
-from normdrop.order import HeadPosition, ResidualPosition
 from normdrop.torch import Block, Dropout
+from normdrop.values.order import HeadPosition, ResidualPosition
 
 ORDERS = find("ten-orders").variants
 MNIST = (1, 28, 28)

@@ -12,7 +12,7 @@ from torch import nn
 
 from normdrop import compare
 from normdrop.errors import RecipeError
-from normdrop.lab.bench import Bench, Trained
+from normdrop.lab.context import Bench, Trained
 from normdrop.lab.data import Dataset, load
 from normdrop.lab.experiment import compare_panels
 from normdrop.lab.measures import mean_shift, reestimated_error

@@ -9,7 +9,7 @@ import torch
 
 from normdrop.lab import recipe_names as recipes
 from normdrop.lab import stacked, train
-from normdrop.lab.bench import Bench, Trained
+from normdrop.lab.context import Bench, Trained
 from normdrop.lab.data import Dataset, Split, load
 from normdrop.lab.examples import Examples
 from normdrop.lab.measures import mean_shift

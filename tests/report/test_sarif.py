@@ -13,10 +13,10 @@ from jsonschema import Draft4Validator, FormatChecker
 from torch import nn
 
 import normdrop
-from normdrop.findings import Finding, Findings, Repair
-from normdrop.location import Location
+from normdrop.lint.rules import all_rules, check_text, selected
 from normdrop.report.findings import to_sarif
-from normdrop.rules import all_rules, check_text, selected
+from normdrop.values.findings import Finding, Findings, Repair
+from normdrop.values.location import Location
 
 _SCHEMA = Path(__file__).parent / "sarif-schema" / "sarif-2.1.0-rtm.5.json"
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from normdrop.torch._channel_moments import channel_moments
+from normdrop.torch.watch._channel_moments import channel_moments
 
 
 @pytest.mark.parametrize("shape", [(7, 3), (4, 3, 5), (4, 3, 5, 6), (2, 3, 4, 5, 6)])

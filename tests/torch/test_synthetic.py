@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from normdrop.errors import UsageError
-from normdrop.example import Input
 from normdrop.torch._synthetic import Arguments, pink_noise, positions, synthetic
+from normdrop.values.example import Input
 
 
 def _make(example: object) -> Arguments:

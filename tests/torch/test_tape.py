@@ -5,8 +5,8 @@ import torch
 from family._parts import StochasticDepth
 from torch import Tensor, nn
 
-from normdrop.torch._passes import Arguments, Passes, same
-from normdrop.torch._tape import Tape
+from normdrop.torch.watch._passes import Arguments, Passes, same
+from normdrop.torch.watch._tape import Tape
 
 
 class _InPlace(nn.Module):

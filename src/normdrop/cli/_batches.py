@@ -7,7 +7,7 @@ from typing import Any, Literal
 from normdrop.cli._factory import find
 from normdrop.cli._layout import laid_out
 from normdrop.errors import UsageError
-from normdrop.example import Input
+from normdrop.values.example import Input
 from normdrop.verbs import declared_example, is_keras
 
 Split = Literal["train", "test"]

@@ -13,8 +13,8 @@ from normdrop.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from normdrop.findings import Findings
-    from normdrop.rules import Rule, Settings
+    from normdrop.lint.rules import Rule, Settings
+    from normdrop.values.findings import Findings
 
 _FORMATS = ("text", "json", "sarif", "github")
 
@@ -60,7 +60,7 @@ def command(  # noqa: PLR0917 - one argument an option
     file, which is loaded in safe mode; the model is looked at. Exit status: 0 without errors and
     warnings, 1 with some, 2 for unreadable input.
     """
-    from normdrop import rules
+    from normdrop.lint import rules
     from normdrop.report.findings import line_of
 
     settings = rules.settings(Path.cwd())

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 from normdrop.cli._factory import parse_settings
-from normdrop.cli._paths import file_to_write
+from normdrop.cli._options import file_to_write
 from normdrop.errors import NormdropError, UsageError
 
 if TYPE_CHECKING:

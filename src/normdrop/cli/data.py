@@ -8,9 +8,9 @@ import rich_click as click
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from normdrop.display import Column, Row, Table
 from normdrop.errors import DataError
 from normdrop.lab import data
+from normdrop.values.display import Column, Row, Table
 
 _FOLDER = click.option(
     "--folder",

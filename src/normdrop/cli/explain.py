@@ -12,8 +12,8 @@ import rich_click as click
 )
 def command(code: str | None, write: Path | None) -> None:
     """Say what a rule finds, why that is bad, and how to mend it; without CODE, list the rules."""
-    from normdrop.files import write_atomically
-    from normdrop.rules import all_rules, page, pages, rule
+    from normdrop.lint.rules import all_rules, page, pages, rule
+    from normdrop.values.files import write_atomically
 
     if write is not None:
         for name, text in pages().items():

@@ -8,7 +8,7 @@ import rich_click as click
 from rich.console import Console
 
 from normdrop.cli._factory import names_model
-from normdrop.cli._paths import model_to_write
+from normdrop.cli._options import model_to_write
 from normdrop.cli._shape import shape_option
 from normdrop.cli._weights import weights_option
 from normdrop.errors import UsageError
@@ -16,9 +16,9 @@ from normdrop.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from normdrop.patches import Patch
-    from normdrop.repairs import Move
-    from normdrop.rules import Rule
+    from normdrop.lint.rules import Rule
+    from normdrop.mending.patches import Patch
+    from normdrop.mending.repairs import Move
 
 _MOVES = "branch, head, uniform or keep"
 _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
@@ -77,7 +77,7 @@ def command(  # noqa: PLR0917 - click passes them by name
     mended: what changes is listed, and --out writes it. Exit status: 0 with nothing left to mend, 1
     with something left or not written, 2 for unreadable input.
     """
-    from normdrop import rules
+    from normdrop.lint import rules
 
     chosen = rules.settings(Path.cwd())
     run = rules.selected(_codes(select) or chosen.select, _codes(ignore) or chosen.ignore)
@@ -124,7 +124,8 @@ def _fix_files(
     unsafe: bool,
     remove_bias: bool,
 ) -> int:
-    from normdrop import patches, rules
+    from normdrop.lint import rules
+    from normdrop.mending import patches
 
     notes: list[str] = []
     found = patches.patch_files(

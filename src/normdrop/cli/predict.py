@@ -9,7 +9,7 @@ from rich.console import Console
 from normdrop.cli._model import example_for, make_model
 from normdrop.cli._shape import shape_option
 from normdrop.cli._weights import weights_option
-from normdrop.shift import ShiftReport
+from normdrop.shifts.report import ShiftReport
 from normdrop.verbs import predict
 
 

@@ -19,8 +19,8 @@ def command(folders: tuple[Path, ...], pages: Path | None) -> None:
     """Show the results in FOLDERS, which `normdrop compare --export` wrote, without training."""
     from rich.console import Console
 
-    from normdrop.files import write_atomically
     from normdrop.lab.results import read_results
+    from normdrop.values.files import write_atomically
 
     if pages is None:
         for folder in folders:

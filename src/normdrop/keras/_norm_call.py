@@ -9,7 +9,7 @@ import numpy as np
 from keras import ops
 
 from normdrop.errors import CaptureError
-from normdrop.expected import Moments
+from normdrop.shifts.expected import Moments
 
 
 @dataclass(frozen=True)

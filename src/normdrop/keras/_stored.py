@@ -6,8 +6,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from normdrop import expected
 from normdrop.keras._switches import norms_of
+from normdrop.shifts import expected
 
 
 def has_learned_statistics(model: keras.Model) -> bool:

@@ -8,9 +8,9 @@ import numpy as np
 from keras import ops
 
 from normdrop.errors import UsageError
-from normdrop.example import Input
-from normdrop.expected import radial_frequencies
 from normdrop.keras.capture._example import leaves_of
+from normdrop.shifts.expected import radial_frequencies
+from normdrop.values.example import Input
 
 
 def synthetic(

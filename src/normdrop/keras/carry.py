@@ -5,8 +5,8 @@ from typing import Any
 import keras
 
 from normdrop.keras.capture import capture
-from normdrop.moments import carried_report
-from normdrop.shift import ShiftReport
+from normdrop.shifts.moments import carried_report
+from normdrop.shifts.report import ShiftReport
 
 
 def carry(model: keras.Model, example: Any) -> ShiftReport:  # noqa: ANN401 - arrays, shapes, nested

@@ -12,7 +12,7 @@ from normdrop.keras.capture import check_built
 from normdrop.keras.carry import carry
 from normdrop.keras.invert import invert
 from normdrop.keras.simulate import simulate
-from normdrop.shift import ShiftReport
+from normdrop.shifts.report import ShiftReport
 
 _METHODS: Mapping[str, Callable[[keras.Model, Any], ShiftReport]] = MappingProxyType(
     {"moments": carry, "simulate": simulate, "invert": invert}

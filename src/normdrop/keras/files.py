@@ -6,9 +6,9 @@ from pathlib import Path
 import keras
 
 from normdrop.errors import UsageError
-from normdrop.files import write_atomically
 from normdrop.keras._archive import check_archive
 from normdrop.keras._version import numbers
+from normdrop.values.files import write_atomically
 
 SUFFIXES = (".keras", ".weights.h5")
 """How files of weights end."""

@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from normdrop.example import Input
+from normdrop.values.example import Input
 
 
 def declared_inputs(model: keras.Model) -> Any:  # noqa: ANN401 - nested like the model's inputs

@@ -7,7 +7,13 @@ import numpy as np
 from keras import ops
 
 from normdrop.errors import UsageError
-from normdrop.expected import (
+from normdrop.keras._backend import backend
+from normdrop.keras._descent import descend
+from normdrop.keras._stored import has_learned_statistics, initial_share
+from normdrop.keras._synthetic import channels_first, positions, synthetic
+from normdrop.keras.watch._passes import Arguments, Passes, Seen
+from normdrop.keras.watch._untouched import untouched
+from normdrop.shifts.expected import (
     Fit,
     Moments,
     Shifts,
@@ -20,13 +26,7 @@ from normdrop.expected import (
     shifts,
     untrusted,
 )
-from normdrop.keras._backend import backend
-from normdrop.keras._descent import descend
-from normdrop.keras._passes import Arguments, Passes, Seen
-from normdrop.keras._stored import has_learned_statistics, initial_share
-from normdrop.keras._synthetic import channels_first, positions, synthetic
-from normdrop.keras._untouched import untouched
-from normdrop.shift import ShiftReport
+from normdrop.shifts.report import ShiftReport
 
 
 def invert(

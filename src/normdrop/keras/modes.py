@@ -7,13 +7,13 @@ from typing import Any
 import keras
 
 from normdrop.errors import UsageError
-from normdrop.keras._noise_calls import NoiseCalls
 from normdrop.keras._norm_call import NormCall
-from normdrop.keras._norm_calls import answered
 from normdrop.keras._switches import is_still
 from normdrop.keras.capture import check_built
 from normdrop.keras.stream import by_running
-from normdrop.stream import NormMode
+from normdrop.keras.watch._noise_calls import NoiseCalls
+from normdrop.keras.watch._norm_calls import answered
+from normdrop.shifts.stream import NormMode
 
 _COMPILED = ("predict_function", "test_function", "train_function")
 

@@ -6,14 +6,14 @@ from typing import Any
 import keras
 
 from normdrop.errors import UsageError
-from normdrop.expected import INITIAL_ABOVE
 from normdrop.keras._backend import backend
 from normdrop.keras._stored import initial_share
-from normdrop.keras._untouched import untouched
 from normdrop.keras.capture import check_built
 from normdrop.keras.stream import Listener, Reader, Recorder
-from normdrop.shift import ShiftHistory, ShiftReport
-from normdrop.stream import ShiftLog, layer_shift, scalars
+from normdrop.keras.watch._untouched import untouched
+from normdrop.shifts.expected import INITIAL_ABOVE
+from normdrop.shifts.report import ShiftHistory, ShiftReport
+from normdrop.shifts.stream import ShiftLog, layer_shift, scalars
 
 
 class ShiftMonitor(keras.callbacks.Callback):

@@ -5,11 +5,11 @@ from typing import Any
 import keras
 import numpy as np
 
-from normdrop.expected import causes, plan, report, shifts
-from normdrop.keras._passes import Passes
 from normdrop.keras._synthetic import channels_first, positions, synthetic
-from normdrop.keras._untouched import untouched
-from normdrop.shift import ShiftReport
+from normdrop.keras.watch._passes import Passes
+from normdrop.keras.watch._untouched import untouched
+from normdrop.shifts.expected import causes, plan, report, shifts
+from normdrop.shifts.report import ShiftReport
 
 
 def simulate(

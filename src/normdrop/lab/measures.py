@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from normdrop.lab.bench import Trained
+    from normdrop.lab.context import Trained
 
 _BATCH = 500
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from normdrop.display import rounded
+from normdrop.values.display import rounded
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from normdrop.lab.task import CLASSIFICATION, Task
 if TYPE_CHECKING:
     from torch import nn
 
-    from normdrop.lab.bench import Bench, Trained
+    from normdrop.lab.context import Bench, Trained
     from normdrop.lab.trial import Setting
 
 Shape: TypeAlias = tuple[int, ...]

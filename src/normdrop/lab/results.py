@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 
 from normdrop.errors import StoreError
-from normdrop.files import write_atomically
 from normdrop.lab.comparison import Comparison, Description
 from normdrop.lab.metric import Metric
 from normdrop.lab.recipe_names import file_of, without_code
 from normdrop.lab.trial import Epoch, Outcome, Status, Trial
+from normdrop.values.files import write_atomically
 
 _FORMAT = 1
 _LOSSES = ("train_loss", "train_eval_loss", "test_loss")

@@ -15,7 +15,6 @@ from typing import Any, Self
 
 import numpy as np
 
-from normdrop.display import Column, Row, Table
 from normdrop.errors import RecipeError, UsageError
 from normdrop.lab.comparison import Comparison
 from normdrop.lab.data import Dataset, Split, checksum, load
@@ -26,7 +25,8 @@ from normdrop.lab.plan import plan
 from normdrop.lab.recipe_names import find, named
 from normdrop.lab.settings import TrainingSettings
 from normdrop.lab.trial import Setting
-from normdrop.order import Order
+from normdrop.values.display import Column, Row, Table
+from normdrop.values.order import Order
 
 _FACTOR = 3
 _HELD_OUT = 5

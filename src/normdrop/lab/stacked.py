@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state
 
 from normdrop.lab.augment import pad_crop_flip
-from normdrop.lab.bench import Bench, Trained
+from normdrop.lab.context import Bench, Trained
 from normdrop.lab.data import Dataset
 from normdrop.lab.examples import Examples
 from normdrop.lab.fit import Progress, optimizer_of

@@ -8,7 +8,7 @@ from importlib.metadata import version
 import torch
 
 from normdrop.errors import RecipeError
-from normdrop.lab.bench import Bench, Trained
+from normdrop.lab.context import Bench, Trained
 from normdrop.lab.data import Dataset
 from normdrop.lab.fit import Diverged, Progress
 from normdrop.lab.recipe import Recipe

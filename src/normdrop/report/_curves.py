@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from normdrop.display import escaped, rounded
+from normdrop.values.display import escaped, rounded
 
 _WIDTH, _COLUMNS, _HEIGHT, _TOP = 760, 3, 190, 30
 _LEFT, _GAP, _BASE = 44, 26, 34

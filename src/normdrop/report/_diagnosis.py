@@ -4,10 +4,10 @@ import os
 from pathlib import Path
 from typing import Any
 
-from normdrop.diagnosis import Diagnosis, story
 from normdrop.errors import NormdropError
-from normdrop.files import write_atomically
+from normdrop.mending.diagnosis import Diagnosis, story
 from normdrop.report._shift_figure import shift_figure
+from normdrop.values.files import write_atomically
 
 
 def write_diagnosis(diagnosis: Diagnosis[Any], path: str | os.PathLike[str]) -> Path:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from normdrop.display import Column, Row, Table, in_markdown, with_uncertainty
 from normdrop.lab.comparison import (
     Agreement,
     Comparison,
@@ -17,6 +16,7 @@ from normdrop.lab.results import read_curves, read_results
 from normdrop.lab.trial import NO_DATA
 from normdrop.report._curves import curves_figure
 from normdrop.report._forest import forest
+from normdrop.values.display import Column, Row, Table, in_markdown, with_uncertainty
 
 _MADE_BY = "Written by `normdrop results FOLDERS --pages FOLDER` from the tables in `results/`."
 

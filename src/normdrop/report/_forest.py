@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil, floor, isfinite, log10
 
-from normdrop.display import escaped
 from normdrop.lab.comparison import Comparison, VariantSummary
+from normdrop.values.display import escaped
 
 _WIDTH, _ROW, _PANEL = 760, 20, 34
 _NAMES, _RIGHT, _BOTTOM = 220, 30, 52

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from normdrop.errors import NormdropError
-from normdrop.files import write_atomically
 from normdrop.lab.comparison import Comparison
 from normdrop.report._sections import provenance, trials
+from normdrop.values.files import write_atomically
 
 
 def write_html(comparison: Comparison | Sequence[Comparison], path: str | os.PathLike[str]) -> Path:

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from normdrop.display import Column, Row, Table
 from normdrop.lab.comparison import Comparison, settings, versions
+from normdrop.values.display import Column, Row, Table
 
 
 def trials(comparison: Comparison) -> Table:

@@ -3,8 +3,8 @@
 import math
 from collections.abc import Iterator
 
-from normdrop.display import escaped
-from normdrop.shift import LayerShift, ShiftReport
+from normdrop.shifts.report import LayerShift, ShiftReport
+from normdrop.values.display import escaped
 
 _ROW, _TOP, _BOTTOM = 22, 34, 40
 _NAMES, _PLOT, _RIGHT = 210, 500, 24

@@ -6,8 +6,13 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from ._gaussian import error_function, gaussian_cumulative, gaussian_density, gaussian_moments
-from ._values import Array, Moments, in_range, plain
+from normdrop.theory._gaussian import (
+    error_function,
+    gaussian_cumulative,
+    gaussian_density,
+    gaussian_moments,
+)
+from normdrop.theory._values import Array, Moments, in_range, plain
 
 _SELU_SCALE = 1.0507009873554804934193349852946
 _SELU_ALPHA = 1.6732632423543772848170429916717

@@ -3,8 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
-from ._factors import dropout_factor, gaussian_factor, uniform_factor
-from ._values import Values, in_range, plain
+from normdrop.theory._factors import dropout_factor, gaussian_factor, uniform_factor
+from normdrop.theory._values import Values, in_range, plain
 
 
 def noisy_variance(

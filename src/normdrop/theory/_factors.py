@@ -7,7 +7,7 @@ f = E[m²]. All shifts of this package depend on a noise through f alone.
 import numpy as np
 import numpy.typing as npt
 
-from ._values import Values, in_range, plain
+from normdrop.theory._values import Values, in_range, plain
 
 
 def dropout_factor(rate: npt.ArrayLike) -> Values:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from ._values import Array, Moments, in_range, plain
+from normdrop.theory._values import Array, Moments, in_range, plain
 
 _TAIL = 9.0  # beyond 9 standard deviations a Gaussian keeps 2e-19 of its mass
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(12)

@@ -3,9 +3,9 @@
 import numpy as np
 import numpy.typing as npt
 
-from ._factors import dropout_factor
-from ._pooling import average_pool_moments
-from ._values import Values, in_range, plain
+from normdrop.theory._factors import dropout_factor
+from normdrop.theory._pooling import average_pool_moments
+from normdrop.theory._values import Values, in_range, plain
 
 
 def cross_term_scale(rate: npt.ArrayLike, *, pooled: bool, inverted: bool = True) -> Values:

@@ -3,8 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
-from ._factors import dropout_factor
-from ._values import Array, TheoryError
+from normdrop.theory._factors import dropout_factor
+from normdrop.theory._values import Array, TheoryError
 
 
 def _checked(

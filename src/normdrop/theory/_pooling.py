@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from ._gaussian import gaussian_cumulative, gaussian_density
-from ._values import Array, Moments, TheoryError, Values, in_range, plain
+from normdrop.theory._gaussian import gaussian_cumulative, gaussian_density
+from normdrop.theory._values import Array, Moments, TheoryError, Values, in_range, plain
 
 # The maximum of 2 to 2²⁰ Gaussians lies well inside these limits; the trapezoidal rule converges
 # faster than any power of its step for so smooth and vanishing an integrand.

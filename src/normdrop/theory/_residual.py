@@ -7,8 +7,8 @@ A norm layer with scale g and no offset gives z ~ N(0, g²); ReLU and dropout fo
 import numpy as np
 import numpy.typing as npt
 
-from ._factors import dropout_factor
-from ._values import Values, in_range, plain
+from normdrop.theory._factors import dropout_factor
+from normdrop.theory._values import Values, in_range, plain
 
 
 def relu_dropout_variance(rate: npt.ArrayLike = 0.0, scale: npt.ArrayLike = 1.0) -> Values:

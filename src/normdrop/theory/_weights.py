@@ -3,8 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
-from ._factors import dropout_factor, gaussian_factor, uniform_factor
-from ._values import Array, TheoryError, Values, in_range, plain
+from normdrop.theory._factors import dropout_factor, gaussian_factor, uniform_factor
+from normdrop.theory._values import Array, TheoryError, Values, in_range, plain
 
 
 def effective_width(weight: npt.ArrayLike, *, groups: int = 1, transposed: bool = False) -> Array:

@@ -4,10 +4,10 @@ import numpy as np
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 
-from normdrop import expected
-from normdrop.expected import is_initial
-from normdrop.torch._norm_call import Moments
-from normdrop.torch._passes import Passes, Statistics
+from normdrop.shifts import expected
+from normdrop.shifts.expected import is_initial
+from normdrop.torch.watch._norm_call import Moments
+from normdrop.torch.watch._passes import Passes, Statistics
 
 
 def mismatch(passes: Passes, seen: Statistics) -> float:

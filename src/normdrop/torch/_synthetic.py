@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from normdrop.errors import UsageError
-from normdrop.example import Input
-from normdrop.expected import radial_frequencies
+from normdrop.shifts.expected import radial_frequencies
+from normdrop.values.example import Input
 
 _VECTOR_AXES = 2
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]

@@ -2,8 +2,8 @@
 
 from torch import nn
 
-from normdrop.moments import carried_report
-from normdrop.shift import ShiftReport
+from normdrop.shifts.moments import carried_report
+from normdrop.shifts.report import ShiftReport
 from normdrop.torch.capture import capture
 
 

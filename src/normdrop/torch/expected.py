@@ -6,7 +6,7 @@ from types import MappingProxyType
 from torch import nn
 
 from normdrop.errors import UsageError
-from normdrop.shift import ShiftReport
+from normdrop.shifts.report import ShiftReport
 from normdrop.torch._stored import has_learned_statistics
 from normdrop.torch._values import need_values
 from normdrop.torch.carry import carry

@@ -7,14 +7,14 @@ import torch
 from torch import Tensor, nn
 
 from normdrop.errors import UsageError
-from normdrop.expected import Fit, Shifts, causes, plan, report, shifts, untrusted
-from normdrop.shift import ShiftReport
+from normdrop.shifts.expected import Fit, Shifts, causes, plan, report, shifts, untrusted
+from normdrop.shifts.report import ShiftReport
 from normdrop.torch._fit import divergence, initial_share, mismatch, trained
-from normdrop.torch._norm_call import Moments
-from normdrop.torch._passes import Arguments, Passes
 from normdrop.torch._synthetic import positions, synthetic
-from normdrop.torch._untouched import untouched
 from normdrop.torch.simulate import device_of
+from normdrop.torch.watch._norm_call import Moments
+from normdrop.torch.watch._passes import Arguments, Passes
+from normdrop.torch.watch._untouched import untouched
 
 
 def invert(

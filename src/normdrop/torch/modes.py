@@ -9,11 +9,11 @@ from torch.nn.modules.batchnorm import _NormBase
 from torch.overrides import TorchFunctionMode
 
 from normdrop.errors import UsageError
-from normdrop.stream import NormMode
-from normdrop.torch._norm_call import NormCall, norm_call
-from normdrop.torch._switches import Switches, kept_modes
-from normdrop.torch.recalibrate import _statistics as statistics
+from normdrop.shifts.stream import NormMode
+from normdrop.torch import _running as statistics
 from normdrop.torch.stream import unwrapped
+from normdrop.torch.watch._norm_call import NormCall, norm_call
+from normdrop.torch.watch._switches import Switches, kept_modes
 
 
 @contextmanager

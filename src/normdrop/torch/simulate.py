@@ -3,11 +3,11 @@
 import torch
 from torch import nn
 
-from normdrop.expected import causes, plan, report, shifts
-from normdrop.shift import ShiftReport
-from normdrop.torch._passes import Passes
+from normdrop.shifts.expected import causes, plan, report, shifts
+from normdrop.shifts.report import ShiftReport
 from normdrop.torch._synthetic import positions, synthetic
-from normdrop.torch._untouched import untouched
+from normdrop.torch.watch._passes import Passes
+from normdrop.torch.watch._untouched import untouched
 
 
 def simulate(

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from normdrop.errors import UsageError
-from normdrop.files import write_atomically
+from normdrop.values.files import write_atomically
 
 _NESTED = ("state_dict", "model_state_dict", "model")
 _WRAPPERS = ("module.", "_orig_mod.")

@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from normdrop.findings import Findings
+from normdrop.values.findings import Findings
 from normdrop.verbs._framework import is_keras, torch_model
 
 if TYPE_CHECKING:
-    from normdrop.graph import Captured
-    from normdrop.rules import Rule
+    from normdrop.lint.rules import Rule
+    from normdrop.shifts.graph import Captured
 
 
 def check(model: object, example: object) -> Findings:
@@ -31,15 +31,15 @@ def check(model: object, example: object) -> Findings:
     >>> [(finding.code, finding.severity, finding.layers) for finding in check(model, (8,))]
     [('ND101', 'error', ('1', '2'))]
     """
-    from normdrop.rules import selected
+    from normdrop.lint.rules import selected
 
     return check_with(model, example, selected())
 
 
 def check_with(model: object, example: object, rules: "Sequence[Rule]") -> Findings:
     """What some rules find wrong with a model; see `check`."""
-    from normdrop.moments import expected_shifts
-    from normdrop.rules import check_captured
+    from normdrop.lint.rules import check_captured
+    from normdrop.shifts.moments import expected_shifts
 
     captured, modes = _captured(model, example)
     return check_captured(captured, expected_shifts(captured), rules, modes=modes)

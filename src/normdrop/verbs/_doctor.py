@@ -4,10 +4,10 @@ import copy
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from normdrop.diagnosis import Diagnosis, Treatment
 from normdrop.errors import CaptureError, NormdropError, UsageError
-from normdrop.repairs import Fix
-from normdrop.shift import Recalibration, ShiftReport
+from normdrop.mending.diagnosis import Diagnosis, Treatment
+from normdrop.mending.repairs import Fix
+from normdrop.shifts.report import Recalibration, ShiftReport
 from normdrop.verbs._check import check
 from normdrop.verbs._fix import fix
 from normdrop.verbs._framework import is_keras, torch_model
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import keras
     from torch import nn
 
-    from normdrop.stream import Batches
+    from normdrop.shifts.stream import Batches
 
 ModelT = TypeVar("ModelT")
 T = TypeVar("T")

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from normdrop.errors import UsageError
-from normdrop.repairs import Fix, Move
+from normdrop.mending.repairs import Fix, Move
 from normdrop.verbs._framework import is_keras, torch_model
 
 if TYPE_CHECKING:
-    from normdrop.rules import Rule
+    from normdrop.lint.rules import Rule
 
 ModelT = TypeVar("ModelT")
 
@@ -75,7 +75,7 @@ def fix(
       (1): Dropout(p=0.5, inplace=False)
     )
     """
-    from normdrop.rules import selected
+    from normdrop.lint.rules import selected
 
     codes = (select,) if isinstance(select, str) else tuple(select or ())
     return fix_with(
@@ -102,7 +102,7 @@ def fix_with(
     share_weights: bool = False,
 ) -> Fix[Any]:
     """Mend what some rules find, notes too if asked; see `fix`."""
-    from normdrop.repairs import Wishes
+    from normdrop.mending.repairs import Wishes
 
     wishes = Wishes(move, remove_bias)
     if is_keras(model):

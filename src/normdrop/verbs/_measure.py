@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from normdrop.shift import ShiftReport
+from normdrop.shifts.report import ShiftReport
 from normdrop.verbs._framework import is_keras, torch_model
 
 

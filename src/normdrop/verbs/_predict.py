@@ -1,6 +1,6 @@
 """The expected shift, without data."""
 
-from normdrop.shift import ShiftReport
+from normdrop.shifts.report import ShiftReport
 from normdrop.verbs._framework import is_keras, torch_model
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
-from normdrop.shift import Recalibration
+from normdrop.shifts.report import Recalibration
 from normdrop.verbs._framework import is_keras, torch_model
 
 

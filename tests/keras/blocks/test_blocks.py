@@ -19,7 +19,7 @@ from normdrop.keras import Block, Head, ResidualBlock, UniformDropout
 from normdrop.keras.blocks._activations import make_activation
 from normdrop.keras.blocks._parts import PARTS
 from normdrop.keras.layers._noise_layer import DataFormat
-from normdrop.order import ACTIVATIONS, KINDS, HeadPosition, ResidualPosition, ResidualStyle
+from normdrop.values.order import ACTIVATIONS, KINDS, HeadPosition, ResidualPosition, ResidualStyle
 
 IMAGE_TOKENS = [
     "conv", "bn", "gn(2)", "ln", "act", "act(elu)", "act(prelu)", "drop", "drop(0.3)",

@@ -11,11 +11,11 @@ from keras import layers
 
 import normdrop
 from normdrop.errors import CaptureError, UsageError
-from normdrop.graph import Graph, Kind, Noise, Norm
 from normdrop.keras import Block, Head, ResidualBlock
 from normdrop.keras.capture import capture
 from normdrop.keras.capture._nodes import LAYERS
 from normdrop.keras.layers._noise_layer import DataFormat
+from normdrop.shifts.graph import Graph, Kind, Noise, Norm
 
 
 def _kinds(graph: Graph) -> list[str]:

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from normdrop.errors import UsageError
 from normdrop.keras.stream import reading
-from normdrop.stream import Batch
+from normdrop.shifts.stream import Batch
 
 _X, _Y, _W = np.zeros((4, 3), "float32"), np.ones(4), np.full(4, 0.5)
 

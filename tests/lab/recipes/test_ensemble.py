@@ -4,7 +4,7 @@ import pytest
 import torch
 from recipe_trials import SHORTEST, finished
 
-from normdrop.lab.bench import Bench
+from normdrop.lab.context import Bench
 from normdrop.lab.data import Dataset, load
 from normdrop.lab.recipe_names import find
 from normdrop.lab.recipes._residual import network

@@ -15,7 +15,7 @@ from normdrop.lab.trial import Epoch
 from normdrop.torch import Dropout
 
 if TYPE_CHECKING:
-    from normdrop.lab.bench import Trained
+    from normdrop.lab.context import Trained
 
 RECIPE = find("schemes")
 

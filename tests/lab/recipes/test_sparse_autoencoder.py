@@ -8,7 +8,7 @@ import torch
 from recipe_trials import finished
 from torch import Tensor, nn
 
-from normdrop.lab.bench import Bench
+from normdrop.lab.context import Bench
 from normdrop.lab.data import load
 from normdrop.lab.networks import Coded, SparseAutoencoder
 from normdrop.lab.plan import plan

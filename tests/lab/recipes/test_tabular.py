@@ -7,7 +7,7 @@ import pytest
 from recipe_trials import finished
 from torch import nn
 
-from normdrop.lab.bench import Bench
+from normdrop.lab.context import Bench
 from normdrop.lab.data import load
 from normdrop.lab.plan import plan
 from normdrop.lab.recipe_names import find

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from normdrop.order import ACTIVATIONS, KINDS
 from normdrop.torch.blocks._activations import LAYERS
 from normdrop.torch.blocks._parts import PARTS
+from normdrop.values.order import ACTIVATIONS, KINDS
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "blocks.md"
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 import normdrop
 from normdrop.errors import CaptureError, UsageError
-from normdrop.graph import Kind
+from normdrop.shifts.graph import Kind
 from normdrop.torch.capture import capture
 
 

@@ -10,7 +10,7 @@ import torch.nn.functional as F  # noqa: N812 - the name everybody gives it
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from normdrop.graph import Graph, Kind
+from normdrop.shifts.graph import Graph, Kind
 from normdrop.torch.capture import capture
 
 

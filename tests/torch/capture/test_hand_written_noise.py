@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from normdrop.graph import Along, Distribution, Kind, Node
+from normdrop.shifts.graph import Along, Distribution, Kind, Node
 from normdrop.torch.capture import capture
 from normdrop.torch.capture._draws import Draw, along_of
 

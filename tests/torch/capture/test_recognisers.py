@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the name everybody gives it
 from torch import Tensor, nn
 
-from normdrop.graph import (
+from normdrop.shifts.graph import (
     Activation,
     Along,
     Attention,

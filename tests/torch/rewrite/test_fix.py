@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 import normdrop
 from normdrop.errors import CaptureError, NormdropError, UsageError
-from normdrop.repairs import FOLDING_TOLERANCE, Fix, Move
+from normdrop.mending.repairs import FOLDING_TOLERANCE, Fix, Move
 from normdrop.torch import Block, Dropout, ResidualBlock, UniformDropout
 from normdrop.torch.capture import capture
 from normdrop.torch.simulate import simulate
@@ -240,7 +240,7 @@ def test_in_place_is_all_or_nothing(calls: int, monkeypatch: pytest.MonkeyPatch)
             raise MemoryError
         return capture(model, example)
 
-    monkeypatch.setattr("normdrop.torch.rewrite._bench.capture", failing)
+    monkeypatch.setattr("normdrop.torch.rewrite._editor.capture", failing)
     try:
         normdrop.fix(model, SHAPE, in_place=True)
     except MemoryError:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from normdrop.errors import UsageError
-from normdrop.stream import Batch
+from normdrop.shifts.stream import Batch
 from normdrop.torch.stream import reading
 
 

@@ -7,7 +7,7 @@ import keras
 
 from normdrop.errors import UsageError
 from normdrop.keras.blocks._settings import Activation, Site
-from normdrop.order import ACTIVATIONS
+from normdrop.values.order import ACTIVATIONS
 
 
 @keras.saving.register_keras_serializable("normdrop")
@@ -23,7 +23,7 @@ class _SharedPReLU(keras.layers.PReLU):
         super().build(input_shape)
 
 
-# A new activation has its name in `normdrop.order.ACTIVATIONS` and its layer here. Where Keras'
+# A new activation has its name in `normdrop.values.order.ACTIVATIONS`, its layer here. Where Keras'
 # defaults differ from torch's, these are torch's, so that an order means the same in both.
 LAYERS: dict[str, Callable[..., keras.layers.Layer]] = {
     "hardswish": lambda **kwargs: keras.layers.Activation("hard_silu", **kwargs),

@@ -21,7 +21,7 @@ from normdrop.keras.blocks._settings import (
     check_dimensions,
 )
 from normdrop.keras.layers._noise_layer import Along, DataFormat
-from normdrop.order import Order, Role
+from normdrop.values.order import Order, Role
 
 
 @keras.saving.register_keras_serializable("normdrop")

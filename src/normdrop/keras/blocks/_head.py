@@ -21,7 +21,7 @@ from normdrop.keras.blocks._settings import (
     check_data_format,
 )
 from normdrop.keras.layers._noise_layer import Along, DataFormat
-from normdrop.order import HeadPosition, head_orders
+from normdrop.values.order import HeadPosition, head_orders
 
 
 @keras.saving.register_keras_serializable("normdrop")

@@ -7,7 +7,7 @@ import keras
 from normdrop.errors import UsageError
 from normdrop.keras.blocks._settings import Noise, Settings, Site
 from normdrop.keras.layers import GaussianDropout, UniformDropout
-from normdrop.noise import Bernoulli
+from normdrop.values.noise import Bernoulli
 
 
 def drop(site: Site) -> keras.layers.Layer:

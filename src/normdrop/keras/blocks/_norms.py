@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from normdrop.keras.blocks._settings import Site
-from normdrop.order import group_count
+from normdrop.values.order import group_count
 
 
 @keras.saving.register_keras_serializable("normdrop")

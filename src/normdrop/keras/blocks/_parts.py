@@ -7,12 +7,12 @@ import keras
 
 from normdrop.errors import OrderError
 from normdrop.keras.blocks._activations import activation
+from normdrop.keras.blocks._layers import conv, linear
 from normdrop.keras.blocks._noises import drop, gaussian, uniform
 from normdrop.keras.blocks._norms import batch_norm, group_norm, layer_norm
 from normdrop.keras.blocks._pools import pool
 from normdrop.keras.blocks._settings import Settings, Site, Weight
-from normdrop.keras.blocks._weights import conv, linear
-from normdrop.order import Order, Role
+from normdrop.values.order import Order, Role
 
 PARTS: dict[str, Callable[[Site], keras.layers.Layer]] = {
     "conv": conv,

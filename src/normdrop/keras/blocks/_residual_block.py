@@ -22,7 +22,7 @@ from normdrop.keras.blocks._settings import (
     check_dimensions,
 )
 from normdrop.keras.layers._noise_layer import Along, DataFormat
-from normdrop.order import Order, ResidualPosition, ResidualStyle, branch_order
+from normdrop.values.order import Order, ResidualPosition, ResidualStyle, branch_order
 
 
 @keras.saving.register_keras_serializable("normdrop")

@@ -8,7 +8,7 @@ import keras
 
 from normdrop.errors import UsageError
 from normdrop.keras.layers._noise_layer import Along, DataFormat
-from normdrop.order import Order, Token
+from normdrop.values.order import Order, Token
 
 Size: TypeAlias = int | Sequence[int]
 Padding: TypeAlias = Literal["same", "valid"]

@@ -5,8 +5,8 @@ from typing import Any
 
 import keras
 
-from normdrop.graph import Activation, Kind
 from normdrop.keras.capture._description import CallOf, Describe, Description, parameter
+from normdrop.shifts.graph import Activation, Kind
 
 _RELU6 = Activation("hardtanh", {"min_val": 0.0, "max_val": 6.0})
 # What Keras' functions are by the names and constants of the graph.

@@ -6,8 +6,8 @@ from typing import Any
 
 import keras
 
-from normdrop.graph import Concatenate, Kind, Matmul, Product, Sum
 from normdrop.keras.capture._description import CallOf, Describe, Description
+from normdrop.shifts.graph import Concatenate, Kind, Matmul, Product, Sum
 
 
 def _sum(call: CallOf) -> Description:

@@ -5,12 +5,12 @@ from typing import Any
 import keras
 
 from normdrop.errors import CaptureError
-from normdrop.graph import Captured, Graph, Mode
-from normdrop.keras._words import one_line
+from normdrop.keras._errors import one_line
 from normdrop.keras.capture._example import symbolic
 from normdrop.keras.capture._layers import check_built, layers_of, paths_of
 from normdrop.keras.capture._nodes import Builder
 from normdrop.keras.capture._trace import trace
+from normdrop.shifts.graph import Captured, Graph, Mode
 
 
 def capture(model: keras.Model, example: Any) -> Captured:  # noqa: ANN401 - arrays, shapes, nested

@@ -2,9 +2,9 @@
 
 import keras
 
-from normdrop.graph import Along, Attention, Kind, Recurrent
 from normdrop.keras.capture._description import CallOf, Describe, Description
 from normdrop.keras.capture._noises import bernoulli
+from normdrop.shifts.graph import Along, Attention, Kind, Recurrent
 
 
 def _attention(call: CallOf) -> Description:

@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from normdrop.graph import Details, Kind, Parameter
+from normdrop.shifts.graph import Details, Kind, Parameter
 
 
 @dataclass(frozen=True)

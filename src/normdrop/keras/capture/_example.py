@@ -6,7 +6,7 @@ from typing import Any
 import keras
 
 from normdrop.errors import UsageError
-from normdrop.example import Input
+from normdrop.values.example import Input
 
 _BATCH = 4
 

@@ -5,7 +5,7 @@ from collections import Counter
 import keras
 
 from normdrop.errors import CaptureError
-from normdrop.graph import Layer
+from normdrop.shifts.graph import Layer
 
 
 def children(layer: keras.layers.Layer) -> list[keras.layers.Layer]:

@@ -5,7 +5,6 @@ from typing import Any
 
 import keras
 
-from normdrop.graph import Kind, Node
 from normdrop.keras.capture import (
     _activations,
     _arithmetic,
@@ -19,6 +18,7 @@ from normdrop.keras.capture import (
 from normdrop.keras.capture._description import CallOf, Describe, Description
 from normdrop.keras.capture._layers import ends
 from normdrop.keras.capture._trace import Call
+from normdrop.shifts.graph import Kind, Node
 
 LAYERS: dict[type, Describe] = {
     **_norms.ENTRIES,

@@ -4,10 +4,10 @@ import math
 
 import keras
 
-from normdrop.graph import Along, Distribution, Kind, Noise
 from normdrop.keras.capture._description import CallOf, Describe, Description
 from normdrop.keras.layers import NoiseLayer
-from normdrop.noise import Gaussian
+from normdrop.shifts.graph import Along, Distribution, Kind, Noise
+from normdrop.values.noise import Gaussian
 
 _ALPHA = -1.7580993408473766
 """What alpha dropout sets dropped units to: -λα of SELU (Klambauer et al., 2017)."""

@@ -2,8 +2,8 @@
 
 import keras
 
-from normdrop.graph import Kind, Norm
 from normdrop.keras.capture._description import CallOf, Describe, Description, given
+from normdrop.shifts.graph import Kind, Norm
 
 
 def _batch(call: CallOf) -> Description:

@@ -4,9 +4,9 @@ from functools import partial
 
 import keras
 
-from normdrop.graph import Kind, Pool, Resample
 from normdrop.keras.capture._description import CallOf, Describe, Description
 from normdrop.keras.capture._weights import channel_axis, padding
+from normdrop.shifts.graph import Kind, Pool, Resample
 
 
 def _windows(method: str, call: CallOf) -> Description:

@@ -5,9 +5,9 @@ from itertools import chain
 
 import keras
 
-from normdrop.graph import Kind, Reshape
 from normdrop.keras.capture._description import CallOf, Describe, Description
 from normdrop.keras.capture._weights import channel_axis
+from normdrop.shifts.graph import Kind, Reshape
 
 
 def _plain(how: str, _: CallOf) -> Description:

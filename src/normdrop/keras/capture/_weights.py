@@ -5,9 +5,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from normdrop.graph import Kind, Parameter, Weight
 from normdrop.keras.capture._activations import fused
 from normdrop.keras.capture._description import CallOf, Describe, Description, parameter
+from normdrop.shifts.graph import Kind, Parameter, Weight
 
 Pairs = tuple[tuple[int, int], ...]
 

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 
 from normdrop.keras.layers._noise_layer import Along, DataFormat, NoiseLayer
-from normdrop.noise import Gaussian
+from normdrop.values.noise import Gaussian
 
 
 @keras.saving.register_keras_serializable("normdrop")

@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from normdrop.errors import NoiseError
-from normdrop.noise import Noise
+from normdrop.values.noise import Noise
 
 Along: TypeAlias = Literal["element", "channel", "sample"]
 DataFormat: TypeAlias = Literal["channels_last", "channels_first"]

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 
 from normdrop.keras.layers._noise_layer import Along, DataFormat, NoiseLayer
-from normdrop.noise import Uniform
+from normdrop.values.noise import Uniform
 
 
 @keras.saving.register_keras_serializable("normdrop")

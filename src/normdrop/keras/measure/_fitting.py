@@ -3,9 +3,9 @@
 import keras
 
 from normdrop.errors import NormdropError
-from normdrop.expected import Fit
 from normdrop.keras.invert import stored_fit
-from normdrop.stream import Arguments, Fitting
+from normdrop.shifts.expected import Fit
+from normdrop.shifts.stream import Arguments, Fitting
 
 
 def fitting(model: keras.Model, inputs: Arguments) -> Fitting:

@@ -4,12 +4,8 @@ from typing import Any
 
 import keras
 
-from normdrop.expected import causes
 from normdrop.keras._backend import backend
-from normdrop.keras._noise_calls import NoiseCalls
-from normdrop.keras._passes import Passes
 from normdrop.keras._switches import norms_of
-from normdrop.keras._untouched import untouched
 from normdrop.keras.capture import check_built
 from normdrop.keras.measure._fitting import fitting
 from normdrop.keras.stream import (
@@ -21,8 +17,12 @@ from normdrop.keras.stream import (
     habits,
     reading,
 )
-from normdrop.shift import ModeTable, ShiftReport
-from normdrop.stream import Arguments, Batch, FourModes, Mode, Progress, extent, layer_shift
+from normdrop.keras.watch._noise_calls import NoiseCalls
+from normdrop.keras.watch._passes import Passes
+from normdrop.keras.watch._untouched import untouched
+from normdrop.shifts.expected import causes
+from normdrop.shifts.report import ModeTable, ShiftReport
+from normdrop.shifts.stream import Arguments, Batch, FourModes, Mode, Progress, extent, layer_shift
 
 _BLAMED_BATCHES = 4
 _BLAMED_EXAMPLES = 512

@@ -5,15 +5,15 @@ from collections.abc import Iterable
 import keras
 
 from normdrop.errors import UsageError
+from normdrop.keras import _running as statistics
 from normdrop.keras._backend import backend
-from normdrop.keras._untouched import untouched
 from normdrop.keras.capture import check_built
-from normdrop.keras.recalibrate import _statistics as statistics
-from normdrop.keras.recalibrate._estimate import Estimate
 from normdrop.keras.recalibrate._without_data import without_data
 from normdrop.keras.stream import reading
-from normdrop.shift import Recalibration
-from normdrop.stream import (
+from normdrop.keras.stream._estimate import Estimate
+from normdrop.keras.watch._untouched import untouched
+from normdrop.shifts.report import Recalibration
+from normdrop.shifts.stream import (
     Progress,
     check_method,
     estimated,

@@ -2,13 +2,13 @@
 
 import keras
 
+from normdrop.keras import _running as statistics
 from normdrop.keras._backend import backend
 from normdrop.keras._switches import is_still, norms_of
-from normdrop.keras._untouched import untouched
 from normdrop.keras.invert import inverted
-from normdrop.keras.recalibrate import _statistics as statistics
-from normdrop.shift import Recalibration
-from normdrop.stream import STEPS, correction, need_fit, settled, under
+from normdrop.keras.watch._untouched import untouched
+from normdrop.shifts.report import Recalibration
+from normdrop.shifts.stream import STEPS, correction, need_fit, settled, under
 
 
 def without_data(

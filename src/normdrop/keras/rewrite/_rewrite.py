@@ -7,12 +7,12 @@ import keras
 
 from normdrop.errors import UsageError
 from normdrop.keras.capture import capture
-from normdrop.keras.rewrite._bench import KerasBench
 from normdrop.keras.rewrite._copy import copied
+from normdrop.keras.rewrite._editor import KerasBench
 from normdrop.keras.rewrite._plan import Plan
 from normdrop.keras.rewrite._rebuild import Rebuild, refuse_closed
-from normdrop.repairs import Fix, Journal, Wishes, repair
-from normdrop.rules import Rule
+from normdrop.lint.rules import Rule
+from normdrop.mending.repairs import Fix, Journal, Wishes, repair
 
 _VALUES = frozenset({"ND201", "ND206"})
 """Findings that are mended by other values in the layers themselves."""

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from normdrop.expected import Moments
 from normdrop.keras._norm_call import NormCall
+from normdrop.shifts.expected import Moments
 
 
 def answer_as_called(call: NormCall) -> Any:  # noqa: ANN401 - a tensor of the backend's

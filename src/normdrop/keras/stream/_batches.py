@@ -9,7 +9,7 @@ import numpy as np
 from keras import ops
 
 from normdrop.errors import UsageError
-from normdrop.stream import Arguments, Batch, Batches, Progress, named, size_of, too_many
+from normdrop.shifts.stream import Arguments, Batch, Batches, Progress, named, size_of, too_many
 
 _PAIR, _TRIPLE = 2, 3
 _MODES = {"training", "mask"}

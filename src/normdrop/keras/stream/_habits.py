@@ -6,8 +6,8 @@ from typing import Any
 from normdrop.keras._norm_call import NormCall
 from normdrop.keras._switches import is_still
 from normdrop.keras.stream._answers import answer_as_called
-from normdrop.keras.stream._listener import Listener
-from normdrop.stream import Batch
+from normdrop.keras.watch._listener import Listener
+from normdrop.shifts.stream import Batch
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ from keras import ops
 from numpy.typing import NDArray
 
 from normdrop.errors import UsageError
-from normdrop.expected import Moments
 from normdrop.keras._norm_call import NormCall
 from normdrop.keras.stream._answers import answer_as_called, by_running
 from normdrop.keras.stream._habits import Habits
-from normdrop.stream import Record
+from normdrop.shifts.expected import Moments
+from normdrop.shifts.stream import Record
 
 Found: TypeAlias = Moments[Any]
 """Statistics of one call, tensors."""

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, ConsoleOptions, RenderResult
 
-from normdrop.display import Table
 from normdrop.errors import NormdropError, UsageError
 from normdrop.lab.comparison._analysis import Analysis, analysed
 from normdrop.lab.comparison._description import Description
 from normdrop.lab.comparison._grid import Grid, arranged
 from normdrop.lab.comparison._summary import VariantSummary
 from normdrop.lab.trial import Outcome
+from normdrop.values.display import Table
 
 if TYPE_CHECKING:
     import pandas as pd

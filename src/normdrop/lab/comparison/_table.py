@@ -5,7 +5,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from normdrop.display import (
+from normdrop.lab.comparison._comparison import Comparison
+from normdrop.lab.comparison._summary import VariantSummary
+from normdrop.lab.metric import Metric
+from normdrop.lab.statistics import FEWEST_SEEDS
+from normdrop.lab.trial import NO_DATA
+from normdrop.values.display import (
     Column,
     Row,
     Table,
@@ -14,11 +19,6 @@ from normdrop.display import (
     rounded,
     with_uncertainty,
 )
-from normdrop.lab.comparison._comparison import Comparison
-from normdrop.lab.comparison._summary import VariantSummary
-from normdrop.lab.metric import Metric
-from normdrop.lab.statistics import FEWEST_SEEDS
-from normdrop.lab.trial import NO_DATA
 
 _NONE = "–"
 

@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from normdrop.display import printable
-from normdrop.display.figures import Curve, DotPair, Estimate, curves, dot_pairs, ranking
 from normdrop.lab.comparison._comparison import Comparison
 from normdrop.lab.trial import Epoch, Outcome
+from normdrop.values.display import printable
+from normdrop.values.display.figures import Curve, DotPair, Estimate, curves, dot_pairs, ranking
 
 
 def ranking_figure(comparison: Comparison) -> go.Figure:

@@ -6,8 +6,8 @@ from typing import Any
 
 from torch import nn
 
-from normdrop.order import ResidualStyle
 from normdrop.torch import Dropout, Head, ResidualBlock
+from normdrop.values.order import ResidualStyle
 
 _FIRST = 16
 """Channels of the first convolution in networks for CIFAR (He et al. 2016)."""

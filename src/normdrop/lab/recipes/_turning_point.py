@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from normdrop.lab.metric import Metric
 
 if TYPE_CHECKING:
-    from normdrop.lab.bench import Trained
+    from normdrop.lab.context import Trained
 
 _BETWEEN_THIRDS = "mean over the last third of the epochs − over the third before it"
 

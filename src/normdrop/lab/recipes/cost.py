@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-    from normdrop.lab.bench import Bench
+    from normdrop.lab.context import Bench
 
 _MEBI = 2**20
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
-    from normdrop.lab.bench import Bench
+    from normdrop.lab.context import Bench
     from normdrop.lab.trial import Setting
 
 _PASSES = {"masks-1": 1, "masks-3": 3, "masks-10": 10, "masks-30": 30}

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from torch import Generator, Tensor
 
-    from normdrop.lab.bench import Bench
+    from normdrop.lab.context import Bench
 
 _BEFORE, _AFTER = "drop-weight", "weight-drop"
 _MEANS = (-0.02, -0.01, 0.0, 0.01, 0.02)

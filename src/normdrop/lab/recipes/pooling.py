@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from normdrop.lab.bench import Bench
+    from normdrop.lab.context import Bench
 
 
 def _experiment(bench: "Bench") -> "Mapping[str, float]":

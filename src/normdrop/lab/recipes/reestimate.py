@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-    from normdrop.lab.bench import Trained
+    from normdrop.lab.context import Trained
     from normdrop.lab.trial import Setting
 
 _AFTER = " re-estimated"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
-    from normdrop.lab.bench import Bench
+    from normdrop.lab.context import Bench
     from normdrop.lab.networks import Correction
 
 _WIDTH = 64

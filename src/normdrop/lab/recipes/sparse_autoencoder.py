@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from normdrop.lab.bench import Bench
+    from normdrop.lab.context import Bench
     from normdrop.lab.networks import SparseAutoencoder
     from normdrop.lab.task import Loss, Reduction
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-    from normdrop.lab.bench import Bench
+    from normdrop.lab.context import Bench
 
 _INPUTS = ("raw", "bn first", "standardised")
 _ORDERS = {

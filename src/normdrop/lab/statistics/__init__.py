@@ -14,7 +14,7 @@ from normdrop.lab.statistics._intervals import FEWEST_SEEDS as FEWEST_SEEDS
 from normdrop.lab.statistics._intervals import Interval as Interval
 from normdrop.lab.statistics._intervals import sign_flip_interval as sign_flip_interval
 from normdrop.lab.statistics._intervals import student_interval as student_interval
+from normdrop.lab.statistics._permutation import sign_flip_test as sign_flip_test
+from normdrop.lab.statistics._permutation import step_down as step_down
 from normdrop.lab.statistics._ranks import seed_ranks as seed_ranks
 from normdrop.lab.statistics._seeds import seeds_needed as seeds_needed
-from normdrop.lab.statistics._step_down import sign_flip_test as sign_flip_test
-from normdrop.lab.statistics._step_down import step_down as step_down

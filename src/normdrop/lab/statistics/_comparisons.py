@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from normdrop.lab.statistics._holm import holm
-from normdrop.lab.statistics._step_down import sign_flip_test, step_down
+from normdrop.lab.statistics._permutation import sign_flip_test, step_down
 
 
 @dataclass(frozen=True)

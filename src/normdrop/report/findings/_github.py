@@ -1,6 +1,6 @@
 """Findings as annotations on a GitHub pull request."""
 
-from normdrop.findings import Finding, Findings
+from normdrop.values.findings import Finding, Findings
 
 _COMMANDS = {"error": "error", "warning": "warning", "note": "notice"}
 

@@ -2,7 +2,7 @@
 
 import json
 
-from normdrop.findings import Findings
+from normdrop.values.findings import Findings
 
 
 def to_json(findings: Findings) -> str:

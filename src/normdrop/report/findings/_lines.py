@@ -3,8 +3,8 @@
 from functools import lru_cache
 from pathlib import Path
 
-from normdrop.location import Location
-from normdrop.source import read_text
+from normdrop.lint.source import read_text
+from normdrop.values.location import Location
 
 
 def _lines(path: str) -> tuple[str, ...]:

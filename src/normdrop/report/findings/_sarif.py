@@ -4,9 +4,9 @@ import json
 import math
 from pathlib import Path
 
-from normdrop.findings import Finding, Findings
-from normdrop.location import Location
-from normdrop.rules import Rule, all_rules
+from normdrop.lint.rules import Rule, all_rules
+from normdrop.values.findings import Finding, Findings
+from normdrop.values.location import Location
 
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 

@@ -4,12 +4,11 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from normdrop.findings import Finding, Findings
-
-from ._lines import line_of
+from normdrop.report.findings._lines import line_of
+from normdrop.values.findings import Finding, Findings
 
 if TYPE_CHECKING:
-    from normdrop.severity import Severity
+    from normdrop.values.severity import Severity
 
 # A longer line is cut: it is data or generated.
 _WIDEST = 160
@@ -22,7 +21,7 @@ def to_text(findings: Findings) -> str:
 
 def _shown(character: str) -> str:
     """No control character of somebody's source acts on the terminal."""
-    # `normdrop.display.printable` does the same and would bring the tables of rich with it.
+    # `normdrop.values.display.printable` does the same and would bring the tables of rich with it.
     return (
         character if character.isprintable() or character == "\n" else "\N{REPLACEMENT CHARACTER}"
     )

@@ -3,10 +3,10 @@
 from torch import nn
 
 from normdrop.errors import UsageError
-from normdrop.order import ACTIVATIONS
 from normdrop.torch.blocks._settings import Activation, Settings, Site
+from normdrop.values.order import ACTIVATIONS
 
-# A new activation has its name in `normdrop.order.ACTIVATIONS` and its layer here.
+# A new activation has its name in `normdrop.values.order.ACTIVATIONS` and its layer here.
 LAYERS: dict[str, type[nn.Module]] = {
     "elu": nn.ELU,
     "gelu": nn.GELU,

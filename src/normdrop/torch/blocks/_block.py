@@ -3,7 +3,6 @@
 import torch
 
 from normdrop.errors import OrderError, UsageError
-from normdrop.order import Order, Role
 from normdrop.torch.blocks._call import written_call
 from normdrop.torch.blocks._chain import Chain
 from normdrop.torch.blocks._parts import build
@@ -18,6 +17,7 @@ from normdrop.torch.blocks._settings import (
     check_channels,
 )
 from normdrop.torch.noise import Along
+from normdrop.values.order import Order, Role
 
 
 class Block(Chain):

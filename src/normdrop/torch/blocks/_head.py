@@ -7,7 +7,6 @@ import torch
 from torch import nn
 
 from normdrop.errors import UsageError
-from normdrop.order import HeadPosition, head_orders
 from normdrop.torch.blocks._call import written_call
 from normdrop.torch.blocks._chain import Chain
 from normdrop.torch.blocks._noises import is_silent
@@ -22,6 +21,7 @@ from normdrop.torch.blocks._settings import (
     check_channels,
 )
 from normdrop.torch.noise import Along
+from normdrop.values.order import HeadPosition, head_orders
 
 
 class Head(Chain):

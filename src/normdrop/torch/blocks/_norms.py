@@ -2,8 +2,8 @@
 
 from torch import Tensor, nn
 
-from normdrop.order import group_count
 from normdrop.torch.blocks._settings import Site
+from normdrop.values.order import group_count
 
 _BATCH_NORM = {0: nn.BatchNorm1d, 1: nn.BatchNorm1d, 2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
 

@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from torch import nn
 
 from normdrop.errors import OrderError
-from normdrop.order import Order, Role
 from normdrop.torch.blocks._activations import activation
+from normdrop.torch.blocks._layers import conv, linear
 from normdrop.torch.blocks._noises import drop, gaussian, uniform
 from normdrop.torch.blocks._norms import batch_norm, group_norm, layer_norm
 from normdrop.torch.blocks._pools import pool
 from normdrop.torch.blocks._settings import Settings, Site, Weight, per_dimension
-from normdrop.torch.blocks._weights import conv, linear
+from normdrop.values.order import Order, Role
 
 PARTS: dict[str, Callable[[Site], nn.Module]] = {
     "conv": conv,

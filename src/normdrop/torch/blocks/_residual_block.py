@@ -6,7 +6,6 @@ import torch
 from torch import Tensor, nn
 
 from normdrop.errors import UsageError
-from normdrop.order import Order, ResidualPosition, ResidualStyle, branch_order
 from normdrop.torch.blocks._activations import make_activation
 from normdrop.torch.blocks._call import structure, written_call
 from normdrop.torch.blocks._noises import is_silent, make_noise
@@ -22,6 +21,7 @@ from normdrop.torch.blocks._settings import (
     per_dimension,
 )
 from normdrop.torch.noise import Along
+from normdrop.values.order import Order, ResidualPosition, ResidualStyle, branch_order
 
 
 class ResidualBlock(nn.Module):

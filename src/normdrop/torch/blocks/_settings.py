@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from normdrop.errors import UsageError
-from normdrop.order import Order, Token
 from normdrop.torch.noise import Along
+from normdrop.values.order import Order, Token
 
 Size: TypeAlias = int | Sequence[int]
 Padding: TypeAlias = Size | Literal["same", "valid"]

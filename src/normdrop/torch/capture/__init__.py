@@ -1,3 +1,3 @@
 """A torch model as a graph of the calls it makes."""
 
-from ._capture import capture as capture
+from normdrop.torch.capture._capture import capture as capture

@@ -2,9 +2,8 @@
 
 from functools import partial
 
-from normdrop.graph import Activation, Kind
-
-from ._call import Call, Description, Entry
+from normdrop.shifts.graph import Activation, Kind
+from normdrop.torch.capture._call import Call, Description, Entry
 
 Settings = tuple[tuple[str, float | str], ...]
 

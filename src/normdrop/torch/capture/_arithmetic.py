@@ -6,9 +6,8 @@ from typing import Any
 
 from torch import Tensor
 
-from normdrop.graph import Kind, Product, Sum
-
-from ._call import Call, Description, entry
+from normdrop.shifts.graph import Kind, Product, Sum
+from normdrop.torch.capture._call import Call, Description, entry
 
 
 def _plus(sign: float, call: Call) -> Description | None:

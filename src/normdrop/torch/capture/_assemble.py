@@ -6,11 +6,10 @@ from dataclasses import replace
 
 from torch import nn
 
-from normdrop.graph import Kind, Layer, Node
-from normdrop.location import Location
+from normdrop.shifts.graph import Kind, Layer, Node
+from normdrop.torch.capture._nodes import Origin
 from normdrop.torch.hooks import HELD
-
-from ._nodes import Origin
+from normdrop.values.location import Location
 
 _SINGLE = frozenset({Kind.NORM, Kind.NOISE, Kind.WEIGHT, Kind.ATTENTION, Kind.RECURRENT})
 """Kinds of which a layer does one per call; a module that does several is not one layer."""

@@ -6,9 +6,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from normdrop.graph import Details, Kind
-
-from ._draws import Draw
+from normdrop.shifts.graph import Details, Kind
+from normdrop.torch.capture._draws import Draw
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from normdrop.location import Location
+from normdrop.values.location import Location
 
 if TYPE_CHECKING:
     from types import FrameType

@@ -5,11 +5,10 @@ from typing import Any
 from torch import nn
 
 from normdrop.errors import CaptureError
-from normdrop.graph import Captured, Graph, Mode
-
-from ._example import Example
-from ._run import Run
-from ._scope import Frame
+from normdrop.shifts.graph import Captured, Graph, Mode
+from normdrop.torch.capture._example import Example
+from normdrop.torch.capture._run import Run
+from normdrop.torch.capture._scope import Frame
 
 _UNREAL = ("meta", "data-dependent", "autocast", "scalartype")
 """Words in the errors of code that stand-ins cannot take part in."""

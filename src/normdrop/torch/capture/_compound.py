@@ -5,11 +5,10 @@ from typing import Any
 
 from torch import Tensor
 
-from normdrop.graph import Along, Attention, Kind, Recurrent
-
-from ._call import Call, Description, entry
-from ._noises import bernoulli
-from ._trees import tensors_in
+from normdrop.shifts.graph import Along, Attention, Kind, Recurrent
+from normdrop.torch.capture._call import Call, Description, entry
+from normdrop.torch.capture._noises import bernoulli
+from normdrop.torch.capture._trees import tensors_in
 
 
 def _attention(call: Call) -> Description:

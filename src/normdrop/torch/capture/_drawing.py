@@ -6,10 +6,9 @@ from functools import partial
 
 from torch import Tensor
 
-from normdrop.graph import Distribution
-
-from ._call import Call, per_axis
-from ._draws import Draw
+from normdrop.shifts.graph import Distribution
+from normdrop.torch.capture._call import Call, per_axis
+from normdrop.torch.capture._draws import Draw
 
 Follower = Callable[[Call], Draw | None]
 

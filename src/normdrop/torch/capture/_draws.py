@@ -7,7 +7,7 @@ they multiply by it. The value of each step here is `scale * m + offset`, with a
 import math
 from dataclasses import dataclass, replace
 
-from normdrop.graph import Along, Distribution, Noise
+from normdrop.shifts.graph import Along, Distribution, Noise
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,8 @@ import torch
 from torch import Tensor
 
 from normdrop.errors import UsageError
-from normdrop.example import Input
-
-from ._trees import map_leaves, tensors_in
+from normdrop.torch.capture._trees import map_leaves, tensors_in
+from normdrop.values.example import Input
 
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 _BATCHES = (4, 6, 8, 10, 12, 14, 16, 18)

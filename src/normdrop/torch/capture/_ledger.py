@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
-from ._draws import Draw
+from normdrop.torch.capture._draws import Draw
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,11 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
-from normdrop.graph import Along, Kind, Noise, Norm
-from normdrop.noise import Bernoulli, Gaussian
+from normdrop.shifts.graph import Along, Kind, Noise, Norm
+from normdrop.torch.capture._call import Description
+from normdrop.torch.capture._noises import bernoulli, multiplier
 from normdrop.torch.layers import NoiseLayer
-
-from ._call import Description
-from ._noises import bernoulli, multiplier
+from normdrop.values.noise import Bernoulli, Gaussian
 
 Describe = Callable[[nn.Module, Tensor], Description]
 

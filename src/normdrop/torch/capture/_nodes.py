@@ -7,13 +7,12 @@ from typing import Any
 from numpy.typing import NDArray
 from torch import Tensor
 
-from normdrop.graph import Kind, Node, Parameter, Reshape
-
-from ._call_site import call_site
-from ._draws import Draw
-from ._ledger import Entry, Ledger
-from ._scope import Frame, Scope
-from ._tape import Tape, to_numpy
+from normdrop.shifts.graph import Kind, Node, Parameter, Reshape
+from normdrop.torch.capture._call_site import call_site
+from normdrop.torch.capture._draws import Draw
+from normdrop.torch.capture._ledger import Entry, Ledger
+from normdrop.torch.capture._scope import Frame, Scope
+from normdrop.torch.capture._tape import Tape, to_numpy
 
 
 @dataclass(frozen=True, slots=True)

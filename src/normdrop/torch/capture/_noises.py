@@ -3,9 +3,8 @@
 import math
 from functools import partial
 
-from normdrop.graph import Along, Distribution, Kind, Noise
-
-from ._call import Call, Description, entry
+from normdrop.shifts.graph import Along, Distribution, Kind, Noise
+from normdrop.torch.capture._call import Call, Description, entry
 
 _ALPHA = -1.7580993408473766
 """What alpha dropout sets dropped units to: -λα of SELU (Klambauer et al., 2017)."""

@@ -2,9 +2,8 @@
 
 from torch import Tensor
 
-from normdrop.graph import Kind, Norm
-
-from ._call import Call, Description, entry
+from normdrop.shifts.graph import Kind, Norm
+from normdrop.torch.capture._call import Call, Description, entry
 
 
 def _roles(call: Call) -> dict[str, Tensor | None]:

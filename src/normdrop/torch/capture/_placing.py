@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ._trees import map_leaves, tensors_in
+from normdrop.torch.capture._trees import map_leaves, tensors_in
 
 Function = Callable[..., Any]
 _MOVES = frozenset({"cpu", "cuda", "xpu"})

@@ -4,9 +4,8 @@ import math
 from collections.abc import Sequence
 from functools import partial
 
-from normdrop.graph import Kind, Pool, Resample
-
-from ._call import Call, Description, Entry, entry, per_axis
+from normdrop.shifts.graph import Kind, Pool, Resample
+from normdrop.torch.capture._call import Call, Description, Entry, entry, per_axis
 
 
 def _windows(method: str, rank: int, call: Call) -> Description:

@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ._call import per_axis
-from ._table import bound, entry_of
+from normdrop.torch.capture._call import per_axis
+from normdrop.torch.capture._table import bound, entry_of
 
 Arguments = Mapping[str, Any]
 Rule = Callable[[Arguments], Tensor | None]

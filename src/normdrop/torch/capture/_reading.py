@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from ._trees import tensors_in
+from normdrop.torch.capture._trees import tensors_in
 
 _BY_SHAPE = {
     *("rand_like", "randn_like", "randint_like", "zeros_like", "ones_like", "empty_like"),

@@ -12,18 +12,17 @@ from typing import Any
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from normdrop.graph import Kind, Noise
-
-from ._call import Call, Description
-from ._drawing import FOLLOWERS, draw_of
-from ._nodes import Nodes, known_number
-from ._placing import Twins, raise_as_if_real, unmoved, unrecorded
-from ._quick import quick_result
-from ._reading import read_by
-from ._scope import Frame, Scope
-from ._shapes import MANY
-from ._table import bound, entry_of, operation_name
-from ._trees import map_leaves, tensors_in
+from normdrop.shifts.graph import Kind, Noise
+from normdrop.torch.capture._call import Call, Description
+from normdrop.torch.capture._drawing import FOLLOWERS, draw_of
+from normdrop.torch.capture._nodes import Nodes, known_number
+from normdrop.torch.capture._placing import Twins, raise_as_if_real, unmoved, unrecorded
+from normdrop.torch.capture._quick import quick_result
+from normdrop.torch.capture._reading import read_by
+from normdrop.torch.capture._scope import Frame, Scope
+from normdrop.torch.capture._shapes import MANY
+from normdrop.torch.capture._table import bound, entry_of, operation_name
+from normdrop.torch.capture._trees import map_leaves, tensors_in
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,16 +6,15 @@ from typing import Any
 import torch
 from torch import nn
 
-from normdrop.graph import Graph, Mode
-
-from ._assemble import layers_of, with_layers
-from ._copies import ModelCopy
-from ._example import Example
-from ._modules import describe_module
-from ._random_state import preserved_random_state
-from ._recorder import Recorder
-from ._scope import Frame, Scope
-from ._trees import tensors_in
+from normdrop.shifts.graph import Graph, Mode
+from normdrop.torch.capture._assemble import layers_of, with_layers
+from normdrop.torch.capture._copies import ModelCopy
+from normdrop.torch.capture._example import Example
+from normdrop.torch.capture._modules import describe_module
+from normdrop.torch.capture._random_state import preserved_random_state
+from normdrop.torch.capture._recorder import Recorder
+from normdrop.torch.capture._scope import Frame, Scope
+from normdrop.torch.capture._trees import tensors_in
 
 
 class Run:

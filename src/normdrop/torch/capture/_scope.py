@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from ._trees import tensors_in
+from normdrop.torch.capture._trees import tensors_in
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,8 @@ from functools import partial
 
 from torch import Tensor
 
-from normdrop.graph import Concatenate, Kind, Reshape
-
-from ._call import Call, Description, Entry, entry
+from normdrop.shifts.graph import Concatenate, Kind, Reshape
+from normdrop.torch.capture._call import Call, Description, Entry, entry
 
 Slices = list[tuple[int, int, int]]
 

@@ -6,8 +6,9 @@ To teach capture an operation, add an entry to the file of its family.
 from collections.abc import Callable
 from typing import Any
 
+from normdrop.torch.capture._call import Entry
+
 from . import _activations, _arithmetic, _compound, _noises, _norms, _pools, _shapes, _weights
-from ._call import Entry
 
 FAMILIES = (_activations, _arithmetic, _compound, _noises, _norms, _pools, _shapes, _weights)
 TABLE: dict[str, Entry] = {

@@ -13,9 +13,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ._ledger import Ledger
-from ._random_state import preserved_random_state
-from ._trees import map_leaves, tensors_in
+from normdrop.torch.capture._ledger import Ledger
+from normdrop.torch.capture._random_state import preserved_random_state
+from normdrop.torch.capture._trees import map_leaves, tensors_in
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,8 @@ from functools import partial
 
 from torch import Tensor
 
-from normdrop.graph import Kind, Matmul, Weight
-
-from ._call import Call, Description, entry, per_axis
+from normdrop.shifts.graph import Kind, Matmul, Weight
+from normdrop.torch.capture._call import Call, Description, entry, per_axis
 
 
 def _roles(call: Call) -> dict[str, Tensor | None]:

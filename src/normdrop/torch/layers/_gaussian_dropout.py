@@ -2,9 +2,9 @@
 
 from torch import Tensor
 
-from normdrop.noise import Gaussian
 from normdrop.torch.layers._noise_layer import NoiseLayer
 from normdrop.torch.noise import Along, multiply_noise
+from normdrop.values.noise import Gaussian
 
 
 def gaussian_dropout(

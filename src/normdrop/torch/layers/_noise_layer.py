@@ -2,8 +2,8 @@
 
 from torch import Tensor, nn
 
-from normdrop.noise import Noise
 from normdrop.torch.noise import Along, check_along
+from normdrop.values.noise import Noise
 
 
 class NoiseLayer(nn.Module):

@@ -3,8 +3,8 @@
 from torch import nn
 
 from normdrop.errors import NormdropError
-from normdrop.expected import Fit
-from normdrop.stream import Arguments, Fitting
+from normdrop.shifts.expected import Fit
+from normdrop.shifts.stream import Arguments, Fitting
 from normdrop.torch.invert import stored_fit
 
 

@@ -5,15 +5,15 @@ from typing import Any
 import torch
 from torch import nn
 
-from normdrop.expected import causes
-from normdrop.shift import ModeTable, ShiftReport
-from normdrop.stream import Batch, FourModes, Mode, Progress, extent, layer_shift
-from normdrop.torch._passes import Passes
-from normdrop.torch._switches import Switches
-from normdrop.torch._untouched import cuda_devices, untouched
+from normdrop.shifts.expected import causes
+from normdrop.shifts.report import ModeTable, ShiftReport
+from normdrop.shifts.stream import Batch, FourModes, Mode, Progress, extent, layer_shift
 from normdrop.torch.measure._fitting import fitting
 from normdrop.torch.measure._memory import memory
 from normdrop.torch.stream import BatchRecorder, Listener, Recorder, eager, reading, unwrapped
+from normdrop.torch.watch._passes import Passes
+from normdrop.torch.watch._switches import Switches
+from normdrop.torch.watch._untouched import cuda_devices, untouched
 
 _BLAMED_BATCHES = 4
 _BLAMED_EXAMPLES = 512

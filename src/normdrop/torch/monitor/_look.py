@@ -6,12 +6,12 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_map
 
-from normdrop.expected import average
-from normdrop.shift import LayerShift, ShiftReport
-from normdrop.stream import Batch
-from normdrop.torch._norm_call import Moments, NormCall
-from normdrop.torch._untouched import untouched
+from normdrop.shifts.expected import average
+from normdrop.shifts.report import LayerShift, ShiftReport
+from normdrop.shifts.stream import Batch
 from normdrop.torch.stream import Listener, by_running, eager
+from normdrop.torch.watch._norm_call import Moments, NormCall
+from normdrop.torch.watch._untouched import untouched
 
 
 def look(

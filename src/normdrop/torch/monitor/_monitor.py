@@ -8,9 +8,9 @@ from typing import Any, Protocol, Self
 from torch import nn
 
 from normdrop.errors import ShiftWarning, UsageError
-from normdrop.expected import INITIAL_ABOVE
-from normdrop.shift import ShiftHistory, ShiftReport
-from normdrop.stream import ShiftLog, affordable, scalars
+from normdrop.shifts.expected import INITIAL_ABOVE
+from normdrop.shifts.report import ShiftHistory, ShiftReport
+from normdrop.shifts.stream import ShiftLog, affordable, scalars
 from normdrop.torch._fit import initial_share
 from normdrop.torch.monitor._entry import Entry
 from normdrop.torch.monitor._look import batch_size, leading, look

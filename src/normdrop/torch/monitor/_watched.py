@@ -2,8 +2,8 @@
 
 from torch import nn
 
-from normdrop.shift import ShiftHistory
-from normdrop.stream import scalars
+from normdrop.shifts.report import ShiftHistory
+from normdrop.shifts.stream import scalars
 from normdrop.torch.monitor._monitor import ShiftMonitor
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from normdrop.shift import ShiftHistory
+from normdrop.shifts.report import ShiftHistory
 from normdrop.torch.monitor._watched import Watched
 
 

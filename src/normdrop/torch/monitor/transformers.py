@@ -4,7 +4,7 @@ from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from normdrop.shift import ShiftHistory
+from normdrop.shifts.report import ShiftHistory
 from normdrop.torch.monitor._monitor import ScalarWriter
 from normdrop.torch.monitor._watched import Watched
 

@@ -6,8 +6,8 @@ import torch
 from torch import nn
 
 from normdrop.errors import UsageError
-from normdrop.shift import Recalibration
-from normdrop.stream import (
+from normdrop.shifts.report import Recalibration
+from normdrop.shifts.stream import (
     Batches,
     Progress,
     check_method,
@@ -16,11 +16,11 @@ from normdrop.stream import (
     need_example,
     recalibration,
 )
-from normdrop.torch._untouched import untouched
-from normdrop.torch.recalibrate import _statistics as statistics
-from normdrop.torch.recalibrate._estimate import Estimate
+from normdrop.torch import _running as statistics
 from normdrop.torch.recalibrate._without_data import without_data
 from normdrop.torch.stream import eager, reading, unwrapped
+from normdrop.torch.stream._estimate import Estimate
+from normdrop.torch.watch._untouched import untouched
 
 
 def recalibrate(

@@ -4,13 +4,13 @@ import torch
 from torch import nn
 
 from normdrop.errors import UsageError
-from normdrop.shift import Recalibration
-from normdrop.stream import STEPS, correction, need_fit, settled, under
-from normdrop.torch._switches import Switches
-from normdrop.torch._untouched import untouched
+from normdrop.shifts.report import Recalibration
+from normdrop.shifts.stream import STEPS, correction, need_fit, settled, under
+from normdrop.torch import _running as statistics
 from normdrop.torch.invert import inverted
-from normdrop.torch.recalibrate import _statistics as statistics
 from normdrop.torch.stream import eager
+from normdrop.torch.watch._switches import Switches
+from normdrop.torch.watch._untouched import untouched
 
 
 def without_data(

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from torch import nn
 from torch.nn.modules.dropout import _DropoutNd
 
-from normdrop.graph import Node
-from normdrop.repairs import Look, Spot
+from normdrop.mending.repairs import Look, Spot
+from normdrop.shifts.graph import Node
 from normdrop.torch import hooks
 from normdrop.torch.layers import NoiseLayer
 from normdrop.torch.rewrite._journal import ModuleJournal

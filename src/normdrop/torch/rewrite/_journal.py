@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from normdrop.repairs import Journal
+from normdrop.mending.repairs import Journal
 
 
 class ModuleJournal(Journal):

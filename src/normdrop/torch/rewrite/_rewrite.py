@@ -7,10 +7,10 @@ import torch
 from torch import nn
 
 from normdrop.errors import UsageError
-from normdrop.repairs import Fix, Wishes, repair
-from normdrop.rules import Rule
+from normdrop.lint.rules import Rule
+from normdrop.mending.repairs import Fix, Wishes, repair
 from normdrop.torch._values import need_values
-from normdrop.torch.rewrite._bench import TorchBench
+from normdrop.torch.rewrite._editor import TorchBench
 from normdrop.torch.rewrite._journal import ModuleJournal
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from normdrop.stream import Arguments, Batch, Batches, Progress, named, size_of, too_many
+from normdrop.shifts.stream import Arguments, Batch, Batches, Progress, named, size_of, too_many
 
 _PAIR = 2
 

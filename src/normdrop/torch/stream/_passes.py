@@ -5,8 +5,8 @@ from typing import Any
 from torch import nn
 
 from normdrop.errors import CaptureError, NormdropError
-from normdrop.stream import Batch
-from normdrop.torch._owners import paths_of, where
+from normdrop.shifts.stream import Batch
+from normdrop.torch.watch._owners import paths_of, where
 
 
 def run(model: nn.Module, batch: Batch) -> Any:  # noqa: ANN401 - whatever the model returns

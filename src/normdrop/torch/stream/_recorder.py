@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from normdrop.errors import UsageError
-from normdrop.stream import Record, Stored
-from normdrop.torch._norm_call import NormCall
-from normdrop.torch._switches import Switches
-from normdrop.torch.stream._listener import by_batch, by_running, moments
+from normdrop.shifts.stream import Record, Stored
+from normdrop.torch.watch._listener import by_batch, by_running, moments
+from normdrop.torch.watch._norm_call import NormCall
+from normdrop.torch.watch._switches import Switches
 
 
 class Recorder(Record[Tensor]):

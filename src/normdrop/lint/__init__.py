@@ -1,0 +1,1 @@
+"""The rules, and the reader of source that they ask."""

@@ -1,0 +1,93 @@
+"""Residual branches that hold a norm with running statistics, and the dropout on them."""
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from normdrop.lint.rules._noise_paths import causes, expected_shift
+from normdrop.lint.rules._subject import Subject
+from normdrop.shifts.graph import Along, Distribution, Graph, Kind, Node
+from normdrop.shifts.graph.paths import Branch, residual_branches
+
+_UNITS = {Along.ELEMENT, Along.CHANNEL}
+_PASSED_BY = {Kind.RESHAPE, Kind.ACTIVATION}
+
+
+@dataclass(frozen=True, slots=True)
+class Furnished:
+    """A branch and the dropout layers that stand on it, not on a branch inside it."""
+
+    branch: Branch
+    dropout: tuple[Node, ...]
+
+
+def drops_units(node: Node) -> bool:
+    """Whether it drops units or channels, or is Gaussian noise of the same moments.
+
+    Stochastic depth and DropBlock are other measures, and uniform noise is a cure.
+    """
+    noise = node.noise
+    if node.kind is not Kind.NOISE or noise is None or not noise.active:
+        return False
+    return noise.along in _UNITS and noise.distribution is not Distribution.UNIFORM
+
+
+def furnished(subject: Subject) -> tuple[Furnished, ...]:
+    """The branches around a norm with running statistics; layer norm has no part in the matter."""
+    graph = subject.graph
+    if not any(map(drops_units, graph)) or not graph.of_kind(Kind.ADD):
+        return ()
+    branches = [
+        branch
+        for branch in residual_branches(graph)
+        if any(node.carries_statistics for node in branch.nodes)
+    ]
+    # The shortest branch around a dropout is its own; longer ones hold whole blocks.
+    branches.sort(key=lambda branch: len(branch.nodes))
+    taken: set[int] = set()
+    found = []
+    for branch in branches:
+        inside = [node for node in branch.nodes if drops_units(node) and node.id not in taken]
+        taken |= {node.id for node in branch.nodes}
+        found.append(Furnished(branch, tuple(inside)))
+    return tuple(found)
+
+
+def on_trunk(graph: Graph, branch: Branch) -> Iterator[Node]:
+    """Dropout on the shortcut, or straight before branch and shortcut part."""
+    yield from filter(drops_units, branch.shortcut)
+    before = branch.fork
+    while before.kind in _PASSED_BY and len(before.inputs) == 1:
+        before = graph.sources(before)[0]
+    if drops_units(before):
+        yield before
+
+
+def leads_to(graph: Graph, first: Node, last: Node, inside: Branch) -> bool:
+    """Whether a way along a branch leads from one node to another."""
+    allowed = {node.id for node in inside.nodes}
+    waiting, seen = deque([first]), {first.id}
+    while waiting:
+        for following in graph.consumers(waiting.popleft()):
+            if following.id == last.id:
+                return True
+            if following.id in allowed and following.id not in seen:
+                seen.add(following.id)
+                waiting.append(following)
+    return False
+
+
+def already_blamed(subject: Subject) -> set[str]:
+    """The noise layers that certainly shift a norm, which ND101 says of them."""
+    if subject.captured is not None:
+        return {
+            noise
+            for layer in subject.shifts.values()
+            if layer.severity != "note"
+            for noise in layer.causes
+        }
+    return {
+        cause.noise.layer
+        for cause in causes(subject)
+        if any(expected_shift(subject, way) is not None for way in cause.ways)
+    }

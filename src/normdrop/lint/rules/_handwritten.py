@@ -1,0 +1,31 @@
+"""Noise layers that users write themselves."""
+
+import ast
+from collections.abc import Iterator
+
+from normdrop.lint.source import Source
+
+_DRAWS = {"bernoulli", "bernoulli_", "rand", "rand_like", "randn", "randn_like", "uniform_"}
+
+
+def noise_modules(source: Source) -> Iterator[tuple[ast.ClassDef, ast.FunctionDef]]:
+    """Torch modules of the file with "drop" or "uout" in their name, and their forward.
+
+    Only those that derive from `torch.nn.Module` itself: another base may do part of the work.
+    """
+    for owner in source.classes:
+        direct = [source.name(base) for base in owner.bases] == ["torch.nn.Module"]
+        if direct and any(word in owner.name.lower() for word in ("drop", "uout")):
+            for node in owner.body:
+                if isinstance(node, ast.FunctionDef) and node.name == "forward":
+                    yield owner, node
+
+
+def draws(forward: ast.FunctionDef) -> set[str]:
+    """How a function draws random numbers, by names without a trailing underscore."""
+    called = {
+        node.func.attr
+        for node in ast.walk(forward)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+    }
+    return {name.rstrip("_") for name in called & _DRAWS}

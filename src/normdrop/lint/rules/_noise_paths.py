@@ -1,0 +1,88 @@
+"""Noise on its way to norm layers, as far as it is certain."""
+
+import math
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from normdrop.lint.rules._subject import Subject
+from normdrop.shifts.graph import Kind, Node
+
+# What an operation that is not understood does to noise is not claimed.
+_UNCERTAIN = {Kind.UNKNOWN, Kind.ATTENTION, Kind.RECURRENT, Kind.MATMUL}
+_RECTIFIED = {"relu", "relu_", "relu6", "ReLU"}
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A shortest certain way from noise to a norm, and the nodes between them."""
+
+    noise: Node
+    norm: Node
+    steps: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """One noise layer and the ways to the norm layers it reaches, the shortest first."""
+
+    noise: Node
+    ways: tuple[Way, ...]
+
+
+def causes(subject: Subject) -> Iterator[Cause]:
+    """The noise layers from which a certain way leads to a norm with running statistics."""
+    found: dict[str, dict[str, Way]] = {}
+    for noise in subject.graph.of_kind(Kind.NOISE):
+        if noise.noise is not None and noise.noise.active:
+            for way in _ways(subject, noise):
+                found.setdefault(noise.layer, {}).setdefault(way.norm.layer, way)
+    for ways in found.values():
+        ranked = sorted(ways.values(), key=lambda way: (len(way.steps), way.norm.id))
+        yield Cause(ranked[0].noise, tuple(ranked))
+
+
+def _ways(subject: Subject, noise: Node) -> Iterator[Way]:
+    """Search forward, no further than the next norms with statistics."""
+    waiting: deque[tuple[Node, tuple[Node, ...]]] = deque([(noise, ())])
+    seen = {noise.id}
+    while waiting:
+        node, steps = waiting.popleft()
+        for following in subject.graph.consumers(node):
+            if following.id in seen or following.kind in _UNCERTAIN:
+                continue
+            seen.add(following.id)
+            if following.carries_statistics:
+                yield Way(noise, following, steps)
+            else:
+                waiting.append((following, (*steps, following)))
+
+
+def expected_shift(subject: Subject, way: Way) -> float | None:
+    """Expected eval variance / train variance behind noise, from what the source shows.
+
+    Behind a ReLU of a standard normal variable that is (π − 1) / (π f − 1) for noise with second
+    moment factor f (Kim et al. 2023, section 3), whether or not fresh weights follow; else 1 / f,
+    as for inputs of mean zero (Li et al. 2019, case (a)). None where the rate cannot be read, or
+    where another tensor joins on the way and dilutes the noise.
+    """
+    noise = way.noise.noise
+    if noise is None or math.isnan(noise.rate):
+        return None
+    if any(step.kind in {Kind.ADD, Kind.CONCATENATE} for step in way.steps):
+        return None
+    factor = noise.second_moment_factor
+    if factor == 0:
+        return None
+    if _is_rectified(subject, way.noise, way.steps):
+        return (math.pi - 1) / (math.pi * factor - 1)
+    return 1 / factor
+
+
+def _is_rectified(subject: Subject, noise: Node, steps: Sequence[Node]) -> bool:
+    """Whether a ReLU stands before the noise, or after it with nothing but shapes between."""
+    before = [*subject.graph.sources(noise)]
+    while before and before[0].kind in {Kind.RESHAPE, Kind.NOISE}:
+        before = [*subject.graph.sources(before[0])]
+    around = [*before[:1], *steps[:1]]
+    return any(each.kind is Kind.ACTIVATION and each.operation in _RECTIFIED for each in around)

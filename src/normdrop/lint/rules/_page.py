@@ -1,0 +1,58 @@
+"""The pages of rules, generated from their classes."""
+
+from normdrop.lint.rules._registry import all_rules
+from normdrop.lint.rules._rule import HEADINGS, Rule
+
+
+def page(rule: type[Rule]) -> str:
+    """A rule's page in Markdown: its docstring, and its first example with its mended twin."""
+    sections = dict(rule.sections())
+    if rule.invalid:
+        first = rule.invalid[0]
+        sections["Example"] = _code(first.source)
+        sections["Use instead"] = _code(first.mended)
+    body = "\n\n".join(f"## {name}\n\n{sections[name]}" for name in HEADINGS)
+    return f"# {rule.name} ({rule.code})\n\n{rule.summary()}\n\n{_standing(rule)}\n\n{body}\n"
+
+
+_BANDS = {
+    "ND1": "Order: what dropout does to norm layers and to the layers around it",
+    "ND2": "Norm layers",
+    "ND3": "Train and evaluation mode",
+    "ND4": "Written and never reached",
+    "ND5": "Noise layers written by hand",
+    "ND9": "Suppressions",
+}
+
+
+def pages() -> dict[str, str]:
+    """Every file of the rules' documentation: a page a rule and an index, by file name."""
+    found = {f"{rule.name}.md": page(rule) for rule in all_rules()}
+    return found | {"index.md": _index()}
+
+
+def _index() -> str:
+    """All rules by band, each with a link to its page."""
+    parts = ["# Rules", "Written by `normdrop explain --write FOLDER`."]
+    for band, title in _BANDS.items():
+        rows = [_row(rule) for rule in all_rules() if rule.code.startswith(band)]
+        table = ["| code | rule | severity | finds |", "|---|---|---|---|", *rows]
+        parts.append(f"## {title}\n\n" + "\n".join(table))
+    return "\n\n".join(parts) + "\n"
+
+
+def _row(rule: type[Rule]) -> str:
+    severity = "off" if rule.opinion else "by its cost" if rule.code == "ND101" else rule.severity
+    return f"| {rule.code} | [{rule.name}]({rule.name}.md) | {severity} | {rule.summary()} |"
+
+
+def _standing(rule: type[Rule]) -> str:
+    if rule.opinion:
+        return f"An opinion: off unless selected by `--select {rule.code}`."
+    return f"Severity where its cost does not say it: {rule.severity}."
+
+
+def _code(source: str) -> str:
+    import textwrap
+
+    return f"```python\n{textwrap.dedent(source).strip()}\n```"

@@ -1,0 +1,75 @@
+"""A model as the rules see it, whether it was captured or read from source."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from normdrop.values.location import Location
+
+if TYPE_CHECKING:
+    from normdrop.lint.source import Part, Sketch
+    from normdrop.shifts.graph import Captured, Graph, Node
+    from normdrop.shifts.report import LayerShift
+
+
+_KERAS_ALONE = frozenset({"BatchNormalization", "Dense", "Conv1D", "Conv2D", "Conv3D"})
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model that is checked.
+
+    Attributes:
+        graph: Its calls in train mode.
+        captured: Its calls in both modes, with shapes and values; None for a model that was read
+            from source, which has neither.
+        shifts: The expected shift at every norm layer with running statistics, by path; empty for
+            a model from source.
+        modes: Whether each module is in train mode, by path; empty for a model from source.
+    """
+
+    graph: "Graph"
+    captured: "Captured | None" = None
+    shifts: "Mapping[str, LayerShift]" = field(default_factory=dict)
+    modes: Mapping[str, bool] = field(default_factory=dict)
+    _made: Mapping[int, Location] = field(default_factory=dict)
+    _parts: "Mapping[int, Part]" = field(default_factory=dict)
+    _libraries: Mapping[int, str] = field(default_factory=dict)
+    _checkpointed: frozenset[int] = frozenset()
+
+    @classmethod
+    def from_sketch(cls, sketch: "Sketch") -> "Subject":
+        """A model read from source."""
+        return cls(
+            sketch.graph,
+            _made=sketch.made,
+            _parts=sketch.parts,
+            _libraries=sketch.libraries,
+            _checkpointed=sketch.checkpointed,
+        )
+
+    def made(self, node: "Node") -> Location | None:
+        """Where a node's layer is made, or else called."""
+        return self._made.get(node.id, node.location)
+
+    def part(self, node: "Node") -> "Part | None":
+        """What the source says of a node's layer, if the model was read from source."""
+        return self._parts.get(node.id)
+
+    def is_checkpointed(self, node: "Node") -> bool:
+        """Whether source shows that a backward pass makes this call again."""
+        return node.id in self._checkpointed
+
+    def is_keras(self, node: "Node") -> bool:
+        """Whether a node's layer is one of Keras."""
+        if self.captured is not None:
+            return node.module_type in _KERAS_ALONE
+        return self._libraries.get(node.id) == "keras"
+
+    def describe(self, node: "Node") -> str:
+        """A layer in the words of a message: its path and class, and its rate if it has one."""
+        named = node.layer and not node.layer.startswith(f"{node.operation} (line")
+        module = node.module_type if self.captured is not None else node.operation
+        rate = node.noise.rate if node.noise is not None else 0.0
+        stated = f"({rate:.3g})" if rate > 0 else ""
+        return f"{node.layer} ({module}{stated})" if named else f"{module}{stated}"

@@ -1,0 +1,236 @@
+"""ND101."""
+
+import math
+from collections.abc import Iterator
+
+from normdrop.lint.rules._noise_paths import Cause, causes, expected_shift
+from normdrop.lint.rules._rule import Invalid, Rule
+from normdrop.lint.rules._subject import Subject
+from normdrop.values.findings import Finding
+from normdrop.values.severity import severity
+
+# Less than this share of log variance is what no measurement on a few batches tells from none.
+_NOTHING = 0.01
+
+
+class NoiseBeforeNorm(Rule):
+    """Dropout reaches a norm layer that remembers its statistics.
+
+    ## What it does
+    Follows every dropout layer to the batch norm layers it reaches, directly or through weights,
+    activations, pooling, concatenation and addition, until one of them normalises.
+
+    ## Why is this bad?
+    Dropout raises the variance in training and does nothing in evaluation. Batch norm stores the
+    training variance and divides by it in evaluation, so the network sees another scale in
+    production than it was trained on. At rate 0.5 directly before the norm the evaluation variance
+    is at most half of the stored one; behind ReLU and fresh weights it is 0.41 of it.
+    The severity follows from the expected ratio: an error beyond 0.8, a warning beyond 0.95.
+
+    ## Fix safety
+    Moving dropout behind the last norm changes what the model computes in training; train again,
+    or re-estimate the statistics with dropout off.
+
+    ## References
+    - Li, Chen, Hu, Yang: Understanding the Disharmony between Dropout and Batch Normalization by
+      Variance Shift, CVPR 2019, arXiv 1801.05134
+    - Kim, Choi, Jang, Lee, Kim: How to Use Dropout Correctly on Residual Networks with Batch
+      Normalization, UAI 2023, arXiv 2302.06112
+    """
+
+    valid = (
+        """
+        from torch import nn
+        model = nn.Sequential(
+            nn.Linear(8, 16, bias=False), nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.5),
+            nn.Linear(16, 2),
+        )
+        """,
+        """
+        from torch import nn
+        model = nn.Sequential(nn.Dropout(0.5), nn.Linear(8, 8), nn.LayerNorm(8))
+        """,
+        """
+        from torch import nn
+        model = nn.Sequential(nn.Dropout(0.0), nn.BatchNorm1d(8))
+        """,
+        """
+        from torch import nn
+        import unknown
+        model = nn.Sequential(nn.Dropout(0.5), unknown.Layer(8), nn.BatchNorm1d(8))
+        """,
+    )
+    invalid = (
+        Invalid(
+            """
+            from torch import nn
+            model = nn.Sequential(
+                nn.Linear(8, 16, bias=False), nn.ReLU(), nn.Dropout(0.5), nn.BatchNorm1d(16),
+                nn.Linear(16, 2),
+            )
+            """,
+            """
+            from torch import nn
+            model = nn.Sequential(
+                nn.Linear(8, 16, bias=False), nn.ReLU(), nn.BatchNorm1d(16), nn.Dropout(0.5),
+                nn.Linear(16, 2),
+            )
+            """,
+        ),
+        Invalid(
+            """
+            from torch import nn
+            from torch.nn import functional as F
+
+            class Net(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.blocks = nn.ModuleList([Block(8) for _ in range(2)])
+
+                def forward(self, x):
+                    for block in self.blocks:
+                        x = block(x)
+                    return x
+
+            class Block(nn.Module):
+                def __init__(self, width):
+                    super().__init__()
+                    self.linear = nn.Linear(width, width, bias=False)
+                    self.norm = nn.BatchNorm1d(width)
+
+                def forward(self, x):
+                    x = F.relu(self.norm(self.linear(x)))
+                    return F.dropout(x, 0.3, self.training)
+            """,
+            """
+            from torch import nn
+            from torch.nn import functional as F
+
+            class Net(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.blocks = nn.ModuleList([Block(8) for _ in range(2)])
+
+                def forward(self, x):
+                    for block in self.blocks:
+                        x = block(x)
+                    return F.dropout(x, 0.3, self.training)
+
+            class Block(nn.Module):
+                def __init__(self, width):
+                    super().__init__()
+                    self.linear = nn.Linear(width, width, bias=False)
+                    self.norm = nn.BatchNorm1d(width)
+
+                def forward(self, x):
+                    return F.relu(self.norm(self.linear(x)))
+            """,
+        ),
+        Invalid(
+            """
+            from tensorflow import keras
+            from tensorflow.keras import layers
+
+            inputs = keras.Input((28, 28, 1))
+            x = layers.Conv2D(32, 3, use_bias=False)(inputs)
+            x = layers.Dropout(0.25)(x)
+            x = layers.BatchNormalization()(x)
+            outputs = layers.Dense(10)(layers.Flatten()(x))
+            model = keras.Model(inputs, outputs)
+            """,
+            """
+            from tensorflow import keras
+            from tensorflow.keras import layers
+
+            inputs = keras.Input((28, 28, 1))
+            x = layers.Conv2D(32, 3, use_bias=False)(inputs)
+            x = layers.BatchNormalization()(x)
+            x = layers.Dropout(0.25)(x)
+            outputs = layers.Dense(10)(layers.Flatten()(x))
+            model = keras.Model(inputs, outputs)
+            """,
+        ),
+        Invalid(
+            """
+            from keras.models import Sequential
+            from keras.layers import Dense, Dropout, BatchNormalization
+
+            model = Sequential()
+            model.add(Dense(64, activation="relu"))
+            model.add(Dropout(0.5))
+            model.add(Dense(64, use_bias=False))
+            model.add(BatchNormalization())
+            """,
+            """
+            from keras.models import Sequential
+            from keras.layers import Dense, Dropout, BatchNormalization
+
+            model = Sequential()
+            model.add(Dense(64, activation="relu"))
+            model.add(Dense(64, use_bias=False))
+            model.add(BatchNormalization())
+            model.add(Dropout(0.5))
+            """,
+        ),
+    )
+
+    def in_model(self, subject: Subject) -> Iterator[Finding]:
+        """One finding for every noise layer, with all the norm layers it shifts."""
+        if subject.captured is None:
+            for cause in causes(subject):
+                yield self._certain(subject, cause)
+        else:
+            yield from self._expected(subject)
+
+    def _certain(self, subject: Subject, cause: Cause) -> Finding:
+        """What source shows: the way is certain, the size of the shift where the rate is known."""
+        shifts = [expected_shift(subject, way) for way in cause.ways]
+        known = [shift for shift in shifts if shift is not None]
+        shift = min(known) if known else None
+        norms = [subject.describe(way.norm) for way in cause.ways]
+        steps = cause.ways[0].steps
+        way = f" through {steps[0].operation}" if steps else ""
+        return self.finding(
+            f"{subject.describe(cause.noise)} feeds {_joined(norms)}{way}{_cost(shift)}",
+            cause.noise.location,
+            layers=[cause.noise.layer, *(way.norm.layer for way in cause.ways)],
+            severity="warning" if shift is None else severity(shift),
+            shift=shift,
+            fix="move the dropout behind the last norm layer",
+            related=[way.norm.location for way in cause.ways],
+        )
+
+    def _expected(self, subject: Subject) -> Iterator[Finding]:
+        """What the moments of a captured model say: each noise layer's own part of every shift."""
+        parts: dict[str, dict[str, float]] = {}
+        for path, layer in subject.shifts.items():
+            for noise, share in layer.causes.items():
+                log = share * math.log(layer.shift) if layer.shift > 0 else 0.0
+                if abs(log) > _NOTHING:
+                    parts.setdefault(noise, {})[path] = log
+        first = {node.layer: node for node in reversed(subject.graph.nodes) if node.layer}
+        for noise, norms in parts.items():
+            ranked = sorted(norms, key=lambda path: -abs(norms[path]))
+            shift = math.exp(norms[ranked[0]])
+            named = [subject.describe(first[path]) for path in ranked]
+            yield self.finding(
+                f"{subject.describe(first[noise])} feeds {_joined(named)}{_cost(shift)}",
+                first[noise].location,
+                layers=[noise, *ranked],
+                severity=severity(shift),
+                shift=shift,
+                fix="move the dropout behind the last norm layer",
+                related=[first[path].location for path in ranked],
+            )
+
+
+def _joined(names: list[str]) -> str:
+    """One norm layer by name, and how many more."""
+    more = len(names) - 1
+    return names[0] + (f" and {more} more norm layer{'s' if more > 1 else ''}" if more else "")
+
+
+def _cost(shift: float | None) -> str:
+    if shift is None:
+        return ": its variance is smaller in evaluation than the norm remembers"
+    return f": evaluation variance is expected at {shift:.2g} of what the norm remembers"

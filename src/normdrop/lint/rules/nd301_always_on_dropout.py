@@ -1,0 +1,129 @@
+"""ND301."""
+
+import ast
+from collections.abc import Iterator
+
+from normdrop.lint.rules._rule import Invalid, Rule
+from normdrop.lint.rules._subject import Subject
+from normdrop.lint.source import Call, Source
+from normdrop.shifts.graph.paths import active_noise
+from normdrop.values.findings import Finding
+
+_FUNCTIONS = {
+    f"torch.nn.functional.{name}"
+    for name in ("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout")
+}
+
+
+class AlwaysOnDropout(Rule):
+    """A dropout function is called without saying whether the model is training.
+
+    ## What it does
+    Finds calls of `F.dropout` and its relatives without `training=`, or with `training=True`, and
+    in a captured model every dropout that draws in evaluation mode, however it was made.
+
+    ## Why is this bad?
+    The functions default to `training=True`: `model.eval()` does not switch them off, predictions
+    stay random, and norm layers behind them see noise that they also saw in training but that
+    nobody wants in production.
+
+    ## Fix safety
+    Outputs in evaluation mode change: they are no longer random.
+
+    ## References
+    - pytorch/pytorch issues 11999 and 26338, rixwew/pytorch-fm issue 21
+    """
+
+    severity = "error"
+    valid = (
+        """
+        import torch.nn.functional as F
+        from torch import nn
+        class Net(nn.Module):
+            def forward(self, x):
+                return F.dropout(x, 0.5, self.training)
+        """,
+        """
+        import torch.nn.functional as F
+        def noisy(x, **settings):
+            return F.dropout(x, **settings)
+        """,
+        """
+        import torch.nn.functional as F
+        from torch import nn
+        class Net(nn.Module):
+            def forward(self, x):
+                if self.training:
+                    x = F.dropout(x, 0.5)
+                return x
+        """,
+        """
+        import torch.nn.functional as F
+        assert F.dropout(x, 0.0) is not None
+        """,
+    )
+    invalid = (
+        Invalid(
+            """
+            import torch.nn.functional as F
+            from torch import nn
+            class Net(nn.Module):
+                def forward(self, x):
+                    return F.dropout(x, 0.5)
+            """,
+            """
+            import torch.nn.functional as F
+            from torch import nn
+            class Net(nn.Module):
+                def forward(self, x):
+                    return F.dropout(x, 0.5, training=self.training)
+            """,
+        ),
+    )
+
+    def in_model(self, subject: Subject) -> Iterator[Finding]:
+        """One finding for every layer of a captured model that draws in evaluation mode."""
+        if subject.captured is None:
+            return
+        awake = [node for node in active_noise(subject.captured.eval) if "drop" in node.operation]
+        for layer, noise in {node.layer: node for node in reversed(awake)}.items():
+            yield self.finding(
+                f"{subject.describe(noise)} stays on in evaluation mode",
+                noise.location,
+                layers=[layer],
+                fix="pass training=self.training, or make the layer in __init__",
+            )
+
+    def in_source(self, source: Source) -> Iterator[Finding]:
+        """One finding for every such call in a method of a class."""
+        for call in source.calls_of(_FUNCTIONS):
+            if call.owner is not None and _is_always_on(call):
+                training = call.argument("training", 2)
+                said = "training=True" if training is not None else "no training= argument"
+                yield self.finding(
+                    f"`{call.name.rpartition('.')[2]}` with {said} stays on in evaluation mode",
+                    source.place(call.node),
+                    fix="pass training=self.training",
+                )
+
+
+def _is_always_on(call: Call) -> bool:
+    """Whether it draws in evaluation mode for certain."""
+    rate = call.argument("p", 1)
+    if isinstance(rate, ast.Constant) and rate.value == 0:
+        return False
+    training = call.argument("training", 2)
+    if training is not None:
+        return isinstance(training, ast.Constant) and training.value is True
+    return call.whole and not _is_guarded(call)
+
+
+def _is_guarded(call: Call) -> bool:
+    """Whether the function asks for the mode itself anywhere; then the call may be guarded."""
+    if call.function is None:
+        return True
+    return any(
+        (isinstance(node, ast.Attribute) and node.attr == "training")
+        or (isinstance(node, ast.Name) and node.id == "training")
+        for node in ast.walk(call.function)
+    )

@@ -1,0 +1,129 @@
+"""ND404."""
+
+from collections.abc import Iterator
+
+from normdrop.lint.rules._rule import Invalid, Rule
+from normdrop.lint.source import Source
+from normdrop.values.findings import Finding
+
+_CONVOLUTION = {
+    "border_mode": "padding=",
+    "subsample": "strides=",
+    "nb_filter": "filters=",
+    "nb_row": "kernel_size=",
+    "nb_col": "kernel_size=",
+    "dim_ordering": "data_format=",
+    "init": "kernel_initializer=",
+    "W_regularizer": "kernel_regularizer=",
+    "b_regularizer": "bias_regularizer=",
+    "bias": "use_bias=",
+}
+_POOL = {"border_mode": "padding=", "dim_ordering": "data_format="}
+_GONE = {
+    "BatchNormalization": {
+        "mode": "nothing in its place",
+        "beta_init": "beta_initializer=",
+        "gamma_init": "gamma_initializer=",
+    },
+    "Dropout": {"p": "rate="},
+    "SpatialDropout2D": {"p": "rate=", "dim_ordering": "data_format="},
+    "GaussianDropout": {"p": "rate="},
+    "Dense": {
+        "output_dim": "units=",
+        "init": "kernel_initializer=",
+        "W_regularizer": "kernel_regularizer=",
+        "b_regularizer": "bias_regularizer=",
+        "bias": "use_bias=",
+    },
+    "Conv1D": _CONVOLUTION,
+    "Conv2D": _CONVOLUTION,
+    "Conv3D": _CONVOLUTION,
+    "Convolution1D": _CONVOLUTION,
+    "Convolution2D": _CONVOLUTION,
+    "Convolution3D": _CONVOLUTION,
+    "MaxPooling1D": _POOL,
+    "MaxPooling2D": _POOL,
+    "AveragePooling2D": _POOL,
+}
+
+
+class OldKerasArguments(Rule):
+    """An argument belongs to a version of Keras that is long gone.
+
+    ## What it does
+    Finds arguments of Keras 1 layers, and `nb_epoch=` in calls of `fit`, and says how they are
+    spelled today.
+
+    ## Why is this bad?
+    Keras 2 and later refuse them. `BatchNormalization(mode=…)` also meant other statistics than
+    any later version has.
+
+    ## Fix safety
+    Today's spelling means the same, except for `mode=`.
+
+    ## References
+    - The release notes of Keras 2
+    """
+
+    valid = (
+        """
+        from keras.layers import BatchNormalization, Dropout
+        layers = [BatchNormalization(axis=1), Dropout(rate=0.5)]
+        """,
+        """
+        from mine import BatchNormalization
+        layer = BatchNormalization(mode=2)
+        """,
+    )
+    invalid = (
+        Invalid(
+            """
+            from keras.layers import BatchNormalization
+            layer = BatchNormalization(mode=0, axis=1)
+            """,
+            """
+            from keras.layers import BatchNormalization
+            layer = BatchNormalization(axis=1)
+            """,
+        ),
+        Invalid(
+            """
+            from keras.layers import Dropout, Convolution2D
+            layers = [Convolution2D(8, 3, border_mode="same"), Dropout(p=0.5)]
+            """,
+            """
+            from keras.layers import Dropout, Convolution2D
+            layers = [Convolution2D(8, 3, padding="same"), Dropout(rate=0.5)]
+            """,
+        ),
+        Invalid(
+            """
+            from keras.layers import Dropout
+            model.fit(x, y, nb_epoch=10)
+            """,
+            """
+            from keras.layers import Dropout
+            model.fit(x, y, epochs=10)
+            """,
+        ),
+    )
+
+    def in_source(self, source: Source) -> Iterator[Finding]:
+        """One finding for every argument."""
+        uses_keras = any(name.startswith("keras") for name in source.imported.values())
+        for call in source.calls:
+            library, _, layer = call.name.rpartition(".")
+            gone = _GONE.get(layer, {}) if library == "keras.layers" else {}
+            attribute = getattr(call.node.func, "attr", "")
+            if uses_keras and attribute in {"fit", "fit_generator"}:
+                gone = {"nb_epoch": "epochs="}
+            for keyword in call.node.keywords:
+                if keyword.arg in gone:
+                    today = gone[keyword.arg]
+                    instead = f"write {today}" if today.endswith("=") else "leave it out"
+                    yield self.finding(
+                        f"{layer or attribute} takes no {keyword.arg}= since Keras 2",
+                        source.place(keyword),
+                        fix=instead,
+                        changes_outputs=not today.endswith("="),
+                    )

@@ -1,0 +1,72 @@
+"""ND502."""
+
+import ast
+from collections.abc import Iterator
+
+from normdrop.lint.rules._handwritten import draws, noise_modules
+from normdrop.lint.rules._rule import Invalid, Rule
+from normdrop.lint.source import Source
+from normdrop.values.findings import Finding
+
+
+class HandwrittenDropoutAlwaysOn(Rule):
+    """A dropout layer written by hand never asks whether it is training.
+
+    ## What it does
+    Finds torch modules with "drop" in their name whose `forward` draws random numbers and that
+    nowhere mention `training`.
+
+    ## Why is this bad?
+    `model.eval()` does not switch the layer off: predictions stay random.
+
+    ## Fix safety
+    Outputs in evaluation mode change: they are no longer random.
+
+    ## References
+    - pytorch/pytorch issue 26338
+    """
+
+    severity = "error"
+    valid = (
+        """
+        import torch
+        from torch import nn
+        class MyDropout(nn.Module):
+            def forward(self, x):
+                if not self.training:
+                    return x
+                return x * torch.bernoulli(torch.full_like(x, 0.5)) / 0.5
+        """,
+    )
+    invalid = (
+        Invalid(
+            """
+            import torch
+            from torch import nn
+            class MyDropout(nn.Module):
+                def forward(self, x):
+                    return x * torch.bernoulli(torch.full_like(x, 0.5)) / 0.5
+            """,
+            """
+            import torch
+            from torch import nn
+            class MyDropout(nn.Module):
+                def forward(self, x):
+                    if not self.training:
+                        return x
+                    return x * torch.bernoulli(torch.full_like(x, 0.5)) / 0.5
+            """,
+        ),
+    )
+
+    def in_source(self, source: Source) -> Iterator[Finding]:
+        """One finding for every such class."""
+        for owner, forward in noise_modules(source):
+            words = {node.attr for node in ast.walk(owner) if isinstance(node, ast.Attribute)}
+            words |= {node.id for node in ast.walk(owner) if isinstance(node, ast.Name)}
+            if draws(forward) and "training" not in words:
+                yield self.finding(
+                    f"{owner.name} draws noise in evaluation mode too",
+                    source.place(forward),
+                    fix="return the input as it is unless self.training",
+                )

@@ -1,0 +1,60 @@
+"""ND901."""
+
+from collections.abc import Iterable, Iterator
+
+from normdrop.lint.rules._rule import Rule
+from normdrop.lint.rules._suppressions import Suppression
+from normdrop.values.findings import Finding
+
+
+class UnusedSuppression(Rule):
+    """A suppression accepts nothing, or gives no reason.
+
+    ## What it does
+    Finds `# normdrop: ignore[…]` comments, and suppressions in `pyproject.toml`, that no finding
+    needs, and those without a reason, which have no effect.
+
+    ## Why is this bad?
+    A suppression that outlives its finding hides the next one. One without a reason cannot be
+    judged by whoever reads it next.
+
+    ## Example
+    ```python
+    x = drop(x)  # normdrop: ignore[ND101]
+    ```
+
+    ## Use instead
+    ```python
+    x = drop(x)  # normdrop: ignore[ND101] as in the paper we reproduce
+    ```
+
+    ## Fix safety
+    A comment changes no outputs.
+
+    ## References
+    - ruff's rule RUF100, which does the same for `noqa`
+    """
+
+    def unused(
+        self, suppressions: Iterable[Suppression], used: Iterable[Suppression], ran: Iterable[str]
+    ) -> Iterator[Finding]:
+        """One finding for every suppression of a rule that ran and that was of no use."""
+        done, codes = set(used), set(ran)
+        for each in suppressions:
+            if each in done or not set(each.codes) <= codes:
+                continue
+            what = ", ".join(each.codes) or "nothing"
+            if each.reason:
+                yield self.finding(
+                    f"nothing is found that the suppression of {what} accepts",
+                    each.place,
+                    fix="remove the suppression",
+                    changes_outputs=False,
+                )
+            else:
+                yield self.finding(
+                    f"the suppression of {what} gives no reason and has no effect",
+                    each.place,
+                    fix="write the reason behind the bracket",
+                    changes_outputs=False,
+                )

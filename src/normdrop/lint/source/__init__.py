@@ -1,0 +1,15 @@
+"""Python source as the rules see it: followed as far as can be proven, never executed."""
+
+from typing import TYPE_CHECKING
+
+from normdrop.lint.source._files import Text as Text
+from normdrop.lint.source._files import files as files
+from normdrop.lint.source._files import read_text as read_text
+from normdrop.lint.source._index import Call as Call
+from normdrop.lint.source._source import Source as Source
+from normdrop.lint.source._source import read as read
+
+if TYPE_CHECKING:
+    # Others only name these types, and most checks make no value of them.
+    from normdrop.lint.source._sketch import Sketch as Sketch
+    from normdrop.lint.source._values import Part as Part

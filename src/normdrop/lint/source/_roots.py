@@ -1,0 +1,120 @@
+"""Where models are described in a file: its body, its functions and its classes of modules."""
+
+import ast
+import re
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
+
+from normdrop.lint.source._arguments import Arguments
+from normdrop.lint.source._definitions import Names, method, module_kind
+from normdrop.lint.source._notes import Notes
+from normdrop.lint.source._reach import Reach
+from normdrop.lint.source._run import Run
+from normdrop.lint.source._sketch import Draft, Sketch, TooLarge
+from normdrop.lint.source._values import Chain, Class, Flow, Function, Imported, Instance
+from normdrop.lint.source._worlds import World, worlds
+from normdrop.shifts.graph import Kind
+
+_LIBRARIES = {"torch", "keras", "tensorflow"}
+# A function this long is followed on no further way.
+_ENOUGH_STEPS = 3000
+# Whatever is said of a model's order is said of these norms: without one, nothing is followed.
+_NORM = re.compile(rb"BatchNorm|InstanceNorm")
+
+
+@dataclass(frozen=True, slots=True)
+class _Root:
+    """A function, the class it is a method of, and whether that is a class of modules."""
+
+    function: ast.FunctionDef
+    owner: ast.ClassDef | None
+    is_module: bool
+
+
+def sketches(
+    file: str, tree: ast.Module, imported: Names, lines: Sequence[bytes]
+) -> Iterator[Sketch]:
+    """Every model, and part of a model, that the file describes; each once."""
+    if not any(_NORM.search(line) for line in lines):
+        return
+    named = (value.name for value in imported.values() if isinstance(value, Imported))
+    if not any(name.partition(".")[0] in _LIBRARIES for name in named):
+        return
+    reach = Reach(tree, imported, lines)
+    if not reach:
+        return
+    notes = Notes(file, generators=any(b"yield" in line for line in lines))
+    seen: set[Hashable] = set()
+    for draft in _drafts(notes, tree, dict(imported), reach):
+        # A condition often decides nothing that is drawn.
+        if draft.content not in seen:
+            seen.add(draft.content)
+            yield draft.sketch()
+
+
+def _drafts(notes: Notes, tree: ast.Module, shared: Names, reach: Reach) -> Iterator[Draft]:
+    """What the module's body draws, and each function and class worth following."""
+    whole = Run(notes, shared, World(()))
+    try:
+        whole.body(tree.body, shared)
+        yield from _drawn(whole)
+    except (TooLarge, RecursionError):
+        pass
+    for root in _roots(tree, shared):
+        segment = root.owner if root.owner and root.is_module else root.function
+        if segment in reach:
+            yield from _explored(notes, shared, root)
+
+
+def _roots(tree: ast.Module, shared: Names) -> Iterator[_Root]:
+    """Functions of the module, methods of its classes, and what its modules do when called."""
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef):
+            yield _Root(node, None, is_module=False)
+        elif isinstance(node, ast.ClassDef):
+            is_module = module_kind(Class(node, shared)) is not None
+            for inner in node.body:
+                if isinstance(inner, ast.FunctionDef) and (
+                    not is_module or inner.name in {"forward", "call"}
+                ):
+                    yield _Root(inner, node, is_module)
+
+
+def _explored(notes: Notes, shared: Names, root: _Root) -> Iterator[Draft]:
+    """One function, or one class by its forward, in all its worlds."""
+    steps = 0
+    for world in worlds():
+        if steps > _ENOUGH_STEPS:
+            return
+        run = Run(notes, shared, world)
+        try:
+            _start(run, shared, root)
+            yield from _drawn(run)
+            steps += run.steps
+        except (TooLarge, RecursionError):
+            return
+
+
+def _start(run: Run, shared: Names, root: _Root) -> None:
+    """Call a function with nothing known of its arguments, or make a module and call it."""
+    function, owner = Function(root.function, shared), None
+    if root.owner is not None:
+        owner = Instance(Class(root.owner, shared), run.place(root.owner), used=True)
+        start = method(owner.made_of, "__init__") if root.is_module else None
+        if start is not None:
+            run.enter(start, Arguments(), owner)
+    result = run.enter(function, Arguments(), owner)
+    if isinstance(result, Flow):
+        run.draft.outputs.append(result.node)
+    elif isinstance(result, Chain) and not result.used:
+        run.lower(result)
+
+
+def _drawn(run: Run) -> Iterator[Draft]:
+    """What flowed in a run, and every model it made and did not call."""
+    models: list[Chain | Instance] = [*run.chains, *run.instances]
+    for made in models:
+        if not made.used:
+            run.lower(made)
+    if any(each.part.kind in {Kind.NORM, Kind.NOISE} for each in run.draft.drawn):
+        yield run.draft

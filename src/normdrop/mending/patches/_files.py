@@ -1,0 +1,67 @@
+"""Patches of files and folders."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from normdrop.lint.rules import Rule, Suppression, check_files
+from normdrop.lint.source import files
+from normdrop.mending.patches._patch import Left, Patch, patch_text
+from normdrop.mending.patches._script import Encoding
+from normdrop.values.files import write_atomically
+
+
+def patch_files(
+    paths: Sequence[str],
+    rules: Sequence[Rule],
+    *,
+    exclude: Sequence[str] = (),
+    suppressions: Sequence[Suppression] = (),
+    unsafe: bool = False,
+    remove_bias: bool = False,
+    notes: list[str] | None = None,
+) -> Iterator[Patch]:
+    """A patch for every file in which rules find something.
+
+    Args:
+        paths: Files and folders.
+        rules: The rules whose findings are mended.
+        exclude: Patterns, as in a `.gitignore`, of what to leave out.
+        suppressions: Accepted findings.
+        unsafe: See `patch_text`.
+        remove_bias: See `patch_text`.
+        notes: What could not be read is added here, one line each.
+
+    Raises:
+        UsageError: A path does not exist.
+    """
+    for path in files(paths, exclude):
+        found = check_files([path], rules, suppressions=suppressions)
+        if notes is not None:
+            notes.extend(found.notes)
+        if not found:
+            continue
+        if not path.endswith(".py"):
+            reason = "a notebook is not patched: {}"
+            left = (Left(each, reason.format(each.fix or "see the finding")) for each in found)
+            yield Patch(path, "", "", left=tuple(left))
+            continue
+        content = Path(path).read_bytes()
+        text = Encoding.of(content).decoded(content).decode()
+        yield patch_text(
+            path,
+            text,
+            rules,
+            unsafe=unsafe,
+            remove_bias=remove_bias,
+            suppressions=suppressions,
+        )
+
+
+def write(patch: Patch) -> None:
+    """Write a patched file whole, in the encoding and with the line ends and mode it has.
+
+    Raises:
+        NormdropError: It cannot be written; the file is as it was.
+    """
+    encoding = Encoding.of(Path(patch.path).read_bytes())
+    write_atomically(patch.path, encoding.encoded(patch.after.encode()))

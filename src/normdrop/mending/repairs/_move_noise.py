@@ -1,0 +1,233 @@
+"""Noise that feeds a norm: moved, or replaced by noise that the norm hardly notices."""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from normdrop.errors import CaptureError
+from normdrop.mending.repairs._candidates import Candidate
+from normdrop.mending.repairs._editor import Bench
+from normdrop.mending.repairs._fix import Change
+from normdrop.mending.repairs._refusal import Refusal
+from normdrop.mending.repairs._snapshot import Look
+from normdrop.mending.repairs._uniform import cap, largest_beta
+from normdrop.values.severity import severity
+
+CODE = "ND101"
+_LEAST_BETA = 0.01
+_SAME = 0.002
+"""Logarithms of shifts that differ by less are the same."""
+_OWN = {CODE, "ND201"}
+"""Findings that a move may bring about: noise elsewhere, and a bias it uncovers."""
+
+
+@dataclass
+class Moved:
+    """What became of the noise.
+
+    Attributes:
+        changes: What was done.
+        refused: What could not be done.
+        sentences: What is worth knowing about it.
+        now: A look at the model as it is now.
+    """
+
+    changes: list[Change]
+    refused: list[Refusal]
+    sentences: list[str]
+    now: Look
+
+
+def move_noise(bench: Bench, before: Look, waiting: Sequence[Candidate]) -> Moved:
+    """Give each noise layer the first of its options that leaves no finding.
+
+    All are changed at once and looked at together; an option that leaves an error or a warning, or
+    takes the shift of any norm layer farther from 1, gives way to the layer's next one.
+    """
+    refused: list[Refusal] = []
+    waiting = list(waiting)
+    while waiting:
+        mark = bench.journal.mark()
+        placed = {candidate.path: _realise(bench, candidate) for candidate in waiting}
+        failed, now = _judged(bench, before, waiting, placed)
+        if now is None:
+            bench.journal.back_to(mark)
+            failed = _culprits(bench, failed)
+        if now is not None and not failed:
+            waiting.sort(key=lambda each: each.node.id)
+            changes = [_change(bench, before, now, each, placed[each.path]) for each in waiting]
+            return Moved(changes, refused, list(_sentences(before, now, waiting, placed)), now)
+        bench.journal.back_to(mark)
+        for candidate, reason in failed:
+            candidate.tried[candidate.options.pop(0).move] = reason
+            if not candidate.options:
+                waiting.remove(candidate)
+                refused.append(Refusal(candidate.finding, reason))
+    return Moved([], refused, [], before)
+
+
+def _realise(bench: Bench, candidate: Candidate) -> object:
+    """Change the model by a candidate's first option; the layer that draws now."""
+    option = candidate.options[0]
+    if option.spot is None:
+        return bench.to_uniform(candidate.layer, candidate.node)
+    bench.move(candidate.layer, option.spot)
+    return candidate.layer
+
+
+def _culprits(bench: Bench, failed: list[tuple[Candidate, str]]) -> list[tuple[Candidate, str]]:
+    """Of the changes with which the model does not run, those with which it does not alone."""
+    found = []
+    for candidate, _ in failed:
+        mark = bench.journal.mark()
+        _realise(bench, candidate)
+        try:
+            bench.look()
+        except CaptureError as error:
+            found.append((candidate, f"the model does not run with the change: {error}"))
+        bench.journal.back_to(mark)
+    return found or failed
+
+
+def _judged(
+    bench: Bench, before: Look, waiting: Sequence[Candidate], placed: Mapping[str, object]
+) -> tuple[list[tuple[Candidate, str]], Look | None]:
+    """The candidates whose option fails, and why; and the look at the model if it runs."""
+    try:
+        now = _tuned(bench, bench.look(), waiting, placed)
+    except CaptureError as error:
+        return [
+            (each, f"the model does not run with the change: {error}") for each in waiting
+        ], None
+    failed: dict[str, tuple[Candidate, str]] = {}
+    for candidate in waiting:
+        reason = _fault(now, candidate, placed[candidate.path])
+        if reason:
+            failed[candidate.path] = candidate, reason
+    for candidate, reason in _spoiled(before, now, waiting, placed):
+        failed.setdefault(candidate.path, (candidate, reason))
+    return list(failed.values()), now
+
+
+def _tuned(
+    bench: Bench, now: Look, waiting: Sequence[Candidate], placed: Mapping[str, object]
+) -> Look:
+    """Give uniform noise the half-width that the norm layers bear."""
+    uniform = {
+        now.names[id(layer)]: (layer, candidate)
+        for candidate in waiting
+        if candidate.options[0].move == "uniform"
+        and id(layer := placed[candidate.path]) in now.names
+    }
+    caps = {path: cap(each.node.noise) for path, (_, each) in uniform.items() if each.node.noise}
+    if not caps:
+        return now
+    beta = largest_beta(now.captured, caps)
+    for path, (layer, _) in uniform.items():
+        bench.set_beta(layer, min(beta, math.floor(caps[path] * 1000) / 1000))
+    return bench.look()
+
+
+def _fault(now: Look, candidate: Candidate, layer: object) -> str:
+    """What is wrong with where a noise layer is now; empty if nothing."""
+    path = now.names.get(id(layer))
+    if path is None or not now.nodes(path):
+        return "the model does not call the dropout where it was put"
+    if path != candidate.path and now.nodes(candidate.path):
+        drawn = any(each.noise and each.noise.active for each in now.nodes(candidate.path))
+        if drawn:
+            return "the model keeps calling the dropout that was taken out"
+    noise = now.nodes(path)[0].noise
+    if candidate.options[0].move == "uniform" and noise and noise.spread < _LEAST_BETA:
+        return f"not even uniform noise of half-width {_LEAST_BETA} is borne there"
+    left = [each for each in now.of(CODE) if each.layers[:1] == (path,)]
+    shift = next((each.shift for each in left if each.shift is not None), None)
+    if shift is not None and not candidate.wished and severity(shift) != "note":
+        return f"a shift of {shift:.3g} would stay"
+    return ""
+
+
+def _spoiled(
+    before: Look, now: Look, waiting: Sequence[Candidate], placed: Mapping[str, object]
+) -> Iterator[tuple[Candidate, str]]:
+    """The candidates that make anything worse than it was."""
+    paths = {now.names.get(id(placed[each.path])): each for each in waiting}
+    for norm, shift in now.shifts.items():
+        if worse(before, now, norm):
+            causes = [paths[cause] for cause in shift.causes if cause in paths]
+            moved = [each for each in causes if each.options[0].move != "uniform"]
+            was = before.shifts[norm].shift
+            reason = f"the shift at {norm} would go from {was:.3g} to {shift.shift:.3g}"
+            # What the user insists on has its price; uniform noise is the last to blame.
+            yield from _blamed(moved or causes or waiting, reason)
+    known = {(each.code, each.layers[:1]) for each in before.findings}
+    for finding in now.findings:
+        if finding.severity == "note" or finding.code in _OWN:
+            continue
+        if (finding.code, finding.layers[:1]) not in known:
+            involved = [paths[layer] for layer in finding.layers if layer in paths]
+            yield from _blamed(involved or waiting, f"{finding.code} would be found")
+
+
+def _blamed(blamed: Iterable[Candidate], reason: str) -> Iterator[tuple[Candidate, str]]:
+    for candidate in blamed:
+        if not candidate.wished:
+            yield candidate, reason
+
+
+def worse(before: Look, now: Look, norm: str) -> bool:
+    """Whether a norm layer's expected shift is farther from 1 than it was."""
+    was = before.shifts.get(norm)
+    if was is None or not was.shift > 0:
+        return False
+    after = now.shifts[norm].shift
+    return not after > 0 or abs(math.log(after)) > abs(math.log(was.shift)) + _SAME
+
+
+def _change(bench: Bench, before: Look, now: Look, candidate: Candidate, layer: object) -> Change:
+    """What was done, in words."""
+    option = candidate.options[0]
+    was = _described(candidate)
+    norm = candidate.finding.layers[1] if len(candidate.finding.layers) > 1 else ""
+    if option.move == "uniform":
+        what = f"{was} replaced by {bench.words(layer)}"
+    else:
+        what = f"{was} moved {option.words}"
+    return Change(
+        CODE,
+        candidate.path,
+        what,
+        now.names[id(layer)],
+        norm,
+        before.shifts[norm].shift if norm in before.shifts else None,
+        now.shifts[norm].shift if norm in now.shifts else None,
+    )
+
+
+def _described(candidate: Candidate) -> str:
+    name = type(candidate.layer).__name__
+    noise = candidate.node.noise
+    rate = noise.rate if noise is not None else 0.0
+    return f"{name}({rate:.3g})" if rate > 0 else name
+
+
+def _sentences(
+    before: Look, now: Look, waiting: Sequence[Candidate], placed: Mapping[str, object]
+) -> Iterator[str]:
+    """What stays behind a move, and why a better-known one was given up."""
+    for candidate in waiting:
+        move, path = candidate.options[0].move, now.names[id(placed[candidate.path])]
+        left = [each for each in now.of(CODE) if each.layers[:1] == (path,)]
+        if move == "branch" and left and left[0].shift is not None:
+            yield (
+                f"{path} still reaches {left[0].layers[1]} through the addition or concatenation "
+                f"after its branch: its share of the shift there stays at {left[0].shift:.3g}."
+            )
+        for tried, reason in candidate.tried.items():
+            yield (
+                f"{candidate.path}: not moved to the {tried}, since {reason}; move={tried!r} "
+                "insists."
+            )
+    grown = [norm for norm in now.shifts if worse(before, now, norm)]
+    if grown:
+        yield f"As asked, and against advice: the shift grows at {', '.join(grown)}."

@@ -1,0 +1,52 @@
+"""What the user asks of a fix."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from normdrop.errors import UsageError
+from normdrop.mending.repairs._places import MOVES, Move
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the user asks of a fix.
+
+    Attributes:
+        move: What becomes of noise that feeds a norm: one move for all layers, or one for some, by
+            path. Left out, each layer gets the first move that leaves no finding.
+        remove_bias: Whether a cancelled bias is removed rather than set to zero.
+
+    Raises:
+        UsageError: There is no such move.
+
+    >>> Wishes({"features": "head"}).of("features.drop"), Wishes("uniform").of("drop")
+    ('head', 'uniform')
+    """
+
+    move: Move | Mapping[str, Move] | None = None
+    remove_bias: bool = False
+    _by_path: Mapping[str, Move] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Refuse moves that are none."""
+        given = self.move
+        by_path = dict(given) if isinstance(given, Mapping) else {"": given} if given else {}
+        for path, move in by_path.items():
+            if move not in MOVES:
+                where = f" for {path!r}" if path else ""
+                raise UsageError(f"no move is called {move!r}{where}: one of {', '.join(MOVES)}")
+        object.__setattr__(self, "_by_path", by_path)
+
+    def of(self, layer: str) -> Move | None:
+        """What is asked for a layer: by its own path, or else by that of a module around it."""
+        path = layer
+        while path not in self._by_path:
+            if not path:
+                return None
+            path = path.rpartition(".")[0]
+        return self._by_path[path]
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The paths that are spoken of."""
+        return tuple(path for path in self._by_path if path)

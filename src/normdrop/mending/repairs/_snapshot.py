@@ -1,0 +1,62 @@
+"""What a model looks like now: its graph, its expected shifts and its findings."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from normdrop.lint.rules import Rule, check_captured
+from normdrop.shifts.graph import Captured, Graph, Node
+from normdrop.shifts.moments import expected_shifts
+from normdrop.shifts.report import LayerShift, ShiftReport
+from normdrop.values.findings import Finding, Findings
+
+
+@dataclass(frozen=True)
+class Look:
+    """One look at a model; what it costs to work out is worked out when it is asked for.
+
+    Attributes:
+        captured: Its graphs.
+        names: The path of every layer, by its id.
+        modes: Whether each layer is in train mode, by path, where layers have modes.
+        rules: The rules that judge it.
+    """
+
+    captured: Captured
+    names: dict[int, str]
+    modes: dict[str, bool]
+    rules: Sequence[Rule]
+
+    @cached_property
+    def shifts(self) -> dict[str, LayerShift]:
+        """The expected shift at its norm layers, by path."""
+        return {layer.path: layer for layer in expected_shifts(self.captured)}
+
+    @cached_property
+    def findings(self) -> Findings:
+        """What the rules say."""
+        layers = self.shifts.values()
+        return check_captured(self.captured, layers, self.rules, modes=self.modes)
+
+    @property
+    def graph(self) -> Graph:
+        """The calls in train mode."""
+        return self.captured.train
+
+    @property
+    def report(self) -> ShiftReport:
+        """The shifts as a report."""
+        return ShiftReport(list(self.shifts.values()), "moments")
+
+    @cached_property
+    def calls(self) -> dict[str, int]:
+        """How often each layer is called."""
+        return {layer.path: layer.calls for layer in self.graph.layers}
+
+    def of(self, *codes: str) -> list[Finding]:
+        """The findings of some rules."""
+        return [finding for finding in self.findings if finding.code in codes]
+
+    def nodes(self, layer: str) -> tuple[Node, ...]:
+        """The calls of a layer."""
+        return self.graph.of_layer(layer)

@@ -1,0 +1,166 @@
+"""From passes to shifts: train mode, then eval mode with those statistics, on given inputs."""
+
+import math
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+
+import numpy as np
+
+from normdrop.shifts.expected._moments import AnyMoments, Moments, averages
+from normdrop.shifts.report import LayerShift, Method, ShiftReport
+
+_EXPLAINED = 0.005
+_SMALLEST_SHARE = 0.01
+
+Statistics = Mapping[str, Moments[Any]]
+"""Norm layer path to statistics."""
+Arguments = TypeVar("Arguments", contravariant=True)  # noqa: PLC0105 - the name says what they are
+
+
+class Both(NamedTuple):
+    """What norm layers see in train mode, and in eval mode with those statistics."""
+
+    train: Statistics
+    eval: Statistics
+
+
+class Passes(Protocol[Arguments, AnyMoments]):
+    """Forward passes of one model, of whatever framework."""
+
+    def train(self, inputs: Arguments, seed: int) -> dict[str, AnyMoments]:
+        """Input statistics of every norm layer in train mode."""
+
+    def evaluate(
+        self, inputs: Arguments, statistics: Mapping[str, AnyMoments]
+    ) -> dict[str, AnyMoments]:
+        """Input statistics in eval mode, norm layers going by `statistics`."""
+
+    def one_by_one(self, inputs: Arguments, seed: int) -> tuple[Both, dict[str, Both]]:
+        """Both modes with all noise layers on, and without each of them, by the layer's name."""
+
+    def without_gradients(self) -> AbstractContextManager[Any]:
+        """Nothing inside is recorded for a backward pass."""
+
+
+@dataclass(frozen=True)
+class Shifts(Generic[AnyMoments]):
+    """What train and eval mode are at every norm layer.
+
+    Attributes:
+        train: Statistics that eval mode normalises by.
+        eval: Statistics in eval mode.
+        error: Standard error of log Δ over passes; NaN from a single one.
+    """
+
+    train: dict[str, AnyMoments]
+    eval: dict[str, AnyMoments]
+    error: Mapping[str, float]
+
+
+def shifts(
+    passes: Passes[Arguments, AnyMoments], batches: Sequence[Arguments], repeats: int
+) -> Shifts[AnyMoments]:
+    """Train mode `repeats` times over every batch, then eval mode once with those statistics.
+
+    Later norm layers see what earlier ones make of the substituted statistics, as they do in a
+    trained model; both sides see the same inputs.
+    """
+    with passes.without_gradients():
+        trains = [
+            passes.train(batch, index * repeats + repeat)
+            for index, batch in enumerate(batches)
+            for repeat in range(repeats)
+        ]
+        train = averages(trains)
+        evals = [passes.evaluate(batch, train) for batch in batches]
+    evaluated = averages(evals)
+    pairs = [Both(one, evals[index // repeats]) for index, one in enumerate(trains)]
+    error = {
+        path: _standard_error([_log_ratio(pair, path) for pair in pairs]) for path in evaluated
+    }
+    return Shifts(train, evaluated, error)
+
+
+def causes(
+    passes: Passes[Arguments, AnyMoments], batches: Sequence[Arguments]
+) -> dict[str, dict[str, float]]:
+    """Every noise layer's share of every norm layer's log Δ, by switching them off one at a time.
+
+    A share is how much log Δ, averaged over the batches, shrinks without the layer, normalised over
+    the layers that make it larger. The other layers make the same noise each time.
+    """
+    with passes.without_gradients():
+        found = [_logs(*passes.one_by_one(batch, seed)) for seed, batch in enumerate(batches)]
+    layers = dict.fromkeys(layer for _, without in found for layer in without)
+    return {
+        path: _shares(
+            _mean([logs[path] for logs, _ in found if path in logs]),
+            {
+                layer: _mean([one[layer][path] for _, one in found if path in one.get(layer, {})])
+                for layer in layers
+            },
+        )
+        for path in dict.fromkeys(path for logs, _ in found for path in logs)
+    }
+
+
+def report(
+    found: Shifts[Any],
+    blame: Mapping[str, Mapping[str, float]],
+    method: Method,
+    notes: Sequence[str] = (),
+) -> ShiftReport:
+    """The shifts as a report."""
+    layers = []
+    for path, seen in found.eval.items():
+        evaluated, train = seen.numbers(), found.train[path].numbers()
+        layers.append(
+            LayerShift(
+                path,
+                method,
+                eval_mean=evaluated.mean,
+                eval_variance=evaluated.variance,
+                train_mean=train.mean,
+                train_variance=train.variance,
+                causes=blame.get(path, {}),
+                error=found.error[path] if math.isfinite(found.error[path]) else None,
+            )
+        )
+    return ShiftReport(layers, method, tuple(notes))
+
+
+def _logs(whole: Both, without: Mapping[str, Both]) -> tuple[dict[str, float], dict[str, Any]]:
+    """Log Δ per norm layer with all noise layers on, and without each of them."""
+    return _log_ratios(whole), {layer: _log_ratios(both) for layer, both in without.items()}
+
+
+def _log_ratios(both: Both) -> dict[str, float]:
+    return {path: _log_ratio(both, path) for path in both.eval}
+
+
+def _log_ratio(both: Both, path: str) -> float:
+    top, bottom = (float(side[path].variance.mean()) for side in (both.eval, both.train))
+    return math.log(top / bottom) if top > 0 and bottom > 0 else math.nan
+
+
+def _shares(log_shift: float, without: Mapping[str, float]) -> dict[str, float]:
+    if not abs(log_shift) > _EXPLAINED:
+        return {}
+    sign = math.copysign(1.0, log_shift)
+    part = {layer: max(0.0, sign * (log_shift - value)) for layer, value in without.items()}
+    total = sum(part.values())
+    kept = {k: v for k, v in part.items() if total > 0 and v > _SMALLEST_SHARE * total}
+    ordered = sorted(kept.items(), key=lambda item: -item[1])
+    return {layer: value / sum(kept.values()) for layer, value in ordered}
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values) if values else math.nan
+
+
+def _standard_error(values: Sequence[float]) -> float:
+    if len(values) < 2:  # noqa: PLR2004 - one value has no spread
+        return math.nan
+    return float(np.std(values, ddof=1) / math.sqrt(len(values)))

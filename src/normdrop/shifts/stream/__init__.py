@@ -1,0 +1,37 @@
+"""One pass over batches: what is read, what is kept of it, and what it comes to."""
+
+from normdrop.shifts.stream._batches import Arguments as Arguments
+from normdrop.shifts.stream._batches import Batch as Batch
+from normdrop.shifts.stream._batches import Batches as Batches
+from normdrop.shifts.stream._batches import Progress as Progress
+from normdrop.shifts.stream._batches import named as named
+from normdrop.shifts.stream._batches import size_of as size_of
+from normdrop.shifts.stream._batches import too_many as too_many
+from normdrop.shifts.stream._explain import Fitting as Fitting
+from normdrop.shifts.stream._four_modes import FourModes as FourModes
+from normdrop.shifts.stream._four_modes import Mode as Mode
+from normdrop.shifts.stream._four_modes import NormMode as NormMode
+from normdrop.shifts.stream._inverted import STEPS as STEPS
+from normdrop.shifts.stream._inverted import correction as correction
+from normdrop.shifts.stream._inverted import need_example as need_example
+from normdrop.shifts.stream._inverted import need_fit as need_fit
+from normdrop.shifts.stream._inverted import settled as settled
+from normdrop.shifts.stream._layer import extent as extent
+from normdrop.shifts.stream._layer import layer_shift as layer_shift
+from normdrop.shifts.stream._log import ShiftLog as ShiftLog
+from normdrop.shifts.stream._log import affordable as affordable
+from normdrop.shifts.stream._log import scalars as scalars
+from normdrop.shifts.stream._metric import MetricMean as MetricMean
+from normdrop.shifts.stream._metric import metric_name as metric_name
+from normdrop.shifts.stream._named import under as under
+from normdrop.shifts.stream._pass import Pass as Pass
+from normdrop.shifts.stream._recalibrate import Passes as Passes
+from normdrop.shifts.stream._recalibrate import check_method as check_method
+from normdrop.shifts.stream._recalibrate import estimated as estimated
+from normdrop.shifts.stream._recalibrate import recalibration as recalibration
+from normdrop.shifts.stream._record import Record as Record
+from normdrop.shifts.stream._statistics import Seen as Seen
+from normdrop.shifts.stream._statistics import merged as merged
+from normdrop.shifts.stream._stored import Array as Array
+from normdrop.shifts.stream._stored import Stored as Stored
+from normdrop.shifts.stream._tally import Tally as Tally

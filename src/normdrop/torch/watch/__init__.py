@@ -1,0 +1,1 @@
+"""What a running model's norm and noise calls are, watched without touching it."""

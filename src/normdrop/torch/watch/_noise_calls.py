@@ -1,0 +1,148 @@
+"""Noise calls: told apart from other calls, named by layer, seeded one by one, switched off."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from normdrop.torch.watch._owners import Paths, caller
+
+Function = Callable[..., Any]
+
+# Each takes (input, p, training) and returns its input when it is off.
+_DROPOUTS: frozenset[Function] = frozenset(
+    {
+        functional.dropout,
+        functional.dropout1d,
+        functional.dropout2d,
+        functional.dropout3d,
+        functional.alpha_dropout,
+        functional.feature_alpha_dropout,
+        torch.dropout,
+        torch.dropout_,
+        torch.alpha_dropout,
+        torch.alpha_dropout_,
+        torch.feature_dropout,
+        torch.feature_dropout_,
+        torch.feature_alpha_dropout,
+        torch.feature_alpha_dropout_,
+    }
+)
+# Whoever calls these in train mode makes noise out of them.
+_DRAWS: frozenset[Function] = frozenset(
+    {
+        torch.rand,
+        torch.rand_like,
+        torch.randn,
+        torch.randn_like,
+        torch.randint,
+        torch.randint_like,
+        torch.randperm,
+        torch.bernoulli,
+        torch.normal,
+        torch.multinomial,
+        Tensor.bernoulli,
+        Tensor.bernoulli_,
+        Tensor.uniform_,
+        Tensor.normal_,
+        Tensor.random_,
+        Tensor.exponential_,
+        functional.rrelu,
+        functional.scaled_dot_product_attention,
+        functional.multi_head_attention_forward,
+    }
+)
+
+
+@dataclass
+class NoiseCalls:
+    """What a pass knows of noise: every layer that made some, in order, and which are to be still.
+
+    Before each call torch's generator is seeded by the pass, the layer and how often it was called,
+    so that a layer's noise stays the same when another layer is switched off.
+
+    Attributes:
+        model: Whose layers make the noise.
+        paths: Module paths by id.
+        layers: Names of the layers that made noise so far, with the module that owns each.
+        drawing: Those that make noise of plain random numbers; only their module's eval mode can
+            switch them off.
+    """
+
+    model: nn.Module
+    paths: Paths
+    layers: dict[str, nn.Module] = field(default_factory=dict)
+    drawing: set[str] = field(default_factory=set)
+    _seed: int = 0
+    _silent: str | None = None
+    _on_silence: Callable[[], None] | None = None
+    _on_cpu: bool | None = None
+    _calls: dict[str, int] = field(default_factory=dict)
+    _lines: dict[tuple[str, str], list[int]] = field(default_factory=dict)
+
+    def start(
+        self,
+        seed: int,
+        silent: str | None = None,
+        on_silence: Callable[[], None] | None = None,
+    ) -> None:
+        """Begin a pass with a seed of its own; one layer may be off, and be told of when met."""
+        self._seed, self._silent, self._on_silence = seed, silent, on_silence
+        self._calls.clear()
+
+    def __call__(self, function: Function, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:  # noqa: ANN401 - whatever the call returns
+        """Make the noise call, or hand back its input where the layer is switched off."""
+        layer = self._layer(function)
+        count = self._calls[layer] = self._calls.get(layer, 0) + 1
+        index = list(self.layers).index(layer)
+        self._reseed((self._seed * 10_007 + index) * 101 + count)
+        if function in _DRAWS:
+            self.drawing.add(layer)
+        elif layer == self._silent:
+            if self._on_silence is not None:
+                self._on_silence()
+            return args[0] if args else kwargs["input"]
+        return function(*args, **kwargs)
+
+    def _reseed(self, seed: int) -> None:
+        """`torch.manual_seed` costs more than a small layer: it keeps a stack for every device."""
+        if self._on_cpu is None:
+            tensors = (*self.model.parameters(), *self.model.buffers())
+            self._on_cpu = all(tensor.device.type == "cpu" for tensor in tensors)
+        if self._on_cpu:
+            torch.default_generator.manual_seed(seed)
+        else:
+            torch.manual_seed(seed)
+
+    def _layer(self, function: Function) -> str:
+        path, line = caller(self.paths)
+        owner = self.model.get_submodule(path)
+        name = path
+        if path == "" or any(owner.children()):
+            lines = self._lines.setdefault((path, function.__name__), [])
+            if line not in lines:
+                lines.append(line)
+            number = lines.index(line) + 1
+            name = f"{path}.{function.__name__}()".lstrip(".") + (
+                f"#{number}" if number > 1 else ""
+            )
+        self.layers.setdefault(name, owner)
+        return name
+
+
+def makes_noise(function: Function, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
+    """Whether a call is a noise call that is on."""
+    if function in _DRAWS:
+        return True
+    if function not in _DROPOUTS:
+        return False
+    default = function.__module__ == functional.__name__  # only the functional forms have defaults
+    rate = kwargs.get("p", args[1] if len(args) > 1 else 0.5)
+    trailing = ("training", "train")
+    training = next((kwargs[n] for n in trailing if n in kwargs), None)
+    if training is None:
+        training = args[2] if len(args) > 2 else default  # noqa: PLR2004 - the third argument
+    return bool(training) and rate > 0

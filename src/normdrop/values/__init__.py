@@ -1,0 +1,1 @@
+"""Values and what is said of them; no framework is known here."""

@@ -1,0 +1,209 @@
+"""What a check found: one finding, and all of them."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from normdrop.values.location import Location
+from normdrop.values.severity import Severity
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from normdrop.values.display import Table
+
+_RANK: dict[Severity, int] = {"error": 0, "warning": 1, "note": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """How to mend what was found.
+
+    Attributes:
+        what: The change, in the imperative.
+        changes_outputs: Whether the mended model computes something else in eval mode.
+    """
+
+    what: str
+    changes_outputs: bool
+
+    def __str__(self) -> str:
+        """What to do."""
+        return self.what
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong with a model, where, how much it costs, and how to mend it.
+
+    Attributes:
+        code: The rule that found it, such as `"ND101"`.
+        severity: `"error"`, `"warning"` or `"note"`.
+        message: What is wrong, in one sentence.
+        layers: Paths of the layers involved, the cause first.
+        location: The line at fault.
+        shift: Expected eval variance / train variance at the worst of the norm layers involved.
+        fix: What to do about it.
+        related: Other lines involved.
+
+    >>> finding = Finding("ND101", "error", "Dropout feeds BatchNorm1d", ("drop", "norm"))
+    >>> print(finding)
+    ND101 error: Dropout feeds BatchNorm1d
+    """
+
+    code: str
+    severity: Severity
+    message: str
+    layers: tuple[str, ...] = ()
+    location: Location | None = None
+    shift: float | None = None
+    fix: Repair | None = None
+    related: tuple[Location, ...] = ()
+
+    def __str__(self) -> str:
+        """One line."""
+        where = f"{self.location}: " if self.location else ""
+        return f"{where}{self.code} {self.severity}: {self.message}"
+
+    def to_dict(self) -> dict[str, object]:
+        """As JSON knows it."""
+        repair = self.fix
+        return {
+            "code": self.code,
+            "severity": self.severity,
+            "message": self.message,
+            "layers": list(self.layers),
+            "location": _place(self.location),
+            "shift": self.shift,
+            "fix": repair and {"message": repair.what, "changes_outputs": repair.changes_outputs},
+            "related": [_place(each) for each in self.related],
+        }
+
+
+@dataclass(frozen=True)
+class Findings(Sequence[Finding]):
+    """Everything a check found, the worst first for a model, in reading order for source.
+
+    Attributes:
+        found: The findings.
+        notes: What could not be checked, and why, one line each.
+
+    >>> Findings(()).is_clean
+    True
+    """
+
+    found: tuple[Finding, ...]
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        """How many findings."""
+        return len(self.found)
+
+    def __iter__(self) -> Iterator[Finding]:
+        """The findings, one by one."""
+        return iter(self.found)
+
+    def __getitem__(self, index: int) -> Finding:  # type: ignore[override] # a slice has no use
+        """The finding at a position."""
+        return self.found[index]
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether there is neither an error nor a warning."""
+        return all(finding.severity == "note" for finding in self)
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """The codes found, each once, in order."""
+        return tuple(sorted({finding.code for finding in self}))
+
+    def without(self, ignore: Iterable[str]) -> "Findings":
+        """The findings but those whose code, or whose cause's path, is named or begins so."""
+        prefixes = tuple(ignore)
+        kept = (each for each in self if not _named(each, prefixes))
+        return Findings(tuple(kept), self.notes)
+
+    def worst_first(self) -> "Findings":
+        """Errors before warnings before notes, else by code."""
+        ranked = sorted(self, key=lambda each: (_RANK[each.severity], each.code))
+        return Findings(tuple(ranked), self.notes)
+
+    def to_dict(self) -> dict[str, object]:
+        """All findings, as JSON knows them."""
+        return {"findings": [each.to_dict() for each in self], "notes": list(self.notes)}
+
+    def to_dataframe(self) -> "pd.DataFrame":
+        """One row per finding.
+
+        Raises:
+            ImportError: pandas is not installed.
+        """
+        import pandas as pd
+
+        columns = ["code", "severity", "message", "layers", "location", "shift", "fix"]
+        rows = [
+            {
+                "code": each.code,
+                "severity": each.severity,
+                "message": each.message,
+                "layers": ", ".join(each.layers),
+                "location": str(each.location) if each.location else "",
+                "shift": each.shift,
+                "fix": str(each.fix) if each.fix else "",
+            }
+            for each in self
+        ]
+        return pd.DataFrame(rows, columns=columns)
+
+    def table(self) -> "Table":
+        """The findings as a table for a terminal or a notebook."""
+        from normdrop.values.display import Column, Row, Table
+
+        columns = [
+            Column("code", meaning="The rule; `normdrop explain CODE` tells more"),
+            Column("severity"),
+            Column("layer", meaning="The layer at fault"),
+            Column("shift", "right", "Expected eval variance / train variance"),
+            Column("finding"),
+            Column("fix"),
+        ]
+        rows = [Row(_cells(each), "bad" if each.severity == "error" else "plain") for each in self]
+        title = _count(len(self.found))
+        return Table(title, tuple(columns), tuple(rows), self.notes)
+
+    def __str__(self) -> str:
+        """The table as text."""
+        return self.table().to_text(width=120)
+
+    def _repr_html_(self) -> str:
+        """How a notebook shows the findings."""
+        return self.table().to_html()
+
+
+def _named(finding: Finding, prefixes: tuple[str, ...]) -> bool:
+    """Whether a code, or the path of the layer at fault or of a module around it, is listed."""
+    cause = finding.layers[0] if finding.layers else None
+    return any(
+        (prefix and finding.code.startswith(prefix))
+        or (cause is not None and (cause == prefix or cause.startswith(f"{prefix}.")))
+        for prefix in prefixes
+    )
+
+
+def _cells(finding: Finding) -> tuple[str, ...]:
+    shift = "" if finding.shift is None else f"{finding.shift:.3g}"
+    layer = finding.layers[0] if finding.layers else str(finding.location or "")
+    repair = str(finding.fix) if finding.fix else ""
+    return finding.code, finding.severity, layer, shift, finding.message, repair
+
+
+def _count(number: int) -> str:
+    if number == 0:
+        return "Nothing found"
+    return f"{number} finding" + ("s" if number > 1 else "")
+
+
+def _place(location: Location | None) -> dict[str, object] | None:
+    if location is None:
+        return None
+    return {"file": location.file, "line": location.line, "column": location.column}

@@ -1,0 +1,65 @@
+"""The tokens an order is made of. A new token is a new entry in `KINDS`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from normdrop.values.noise import Bernoulli, Gaussian, Noise, Uniform
+from normdrop.values.order._activations import ACTIVATIONS
+from normdrop.values.order._arguments import ArgumentKind, Choice, Count, Real
+
+
+class Role(StrEnum):
+    """What a token does to the activations."""
+
+    WEIGHT = "weight"
+    NORM = "norm"
+    ACTIVATION = "activation"
+    NOISE = "noise"
+    POOL = "pool"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What is known of a token by its name.
+
+    Attributes:
+        name: The token as it is written, without argument.
+        role: What it does to the activations.
+        summary: The same in words, for the table of tokens.
+        argument: What may stand in its parentheses; none if it takes no argument.
+        carries_statistics: Whether it normalises each channel over the batch in training and by
+            remembered statistics in evaluation. Only such a norm cancels a bias before it, and
+            only such a norm suffers from noise before it.
+        noise: The noise of a given argument, for a token that is noise.
+        usual: The argument a block assumes where none is written, if it is the same everywhere.
+    """
+
+    name: str
+    role: Role
+    summary: str
+    argument: ArgumentKind | None = None
+    carries_statistics: bool = False
+    noise: Callable[[float], Noise] | None = None
+    usual: float | None = None
+
+
+_RATE = Real("its rate", 1)
+_OPEN_RATE = Real("its rate", 1, open_end=True)
+_ACTIVATION = Choice("its name", ACTIVATIONS, {"swish": "silu"})
+_POOLING = Choice("its kind", ("max", "avg"), {"average": "avg", "mean": "avg", "maximum": "max"})
+
+_ALL = (
+    Kind("conv", Role.WEIGHT, "convolution"),
+    Kind("linear", Role.WEIGHT, "linear layer"),
+    Kind("bn", Role.NORM, "batch norm", carries_statistics=True),
+    Kind("gn", Role.NORM, "group norm", Count("its number of groups")),
+    Kind("ln", Role.NORM, "layer norm over the channels at each position"),
+    Kind("act", Role.ACTIVATION, "activation", _ACTIVATION),
+    Kind("drop", Role.NOISE, "dropout", _RATE, noise=Bernoulli),
+    Kind("gaussian", Role.NOISE, "Gaussian dropout", _OPEN_RATE, noise=Gaussian),
+    Kind("uniform", Role.NOISE, "uniform dropout", Real("its beta"), noise=Uniform, usual=0.1),
+    Kind("pool", Role.POOL, "max pooling or average pooling", _POOLING),
+)
+
+KINDS = {kind.name: kind for kind in _ALL}

@@ -1,0 +1,81 @@
+"""Where dropout goes in a residual block: the positions P0 to P7 of Kim et al. (UAI 2023).
+
+The paper numbers the gaps of a pre-activation branch, norm, activation, weight, norm, activation,
+weight: P0 lies on the trunk before the branch splits off, P1 to P7 follow. In other branches a
+position keeps its neighbours: P1 to P3 are counted from the first norm, P4 to P6 from the last one,
+so that P6 is before the last weight of a bottleneck as the paper advises, and P7 is the end.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Literal, TypeAlias, get_args
+
+from normdrop.errors import UsageError
+from normdrop.values.order._order import Order
+
+ResidualPosition: TypeAlias = Literal["P0", "P1", "P2", "P3", "P4", "P5", "P6", "P7"]
+ResidualStyle: TypeAlias = Literal["pre", "post"]
+
+_PRE = ("bn", "act", "weight")
+_POST = ("weight", "bn", "act")
+
+# Where each position lies, given the index of the first norm, of the last one, and the end.
+_GAPS: dict[ResidualPosition, Callable[[int, int, int], int]] = {
+    "P1": lambda first, _last, _end: first,
+    "P2": lambda first, _last, _end: first + 1,
+    "P3": lambda first, _last, _end: first + 2,
+    "P4": lambda _first, last, _end: last,
+    "P5": lambda _first, last, _end: last + 1,
+    "P6": lambda _first, last, _end: last + 2,
+    "P7": lambda _first, _last, end: end,
+}
+
+
+def branch_order(
+    style: ResidualStyle, weights: int, weight: str, position: ResidualPosition, *, noisy: bool
+) -> Order:
+    """The order of a residual branch, with `drop` at the position unless that is on the trunk.
+
+    Args:
+        style: `"pre"` or `"post"` activation.
+        weights: How many weights the branch has.
+        weight: The token of a weight, `conv` or `linear`.
+        position: Where dropout goes.
+        noisy: Whether there is dropout at all; the position is checked in any case.
+
+    Raises:
+        UsageError: If there is no such style or position, or the branch lacks the position.
+
+    Example:
+        >>> branch_order("pre", 2, "conv", "P5", noisy=True)
+        Order('bn-act-conv-bn-drop-act-conv')
+    """
+    _check(style, position)
+    tokens = _branch(style, weights)
+    if noisy and position in _GAPS:
+        norms = [index for index, name in enumerate(tokens) if name == "bn"]
+        tokens.insert(_GAPS[position](norms[0], norms[-1], len(tokens)), "drop")
+    return Order("-".join(weight if name == "weight" else name for name in tokens))
+
+
+def _check(style: str, position: str) -> None:
+    """Refuse an unknown style or position, and P6 where no weight follows the last norm."""
+    if style not in get_args(ResidualStyle):
+        raise UsageError(f"style must be 'pre' or 'post' (activation), not {style!r}")
+    if position not in get_args(ResidualPosition):
+        raise UsageError(
+            f"position must be one of {', '.join(get_args(ResidualPosition))}, not {position!r}; "
+            "P5, after the last norm, is what the literature advises"
+        )
+    if style == "post" and position == "P6":
+        raise UsageError(
+            "position P6 is between the last activation and the last weight after the last norm, "
+            "and no weight follows the last norm of a post-activation branch; use P5 or P7, which "
+            "are its end"
+        )
+
+
+def _branch(style: ResidualStyle, weights: int) -> list[str]:
+    """The tokens of a branch without dropout; the last activation of `"post"` follows the add."""
+    unit: Sequence[str] = _PRE if style == "pre" else _POST
+    tokens = [token for _ in range(weights) for token in unit]
+    return tokens if style == "pre" else tokens[:-1]
