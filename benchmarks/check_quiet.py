@@ -30,7 +30,7 @@ from normdrop.lint.rules import check_captured, selected
 from normdrop.shifts.graph import Kind
 from normdrop.shifts.moments import expected_shifts
 from normdrop.torch.capture import capture
-from normdrop.torch.simulate import simulate
+from normdrop.verbs import simulate
 
 GOAL, WITHIN = 100, 0.02
 _BANDS = ("ND1", "ND3", "ND4")

@@ -17,8 +17,7 @@ from normdrop.shifts.expected import plan
 from normdrop.shifts.moments import expected_shifts
 from normdrop.torch._synthetic import positions
 from normdrop.torch.capture import capture
-from normdrop.torch.invert import invert
-from normdrop.torch.simulate import simulate
+from normdrop.verbs import invert, simulate
 
 _SHAPE = (3, 32, 32)
 _LARGE = (3, 224, 224)

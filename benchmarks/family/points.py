@@ -18,11 +18,10 @@ from family.truth import Moments, Truth, brute_force, install, norms
 from normdrop.shifts.expected import INITIAL_ABOVE, Fit
 from normdrop.shifts.moments import expected_shifts
 from normdrop.shifts.report import LayerShift
-from normdrop.torch._fit import initial_share
+from normdrop.torch._running import initial_share
 from normdrop.torch._synthetic import pink_noise
 from normdrop.torch.capture import capture
-from normdrop.torch.invert import invert, stored_fit
-from normdrop.torch.simulate import simulate
+from normdrop.verbs import invert, simulate, stored_fit
 
 Method = Literal["simulate", "moments", "invert"]
 METHODS: tuple[Method, ...] = ("simulate", "moments", "invert")
@@ -132,9 +131,12 @@ _MAKERS: dict[Method, Callable[[Member], Iterator[Point]]] = {
     "invert": _inverted,
 }
 _SOURCES: dict[Method, tuple[str, ...]] = {
-    "simulate": ("torch/*.py",),
-    "moments": ("moments/*.py", "theory/*.py", "graph/*.py", "torch/capture/*.py"),
-    "invert": ("torch/*.py",),
+    "simulate": ("verbs/_simulate.py", "shifts/expected/*.py", "torch/*.py", "torch/watch/*.py"),
+    "moments": (
+        *("shifts/moments/*.py", "shifts/graph/*.py", "theory/*.py"),
+        "torch/capture/*.py",
+    ),
+    "invert": ("verbs/_invert.py", "shifts/expected/*.py", "torch/*.py", "torch/watch/*.py"),
 }
 
 

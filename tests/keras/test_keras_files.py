@@ -14,7 +14,7 @@ from keras import layers
 from normdrop.errors import UsageError
 from normdrop.keras import Block, UniformDropout
 from normdrop.keras.files import load_model, load_weights, save
-from normdrop.keras.inputs import declared_inputs
+from normdrop.keras.model import declared_inputs
 
 Config = dict[str, Any]
 Edit = Callable[[Config], object]

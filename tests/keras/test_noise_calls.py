@@ -10,8 +10,7 @@ import pytest
 from keras import layers, ops
 
 from normdrop.keras import GaussianDropout, UniformDropout
-from normdrop.keras.watch._noise_calls import NoiseCalls
-from normdrop.keras.watch._untouched import untouched
+from normdrop.keras.watch import NoiseCalls, untouched
 
 Tensor: TypeAlias = Any
 

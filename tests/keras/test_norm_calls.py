@@ -8,9 +8,7 @@ import pytest
 from keras import layers, ops
 
 from normdrop.errors import CaptureError
-from normdrop.keras._norm_call import NormCall
-from normdrop.keras.watch._norm_calls import answered
-from normdrop.keras.watch._untouched import untouched
+from normdrop.keras.watch import NormCall, answered, untouched
 
 Tensor: TypeAlias = Any
 

@@ -1,7 +1,7 @@
 """Expected shifts of Keras models against torch's twin, closed forms, and what is refused."""
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import keras
 import numpy as np
@@ -13,16 +13,15 @@ from torch import nn
 
 import normdrop
 from normdrop.errors import CaptureError, UsageError
-from normdrop.keras import invert as keras_invert
-from normdrop.keras._stored import initial_share
+from normdrop.keras._running import initial_share
 from normdrop.keras._synthetic import pink_noise
 from normdrop.keras.capture._layers import paths_of
-from normdrop.keras.watch._passes import Passes
-from normdrop.keras.watch._untouched import untouched
+from normdrop.keras.watch import Passes, untouched
 from normdrop.shifts.expected import causes, shifts
-from normdrop.torch import invert as torch_invert
-from normdrop.torch.watch import _passes as torch_passes
-from normdrop.torch.watch import _untouched as torch_untouched
+from normdrop.torch import watch as torch_watch
+
+if TYPE_CHECKING:
+    from normdrop.shifts.stream import Arguments
 
 Tensor: TypeAlias = Any
 KEEP = 0.6
@@ -156,14 +155,14 @@ def test_equal_inputs_and_masks_give_equal_shifts_and_causes(name: str) -> None:
     x = pink_noise((48, *shape), np.random.default_rng(0), first=False)
     with untouched(model):
         passes = Passes(model)
-        ours = shifts(passes, [x], 2)
-        our_causes = causes(passes, [x])
-    with torch_untouched.untouched(twin):
-        twin_passes = torch_passes.Passes(twin)
-        arguments: torch_passes.Arguments = ((_as_torch(x),), {})
+        ours = shifts(passes, [((x,), {})], 2)
+        our_causes = causes(passes, [((x,), {})])
+    with torch_watch.untouched(twin):
+        twin_passes = torch_watch.Passes(twin)
+        arguments: Arguments = ((_as_torch(x),), {})
         theirs = shifts(twin_passes, [arguments], 2)
         their_causes = causes(twin_passes, [arguments])
-    names = dict(zip(passes.noise.layers, twin_passes.noise.layers, strict=True))
+    names = dict(zip(passes.noise_layers, twin_passes.noise_layers, strict=True))
     for path, other in zip(ours.eval, theirs.eval, strict=True):
         for mode, twin_mode in ((ours.train, theirs.train), (ours.eval, theirs.eval)):
             one, two = mode[path].numbers(), twin_mode[other].numbers()
@@ -184,14 +183,13 @@ def test_equal_inputs_and_masks_are_inverted_equally(name: str) -> None:
     x = pink_noise((32, *shape), np.random.default_rng(0), first=False)
     with untouched(model):
         passes = Passes(model)
-        found = keras_invert.matched(passes, ops.convert_to_tensor(x), 10)
-        ours = shifts(passes, [found], 1)
-    with torch_untouched.untouched(twin):
-        twin.requires_grad_(requires_grad=False)
-        twin_passes = torch_passes.Passes(twin)
-        moved = torch_invert._matched(twin_passes, ((_as_torch(x),), {}), 10)  # noqa: SLF001 - the twin
-        theirs = shifts(twin_passes, [moved], 1)
-    assert float(np.abs(ops.convert_to_numpy(found) - x).max()) > 0.05
+        moved = passes.moved(((ops.convert_to_tensor(x),), {}), 10)
+        ours = shifts(passes, [moved], 1)
+    with torch_watch.untouched(twin):
+        twin_passes = torch_watch.Passes(twin)
+        twin_moved = twin_passes.moved(((_as_torch(x),), {}), 10)
+        theirs = shifts(twin_passes, [twin_moved], 1)
+    assert float(np.abs(ops.convert_to_numpy(moved[0][0]) - x).max()) > 0.05
     for path, other in zip(ours.eval, theirs.eval, strict=True):
         one = ours.eval[path].variance.mean() / ours.train[path].variance.mean()
         two = theirs.eval[other].variance.mean() / theirs.train[other].variance.mean()
@@ -201,7 +199,7 @@ def test_equal_inputs_and_masks_are_inverted_equally(name: str) -> None:
 def _settle(model: keras.Model, twin: nn.Module, x: np.ndarray) -> None:
     """Moving statistics as this batch shows them, in both."""
     with untouched(model):
-        seen = Passes(model).train(x * 1.3 + 0.2, 0)
+        seen = Passes(model).train(((x * 1.3 + 0.2,), {}), 0)
     found = paths_of(model)
     every = model._flatten_layers()  # noqa: SLF001 - Keras has no public walk of all layers
     by_path = {found[id(layer)]: layer for layer in every if id(layer) in found}
@@ -224,9 +222,9 @@ def test_own_noise_agrees_within_its_standard_error(make: Callable[[], Pair]) ->
     copy_weights(model, twin)
     x = pink_noise((32, *shape), np.random.default_rng(0), first=False)
     with untouched(model):
-        ours = shifts(Passes(model), [x], 24)
-    with torch_untouched.untouched(twin):
-        theirs = shifts(torch_passes.Passes(twin), [((_as_torch(x),), {})], 24)
+        ours = shifts(Passes(model), [((x,), {})], 24)
+    with torch_watch.untouched(twin):
+        theirs = shifts(torch_watch.Passes(twin), [((_as_torch(x),), {})], 24)
     for path, other in zip(ours.eval, theirs.eval, strict=True):
         one = ours.eval[path].variance.mean() / ours.train[path].variance.mean()
         two = theirs.eval[other].variance.mean() / theirs.train[other].variance.mean()
@@ -253,7 +251,7 @@ def _trained() -> keras.Model:
     """A small network whose statistics have settled on inputs of another scale."""
     model = vectors()[0]
     with untouched(model):
-        seen = Passes(model).train(_data(3), 0)
+        seen = Passes(model).train(((_data(3),), {}), 0)
     for norm in (layer for layer in model.layers if isinstance(layer, layers.BatchNormalization)):
         norm.moving_mean.assign(seen[norm.name].mean.astype("float32"))
         norm.moving_variance.assign(seen[norm.name].variance.astype("float32"))
@@ -276,7 +274,7 @@ def test_method_follows_the_weights_and_settled_ones_are_trusted() -> None:
     assert report.method == "invert"
     assert report.notes == ()
     with untouched(model):
-        truth = shifts(Passes(model), [_data(4)], 2)
+        truth = shifts(Passes(model), [((_data(4),), {})], 2)
     for layer in report:
         true = truth.eval[layer.path].variance.mean() / truth.train[layer.path].variance.mean()
         assert abs(np.log(layer.shift / true)) < 0.12

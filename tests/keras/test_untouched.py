@@ -14,12 +14,8 @@ from keras import layers, ops
 from keras.src.backend.common import global_state  # where Keras keeps its global generator
 
 from normdrop.errors import CaptureError
-from normdrop.keras._norm_call import NormCall
-from normdrop.keras.invert import invert
-from normdrop.keras.simulate import simulate
-from normdrop.keras.watch._noise_calls import NoiseCalls
-from normdrop.keras.watch._norm_calls import answered
-from normdrop.keras.watch._untouched import untouched
+from normdrop.keras.watch import NoiseCalls, NormCall, answered, untouched
+from normdrop.verbs import invert, simulate
 
 Tensor: TypeAlias = Any
 _ON_TORCH = keras.backend.backend() == "torch"

@@ -7,9 +7,8 @@ from family.truth import brute_force, install, norms, statistics
 from torch import Tensor, nn
 
 from normdrop.errors import UsageError
-from normdrop.torch._fit import initial_share
-from normdrop.torch.expected import expected_shift
-from normdrop.torch.invert import invert, stored_fit
+from normdrop.torch._running import initial_share
+from normdrop.verbs import invert, predict, stored_fit
 
 
 def _images(count: int, seed: int) -> Tensor:
@@ -108,15 +107,15 @@ def test_settled_statistics_fit() -> None:
 
 def test_method_follows_the_weights() -> None:
     """Fresh statistics are simulated, any other inverted, unless a method is asked for."""
-    assert expected_shift(_network(nn.ReLU), (3, 12, 12)).method == "simulate"
-    assert expected_shift(_settled(), (3, 12, 12)).method == "invert"
-    assert expected_shift(_settled(), (3, 12, 12), "simulate").method == "simulate"
+    assert predict(_network(nn.ReLU), (3, 12, 12)).method == "simulate"
+    assert predict(_settled(), (3, 12, 12)).method == "invert"
+    assert predict(_settled(), (3, 12, 12), "simulate").method == "simulate"
 
 
 def test_unknown_method_is_named() -> None:
     """A method that does not exist is refused with those that do."""
     with pytest.raises(UsageError, match=r"'guess'.*simulate"):
-        expected_shift(_settled(), (3, 12, 12), "guess")
+        predict(_settled(), (3, 12, 12), "guess")
 
 
 def test_whole_numbers_cannot_be_optimised() -> None:

@@ -11,7 +11,7 @@ from torch.nn import functional
 from normdrop.errors import CaptureError
 from normdrop.torch import Dropout, GaussianDropout, UniformDropout
 from normdrop.torch._synthetic import pink_noise
-from normdrop.torch.simulate import simulate
+from normdrop.verbs import simulate
 
 _BY_NAME = {member.name: member for member in FAMILY}
 

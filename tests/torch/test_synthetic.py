@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from normdrop.errors import UsageError
-from normdrop.torch._synthetic import Arguments, pink_noise, positions, synthetic
+from normdrop.shifts.stream import Arguments
+from normdrop.torch._synthetic import pink_noise, positions, synthetic
 from normdrop.values.example import Input
 
 

@@ -1,12 +1,17 @@
 """Replayed passes against passes run in full."""
 
+from typing import TYPE_CHECKING
+
 import pytest
 import torch
 from family._parts import StochasticDepth
 from torch import Tensor, nn
 
-from normdrop.torch.watch._passes import Arguments, Passes, same
+from normdrop.torch.watch._passes import Passes, same
 from normdrop.torch.watch._tape import Tape
+
+if TYPE_CHECKING:
+    from normdrop.shifts.stream import Arguments
 
 
 class _InPlace(nn.Module):

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from normdrop.errors import CaptureError
-from normdrop.torch.invert import invert
-from normdrop.torch.simulate import simulate
+from normdrop.verbs import invert, simulate
 
 
 class _Net(nn.Module):

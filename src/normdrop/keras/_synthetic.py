@@ -10,7 +10,36 @@ from keras import ops
 from normdrop.errors import UsageError
 from normdrop.keras.capture._example import leaves_of
 from normdrop.shifts.expected import radial_frequencies
+from normdrop.shifts.stream import Arguments
 from normdrop.values.example import Input
+
+
+class SyntheticInputs:
+    """Made-up inputs of the shapes and types of an example.
+
+    Args:
+        example: As for `synthetic`.
+        seed: The same one gives the same inputs.
+        model: Tells whether channels come first.
+    """
+
+    def __init__(self, example: object, seed: int, model: keras.Model) -> None:
+        self._example = example
+        self._generator = np.random.default_rng(seed)
+        self._first = channels_first(model)
+
+    @property
+    def positions(self) -> int:
+        """How many positions (pixels, steps) the largest of them has per channel.
+
+        Raises:
+            UsageError: The example is nothing a model takes.
+        """
+        return positions(self._example, first=self._first)
+
+    def draw(self, count: int) -> Arguments:
+        """A batch, as the one argument of a call of the model."""
+        return (synthetic(self._example, count, self._generator, first=self._first),), {}
 
 
 def synthetic(

@@ -7,25 +7,16 @@ from typing import Any
 import keras
 
 from normdrop.errors import UsageError
-from normdrop.keras._norm_call import NormCall
-from normdrop.keras._switches import is_still
-from normdrop.keras.capture import check_built
-from normdrop.keras.stream import by_running
-from normdrop.keras.watch._noise_calls import NoiseCalls
-from normdrop.keras.watch._norm_calls import answered
+from normdrop.keras._running import is_still
+from normdrop.keras.watch import NoiseCalls, NormCall, answered, by_running
 from normdrop.shifts.stream import NormMode
 
 _COMPILED = ("predict_function", "test_function", "train_function")
 
 
 @contextmanager
-def modes(
-    model: keras.Model, *, dropout: bool | None = None, norm: NormMode | None = None
-) -> Iterator[None]:
+def modes(model: keras.Model, *, dropout: bool | None, norm: NormMode | None) -> Iterator[None]:
     """Set modes inside a `with` statement; see `normdrop.modes`."""
-    if norm not in {None, "running", "batch"}:
-        raise UsageError(f"norm={norm!r}: 'running', 'batch' or None")
-    check_built(model)
     with ExitStack() as stack:
         stack.enter_context(_compiled_anew(model))
         if norm is not None:

@@ -7,10 +7,10 @@ import keras
 
 from normdrop.errors import UsageError
 from normdrop.keras._backend import backend
-from normdrop.keras._stored import initial_share
+from normdrop.keras._running import initial_share
 from normdrop.keras.capture import check_built
-from normdrop.keras.stream import Listener, Reader, Recorder
-from normdrop.keras.watch._untouched import untouched
+from normdrop.keras.stream import NormRecord, Reader
+from normdrop.keras.watch import Listener, untouched
 from normdrop.shifts.expected import INITIAL_ABOVE
 from normdrop.shifts.report import ShiftHistory, ShiftReport
 from normdrop.shifts.stream import ShiftLog, layer_shift, scalars
@@ -133,9 +133,9 @@ def look(model: keras.Model, batch: object) -> ShiftReport:
         CaptureError: The model is not built, or raised.
     """
     check_built(model)
-    recorder = Recorder()
+    record = NormRecord()
     with untouched(model), backend().without_gradients(), Listener(model) as listener:
-        listener.run(Reader(model)(0, batch), recorder.answer)
-        seen = recorder.seen()
-    layers = [layer_shift(path, one, recorder.stored[path]) for path, one in seen.items()]
+        listener.run(Reader(model)(0, batch), record.answer)
+        seen = record.seen()
+    layers = [layer_shift(path, one, record.stored[path]) for path, one in seen.items()]
     return ShiftReport(layers, "measured")

@@ -10,10 +10,38 @@ from torch import Tensor
 
 from normdrop.errors import UsageError
 from normdrop.shifts.expected import radial_frequencies
+from normdrop.shifts.stream import Arguments
 from normdrop.values.example import Input
 
 _VECTOR_AXES = 2
-Arguments = tuple[tuple[Any, ...], dict[str, Any]]
+
+
+class SyntheticInputs:
+    """Made-up inputs of the shapes and types of an example.
+
+    Args:
+        example: As for `synthetic`.
+        seed: The same one gives the same inputs.
+        device: Where the model is.
+    """
+
+    def __init__(self, example: object, seed: int, device: torch.device) -> None:
+        self._example = example
+        self._generator = torch.Generator().manual_seed(seed)
+        self._device = device
+
+    @property
+    def positions(self) -> int:
+        """How many positions (pixels, steps) the largest of them has per channel."""
+        return positions(self._example)
+
+    def draw(self, count: int) -> Arguments:
+        """A batch, as the arguments of one call of the model.
+
+        Raises:
+            UsageError: The example is nothing a model takes.
+        """
+        return synthetic(self._example, count, self._generator, self._device)
 
 
 def synthetic(

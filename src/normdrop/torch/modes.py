@@ -8,33 +8,25 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.overrides import TorchFunctionMode
 
-from normdrop.errors import UsageError
 from normdrop.shifts.stream import NormMode
-from normdrop.torch import _running as statistics
-from normdrop.torch.stream import unwrapped
-from normdrop.torch.watch._norm_call import NormCall, norm_call
-from normdrop.torch.watch._switches import Switches, kept_modes
+from normdrop.torch._running import RunningStatistics
+from normdrop.torch.watch import NormCall, Switches, kept_modes, norm_call
 
 
 @contextmanager
-def modes(
-    model: nn.Module, *, dropout: bool | None = None, norm: NormMode | None = None
-) -> Iterator[None]:
+def modes(model: nn.Module, *, dropout: bool | None, norm: NormMode | None) -> Iterator[None]:
     """Set modes inside a `with` statement; see `normdrop.modes`."""
-    if norm not in {None, "running", "batch"}:
-        raise UsageError(f"norm={norm!r}: 'running', 'batch' or None")
-    inner = unwrapped(model)
-    switches = Switches(inner)
+    switches = Switches(model)
     with ExitStack() as stack:
-        stack.enter_context(kept_modes(inner))
+        stack.enter_context(kept_modes(model))
         if switches.mixed and (dropout is not None or norm is not None):
-            stack.enter_context(_Apart(inner, switches, norm))
+            stack.enter_context(_Apart(model, switches, norm))
         if dropout is not None:
             switches.set_dropout(on=dropout)
         if norm is not None:
             switches.set_norms(norm)
         if norm == "batch":
-            stack.enter_context(_learning_nothing(inner, switches))
+            stack.enter_context(_learning_nothing(model, switches))
         yield
 
 
@@ -43,7 +35,7 @@ def _learning_nothing(model: nn.Module, switches: Switches) -> Iterator[None]:
     """Batches leave no trace in running statistics: momentum is 0 inside, buffers are put back."""
     norms = [model.get_submodule(path) for path in switches.norms]
     momenta = [(norm, norm.momentum) for norm in norms if isinstance(norm, _NormBase)]
-    put_back = statistics.snapshot(model, statistics.buffers(model, switches.norms))
+    put_back = RunningStatistics(model).snapshot()
     for norm, _ in momenta:
         norm.momentum = 0.0
     try:

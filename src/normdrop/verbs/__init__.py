@@ -1,17 +1,19 @@
-"""The verbs: each picks the twin that knows the model's framework."""
+"""The verbs, each told once for all frameworks, and the door that each framework opens to them."""
 
 from normdrop.verbs._check import assert_clean, check, check_with
 from normdrop.verbs._doctor import doctor
-from normdrop.verbs._example import declared_example
 from normdrop.verbs._fix import fix, fix_with
-from normdrop.verbs._framework import is_keras
+from normdrop.verbs._framework import Model, declared_example, is_keras, register
+from normdrop.verbs._invert import invert, stored_fit
 from normdrop.verbs._measure import measure
 from normdrop.verbs._modes import modes
 from normdrop.verbs._predict import predict
 from normdrop.verbs._recalibrate import recalibrate, recalibrated
+from normdrop.verbs._simulate import simulate
 from normdrop.verbs._weights import check_name, load_model, load_weights, save_weights
 
 __all__ = [
+    "Model",
     "assert_clean",
     "check",
     "check_name",
@@ -20,6 +22,7 @@ __all__ = [
     "doctor",
     "fix",
     "fix_with",
+    "invert",
     "is_keras",
     "load_model",
     "load_weights",
@@ -28,5 +31,8 @@ __all__ = [
     "predict",
     "recalibrate",
     "recalibrated",
+    "register",
     "save_weights",
+    "simulate",
+    "stored_fit",
 ]

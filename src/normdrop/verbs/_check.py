@@ -4,11 +4,10 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from normdrop.values.findings import Findings
-from normdrop.verbs._framework import is_keras, torch_model
+from normdrop.verbs._framework import opened
 
 if TYPE_CHECKING:
     from normdrop.lint.rules import Rule
-    from normdrop.shifts.graph import Captured
 
 
 def check(model: object, example: object) -> Findings:
@@ -41,23 +40,9 @@ def check_with(model: object, example: object, rules: "Sequence[Rule]") -> Findi
     from normdrop.lint.rules import check_captured
     from normdrop.shifts.moments import expected_shifts
 
-    captured, modes = _captured(model, example)
-    return check_captured(captured, expected_shifts(captured), rules, modes=modes)
-
-
-def _captured(model: object, example: object) -> "tuple[Captured, dict[str, bool]]":
-    """The model as a graph, and which modules are in train mode; Keras' layers have no mode."""
-    if is_keras(model):
-        from normdrop.keras.capture import capture as capture_keras
-
-        return capture_keras(model, example), {}
-    from normdrop.torch._values import need_values
-    from normdrop.torch.capture import capture
-
-    network = torch_model(model, "check")
-    need_values(network)
-    modes = {path: module.training for path, module in network.named_modules()}
-    return capture(network, example), modes
+    framework = opened(model, "check").ready()
+    captured = framework.capture(example)
+    return check_captured(captured, expected_shifts(captured), rules, modes=framework.training)
 
 
 def assert_clean(model: object, example: object, ignore: Iterable[str] = ()) -> None:

@@ -1,8 +1,7 @@
 """The whole examination: what is wrong, what it costs, what helps, what it costs then."""
 
-import copy
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from normdrop.errors import CaptureError, NormdropError, UsageError
 from normdrop.mending.diagnosis import Diagnosis, Treatment
@@ -10,16 +9,10 @@ from normdrop.mending.repairs import Fix
 from normdrop.shifts.report import Recalibration, ShiftReport
 from normdrop.verbs._check import check
 from normdrop.verbs._fix import fix
-from normdrop.verbs._framework import is_keras, torch_model
+from normdrop.verbs._framework import opened
 from normdrop.verbs._measure import measure
 from normdrop.verbs._predict import predict
 from normdrop.verbs._recalibrate import recalibrate
-
-if TYPE_CHECKING:
-    import keras
-    from torch import nn
-
-    from normdrop.shifts.stream import Batches
 
 ModelT = TypeVar("ModelT")
 T = TypeVar("T")
@@ -81,58 +74,6 @@ def doctor(
     return visit.examined(name)
 
 
-class _Patient(NamedTuple):
-    """A model, and what an examination needs to know of its framework.
-
-    Attributes:
-        model: The model inside its wrappers.
-        name: Its class, or the name that Keras gives it.
-        learned: Whether its running statistics were ever updated.
-        read: From batches and a limit to what reads them.
-        copied: Makes another model with weights of its own.
-    """
-
-    model: Any
-    name: str
-    learned: bool
-    read: "Callable[[object, int | None], Batches]"
-    copied: Callable[[], Any]
-
-
-def _patient(model: object) -> _Patient:
-    return _of_keras(model) if is_keras(model) else _of_torch(torch_model(model, "doctor"))
-
-
-def _of_torch(model: "nn.Module") -> _Patient:
-    from normdrop.torch._stored import has_learned_statistics
-    from normdrop.torch.stream import reading, unwrapped
-
-    inner = unwrapped(model)
-    return _Patient(
-        inner,
-        type(inner).__name__,
-        has_learned_statistics(inner),
-        lambda batches, limit: reading(batches, inner, limit=limit),
-        lambda: copy.deepcopy(inner),
-    )
-
-
-def _of_keras(model: "keras.Model") -> _Patient:
-    from normdrop.keras._stored import has_learned_statistics
-    from normdrop.keras.capture import check_built
-    from normdrop.keras.rewrite import copied
-    from normdrop.keras.stream import reading
-
-    check_built(model)
-    return _Patient(
-        model,
-        model.name,
-        has_learned_statistics(model),
-        lambda batches, limit: reading(batches, model, limit=limit),
-        lambda: copied(model)[0],
-    )
-
-
 class _Visit:
     """One examination, step by step."""
 
@@ -144,8 +85,8 @@ class _Visit:
         limit: int | None,
         progress: Progress | None,
     ) -> None:
-        self._patient = _patient(model)
-        self._model = self._patient.model
+        self._framework = opened(model, "doctor").unwrapped()
+        self._model = self._framework.model
         self._batches = batches
         self._metric = metric
         self._limit = limit
@@ -155,15 +96,16 @@ class _Visit:
 
     def examined(self, name: str | None) -> Diagnosis[Any]:
         """The examination that the model's weights call for."""
-        examine = self._trained if self._patient.learned else self._fresh
-        return examine(name or self._patient.name)
+        learned = self._framework.has_learned_statistics()
+        examine = self._trained if learned else self._fresh
+        return examine(name or self._framework.name)
 
     def _trained(self, name: str) -> Diagnosis[Any]:
         """Measure, estimate the statistics anew where that is called for, measure again."""
         findings = check(self._model, self._example)
         predicted = self._try("predict", self._predict)
         before = self._blamed() or self._measure(self._model, "measuring")
-        mended = self._patient.copied()
+        mended = self._framework.copied()
         recalibration, after = None, None
         if before.findings:
             recalibration = self._try("recalibrate", lambda: self._recalibrate(mended))
@@ -189,7 +131,7 @@ class _Visit:
         predicted = self._try("predict", self._predict)
         mended = self._try("fix", self._fix)
         changed = mended is not None and bool(mended.changes)
-        model = mended.model if mended is not None else self._patient.copied()
+        model = mended.model if mended is not None else self._framework.copied()
         treatment: Treatment = "fixed" if changed else "none"
         after = self._try("predict", lambda: predict(model, self._example)) if changed else None
         return Diagnosis(
@@ -207,7 +149,7 @@ class _Visit:
 
     def _first(self) -> object:
         """The first batch's inputs, as an example."""
-        for batch in self._patient.read(self._batches, self._limit).first():
+        for batch in self._framework.reading(self._batches, limit=self._limit).first():
             args, kwargs = batch.arguments
             return kwargs or (args[0] if len(args) == 1 else args)
         raise UsageError("there are no batches")

@@ -3,9 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from normdrop.errors import UsageError
-from normdrop.mending.repairs import Fix, Move
-from normdrop.verbs._framework import is_keras, torch_model
+from normdrop.mending.repairs import Fix, Move, Wishes, repair
+from normdrop.verbs._framework import opened
 
 if TYPE_CHECKING:
     from normdrop.lint.rules import Rule
@@ -102,25 +101,9 @@ def fix_with(
     share_weights: bool = False,
 ) -> Fix[Any]:
     """Mend what some rules find, notes too if asked; see `fix`."""
-    from normdrop.mending.repairs import Wishes
-
     wishes = Wishes(move, remove_bias)
-    if is_keras(model):
-        if in_place:
-            raise UsageError(
-                "fix: the graph of a Keras model cannot be changed in place: take Fix.model, which "
-                "is a copy, or with share_weights=True made of the model's own layers"
-            )
-        from normdrop.keras.rewrite import rewrite as rewrite_keras
-
-        return rewrite_keras(
-            model, example, rules, wishes, notes=notes, share_weights=share_weights
-        )
-    from normdrop.torch.rewrite import rewrite
-
-    network = torch_model(model, "fix")
-    if share_weights:
-        raise UsageError(
-            "fix: share_weights is for Keras models: in_place=True changes a torch model itself"
-        )
-    return rewrite(network, example, rules, wishes, notes=notes, in_place=in_place)
+    with opened(model, "fix").editing(
+        example, rules, remove_bias=remove_bias, in_place=in_place, share_weights=share_weights
+    ) as editing:
+        done = repair(editing.bench, wishes, notes=notes, leave=editing.leave)
+        return done.of(editing.result())

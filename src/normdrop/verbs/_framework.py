@@ -1,44 +1,361 @@
-"""Which framework a model is of, found without importing the others."""
+"""The door of each framework: all that the verbs ask of a model, and who answers for which."""
 
-from typing import TYPE_CHECKING, TypeGuard
+import importlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from normdrop.errors import UsageError
+from normdrop.shifts.expected import Moments, Passes
+from normdrop.shifts.stream import (
+    Arguments,
+    Batch,
+    Batches,
+    NormMode,
+    Pass,
+    Progress,
+    Record,
+    Stored,
+)
 
 if TYPE_CHECKING:
-    import keras
-    from torch import nn
+    from normdrop.lint.rules import Rule
+    from normdrop.mending.repairs import Bench
+    from normdrop.shifts.graph import Captured
 
 
-def is_keras(model: object) -> TypeGuard["keras.Model"]:
-    """Whether the model is Keras'; Keras is not imported for any other.
+class RunningStatistics(Protocol):
+    """What the norm layers of a model go by in eval mode, under the layers' paths.
 
-    On its torch backend a Keras model is a `torch.nn.Module` as well, so ask this first.
+    Attributes:
+        stored: A copy of what every norm layer has stored.
+        frozen: Norm layers that keep to it while the model trains, as far as known without a batch.
     """
-    if "keras" not in _roots(model):
-        return False
-    import keras
 
-    return isinstance(model, keras.Model)
+    @property
+    def stored(self) -> dict[str, Stored]: ...
+    @property
+    def frozen(self) -> frozenset[str]: ...
+
+    def write(self, statistics: Mapping[str, Stored]) -> None:
+        """Set running statistics in place.
+
+        Raises:
+            UsageError: A layer keeps its statistics where they cannot be written.
+        """
+
+    def count(self, batches: Mapping[str, int]) -> None:
+        """Say how many batches the statistics of each layer rest on, where the layer counts."""
+
+    def snapshot(self) -> Callable[[], None]:
+        """What puts all of them back."""
 
 
-def torch_model(model: object, verb: str) -> "nn.Module":
-    """The model, known to be torch's; torch is not imported for any other.
+class WatchedRun(Protocol):
+    """Runs batches through a model whose norm calls are seen, recorded and answered.
+
+    Attributes:
+        statistics: Of the model; norm layers without a module of their own come with the batches.
+        all_frozen: What to say where every norm layer is frozen.
+        several_processes: Whether other processes have batches of the same run.
+    """
+
+    @property
+    def statistics(self) -> RunningStatistics: ...
+    @property
+    def all_frozen(self) -> str: ...
+    @property
+    def several_processes(self) -> bool: ...
+
+    def record(self, norm: NormMode, frozen: frozenset[str] = frozenset()) -> Record[Any]:
+        """Begin to record what reaches the norm layers.
+
+        Args:
+            norm: What they go by meanwhile.
+            frozen: Those that go by their running statistics all the same.
+        """
+
+    def run(
+        self,
+        batch: Batch,
+        record: Record[Any],
+        *,
+        dropout: bool = False,
+        norm: NormMode = "running",
+    ) -> Any:  # noqa: ANN401 - whatever the model returns
+        """The outputs of one batch, what reaches the norm layers recorded.
+
+        Args:
+            batch: Where noise is on it depends on nothing but the batch's number.
+            record: As `record` gave it.
+            dropout: Whether noise is on.
+            norm: What norm layers go by.
+
+        Raises:
+            CaptureError: The model raised; the message names the batch and the layer.
+        """
+
+    def together(self, run: Callable[[], Pass], channels: Mapping[str, int]) -> Pass:
+        """One pass, put together over all processes.
+
+        Args:
+            run: The pass of this process.
+            channels: Norm layer path to its number of channels.
+        """
+
+
+class ModelPasses(Passes[Arguments, Moments[Any]], Protocol):
+    """Forward passes of a model in train and in eval mode; its statistics are only read.
+
+    Attributes:
+        stored: Norm layer path to the running statistics the model holds; filled as norms are met.
+        eps: Norm layer path to what it adds to the variance.
+        frozen: Norm layers that keep to running statistics in train mode.
+        noise_layers: Paths of the layers met so far that made noise and can be switched off.
+    """
+
+    @property
+    def stored(self) -> Mapping[str, Moments[Any]]: ...
+    @property
+    def eps(self) -> Mapping[str, float]: ...
+    @property
+    def frozen(self) -> set[str]: ...
+    @property
+    def noise_layers(self) -> Sequence[str]: ...
+
+    def moved(self, inputs: Arguments, steps: int) -> Arguments:
+        """Inputs moved until train mode shows the stored statistics.
+
+        By Adam (Kingma and Ba 2015) at a rate that falls from `plan.RATE` to 0, against the sum of
+        `divergences` at the norm layers whose statistics are not those of a new layer; in step n
+        with the noise of seed `plan.OTHER_NOISE` + n.
+
+        Raises:
+            UsageError: No input is a floating-point one, or the framework has no gradients.
+        """
+
+    def first(self, inputs: Arguments, count: int) -> Arguments:
+        """The first examples of a batch."""
+
+
+class Inputs(Protocol):
+    """Made-up inputs of the shapes and types of an example; a seed's are always the same.
+
+    Attributes:
+        positions: How many positions (pixels, steps) the largest of them has per channel.
+    """
+
+    @property
+    def positions(self) -> int: ...
+
+    def draw(self, count: int) -> Arguments:
+        """A batch of `count`, as the arguments of one call of the model.
+
+        Raises:
+            UsageError: The example is nothing a model takes.
+        """
+
+
+class Editing(Protocol):
+    """A model under repair, and what comes out.
+
+    Attributes:
+        bench: How it is looked at and changed.
+        leave: Codes of findings that must stay as they are.
+    """
+
+    @property
+    def bench(self) -> "Bench": ...
+    @property
+    def leave(self) -> frozenset[str]: ...
+
+    def result(self) -> Any:  # noqa: ANN401 - the framework's
+        """The mended model."""
+
+
+class Model(Protocol):
+    """A model of any framework: read, run and watched, its statistics, its gradients, its edits.
+
+    Errors that the model's own code raises come as `CaptureError`, in one line that names the
+    layer; what is nothing a model takes is a `UsageError`.
+
+    Attributes:
+        model: The framework's own model.
+        name: What to call it.
+        training: Path of every layer that has a mode of its own to whether that is train mode.
+        unbiased: Whether running variances are averages of unbiased ones.
+        suffixes: What files of its weights may end in.
+    """
+
+    @property
+    def model(self) -> Any: ...  # noqa: ANN401 - the framework's
+    @property
+    def name(self) -> str: ...
+    @property
+    def training(self) -> dict[str, bool]: ...
+    @property
+    def unbiased(self) -> bool: ...
+    @property
+    def suffixes(self) -> tuple[str, ...]: ...
+
+    @classmethod
+    def of(cls, model: object) -> Self | None:
+        """The door to a model; None where it is none of this framework's."""
+
+    def ready(self) -> Self:
+        """The same, known to have all its weights.
+
+        Raises:
+            CaptureError: A layer is not built.
+            UsageError: A weight has no values.
+        """
+
+    def unwrapped(self) -> Self:
+        """The model inside what only changes where or how fast it runs, ready."""
+
+    def capture(self, example: object) -> "Captured":
+        """The calls it makes in both modes, as graphs; the model only is read."""
+
+    def declared_example(self) -> object:
+        """An example by what the model says of its inputs; None where it says nothing."""
+
+    def example_of(self, arguments: Arguments) -> object:
+        """An example by the arguments of a call; None where they cannot be told as one."""
+
+    def reading(
+        self,
+        batches: object,
+        *,
+        limit: int | None = None,
+        device: object = None,
+        progress: Progress | None = None,
+    ) -> Batches:
+        """What reads a user's batches and puts them where the model is."""
+
+    def inputs(self, example: object, seed: int) -> Inputs:
+        """Made-up inputs."""
+
+    def untouched(self, *, gradients: bool = False) -> AbstractContextManager[None]:
+        """Inside anything may be run; the model and all random states are put back on leaving.
+
+        Args:
+            gradients: Whether there are backward passes inside.
+        """
+
+    def watched(
+        self, *, noise: bool = False, frozen: bool = False
+    ) -> AbstractContextManager[WatchedRun]:
+        """Batches are run inside, by default in eval mode; the model is left untouched.
+
+        Args:
+            noise: Whether runs inside switch noise on.
+            frozen: Whether it must be known which norm layers are frozen.
+        """
+
+    def passes(self, seed: int | None = None) -> ModelPasses:
+        """Train and eval mode side by side, inside `untouched`.
+
+        Args:
+            seed: Of noise that comes from no known layer.
+        """
+
+    def switched(
+        self, *, dropout: bool | None, norm: NormMode | None
+    ) -> AbstractContextManager[None]:
+        """Modes set inside; see `normdrop.modes`."""
+
+    def statistics(self) -> RunningStatistics:
+        """Its running statistics."""
+
+    def has_learned_statistics(self) -> bool:
+        """Whether any running variance differs from that of a new layer."""
+
+    def initial_share(self) -> float:
+        """How much initial values still weigh in the running statistics; the median over layers."""
+
+    def memory(self, paths: Iterable[str]) -> dict[str, float]:
+        """Norm layer path to the variance of its running average over that of one batch."""
+
+    def copied(self) -> Any:  # noqa: ANN401 - the framework's
+        """Another model with weights of its own."""
+
+    def editing(
+        self,
+        example: object,
+        rules: "Sequence[Rule]",
+        *,
+        remove_bias: bool,
+        in_place: bool,
+        share_weights: bool,
+    ) -> AbstractContextManager[Editing]:
+        """Changes are made inside; where anything raises they are taken back.
+
+        Raises:
+            UsageError: This model cannot be changed, or not so.
+        """
+
+    def load_weights(self, path: Path) -> None:
+        """Load weights from a file, executing nothing of it."""
+
+    def save(self, path: Path) -> Path:
+        """Write the model, or its weights, to a file, whole or not at all; where that is."""
+
+
+_DOORS = {"keras": "normdrop.keras.model:KerasModel", "torch": "normdrop.torch.model:TorchModel"}
+"""Package that a model's class, or a base of it, is from to its door. On its torch backend a Keras
+model is a torch module as well, so Keras is asked first."""
+
+
+def register(package: str, door: str) -> None:
+    """Let the verbs take models of one more framework.
+
+    Args:
+        package: Where the framework's base class is from.
+        door: Dotted path of a module and the class in it that implements `Model`, with a colon
+            between; imported when the first such model comes.
 
     Raises:
-        UsageError: It is no torch model; the message names the verb.
+        UsageError: The package has another door already.
     """
-    if is_keras(model):
-        raise UsageError(f"{verb} takes a torch.nn.Module, and {model.name!r} is a Keras model")
-    if "torch" in _roots(model):
-        from torch import nn
-
-        if isinstance(model, nn.Module):
-            return model
-    raise UsageError(
-        f"{verb} takes a torch.nn.Module, not {type(model).__name__}: pass an instance of it"
-    )
+    if _DOORS.setdefault(package, door) != door:
+        raise UsageError(f"models of {package} go through {_DOORS[package]}, not {door}")
 
 
-def _roots(model: object) -> set[str]:
-    """The packages that the classes of a model are from."""
-    return {base.__module__.partition(".")[0] for base in type(model).__mro__}
+def opened(model: object, verb: str) -> Model:
+    """The door to a model; the frameworks of others are not imported.
+
+    Raises:
+        UsageError: It is no model; the message names the verb.
+    """
+    found = door(model)
+    if found is None:
+        raise UsageError(
+            f"{verb} takes a torch.nn.Module, not {type(model).__name__}: pass an instance of it"
+        )
+    return found
+
+
+def door(model: object) -> Model | None:
+    """The door to a model, or None for anything else."""
+    roots = {base.__module__.partition(".")[0] for base in type(model).__mro__}
+    for package, path in _DOORS.items():
+        if package in roots:
+            module, _, name = path.partition(":")
+            kind: type[Model] = getattr(importlib.import_module(module), name)
+            found = kind.of(model)
+            if found is not None:
+                return found
+    return None
+
+
+def is_keras(model: object) -> bool:
+    """Whether a model is Keras'."""
+    found = door(model)
+    return found is not None and found.suffixes[0] == ".keras"
+
+
+def declared_example(model: object) -> object:
+    """An example for a model that declares its inputs; None for one that does not."""
+    found = door(model)
+    return None if found is None else found.declared_example()

@@ -1,9 +1,17 @@
 """The shift on real data."""
 
 from collections.abc import Callable
+from typing import Any
 
-from normdrop.shifts.report import ShiftReport
-from normdrop.verbs._framework import is_keras, torch_model
+from normdrop.errors import NormdropError
+from normdrop.shifts.expected import Fit, causes
+from normdrop.shifts.report import ModeTable, ShiftReport
+from normdrop.shifts.stream import Arguments, Batch, FourModes, Record, extent, layer_shift
+from normdrop.verbs._framework import Model, WatchedRun, opened
+from normdrop.verbs._invert import stored_fit
+
+_BLAMED_BATCHES = 4
+_BLAMED_EXAMPLES = 512
 
 
 def measure(
@@ -62,20 +70,58 @@ def measure(
     >>> round(layer.shift, 1), dict(layer.causes), model.training
     (0.5, {'1': 1.0}, True)
     """
-    if is_keras(model):
-        from normdrop.keras.measure import measure as measure_keras
-
-        return measure_keras(
-            model, batches, metric, limit=limit, device=device, blame=blame, progress=progress
+    framework = opened(model, "measure").unwrapped()
+    source = framework.reading(batches, limit=limit, device=device, progress=progress)
+    sample: list[Batch] = []
+    wanted = (_BLAMED_BATCHES, _BLAMED_EXAMPLES) if blame else (1, 1)
+    modes: ModeTable | None = None
+    with framework.watched(noise=metric is not None) as run:
+        four = None if metric is None else _four_modes(run, metric)
+        record = run.record("running") if four is None else four.eval.record
+        for batch in source:
+            if len(sample) < wanted[0] and sum(one.size for one in sample) < wanted[1]:
+                sample.append(batch)
+            if four is not None:
+                four.add(batch)
+            else:
+                run.run(batch, record)
+        seen = record.seen()
+    if four is not None:  # out here, since telling stale statistics runs the model in its own way
+        modes = four.table(
+            framework.memory(seen),
+            lambda: _fit(framework, sample[0].arguments),
+            unbiased=framework.unbiased,
         )
-    from normdrop.torch.measure import measure as measure_torch
+    shares = _blamed(framework, sample) if blame else {}
+    layers = [
+        layer_shift(path, one, record.stored[path], shares.get(path, {}))
+        for path, one in seen.items()
+    ]
+    return ShiftReport(layers, "measured", (extent(source.count, source.examples),), modes)
 
-    return measure_torch(
-        torch_model(model, "measure"),
-        batches,
+
+def _four_modes(run: WatchedRun, metric: object) -> FourModes[Record[Any]]:
+    """Modes with dropout on draw the same noise; running statistics are read, never updated."""
+    return FourModes(
         metric,
-        limit=limit,
-        device=device,  # type: ignore[arg-type] # a torch.device; torch is not imported here
-        blame=blame,
-        progress=progress,
+        lambda: run.record("running"),
+        lambda: run.record("batch"),
+        lambda mode, batch: run.run(batch, mode.record, dropout=mode.dropout, norm=mode.norm),
     )
+
+
+def _fit(framework: Model, arguments: Arguments) -> Fit | None:
+    """Whether stored statistics lag behind the weights, or the data are other ones."""
+    example = framework.example_of(arguments)
+    if example is None:
+        return None
+    try:
+        return stored_fit(framework.model, example)
+    except NormdropError:  # no floating-point input, or no gradients: none can be sought
+        return None
+
+
+def _blamed(framework: Model, sample: list[Batch]) -> dict[str, dict[str, float]]:
+    """Norm layer path to noise layer path to its share."""
+    with framework.untouched():
+        return causes(framework.passes(), [batch.arguments for batch in sample])

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal
 
-from normdrop.verbs._framework import is_keras, torch_model
+from normdrop.errors import UsageError
+from normdrop.verbs._framework import opened
 
 
 @contextmanager
@@ -40,13 +41,7 @@ def modes(
     Raises:
         UsageError: No model, or another word for `norm`.
     """
-    if is_keras(model):
-        from normdrop.keras.modes import modes as modes_keras
-
-        with modes_keras(model, dropout=dropout, norm=norm):
-            yield
-        return
-    from normdrop.torch.modes import modes as modes_torch
-
-    with modes_torch(torch_model(model, "modes"), dropout=dropout, norm=norm):
+    if norm not in {None, "running", "batch"}:
+        raise UsageError(f"norm={norm!r}: 'running', 'batch' or None")
+    with opened(model, "modes").unwrapped().switched(dropout=dropout, norm=norm):
         yield

@@ -1,7 +1,42 @@
 """The expected shift, without data."""
 
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from normdrop.errors import UsageError
 from normdrop.shifts.report import ShiftReport
-from normdrop.verbs._framework import is_keras, torch_model
+from normdrop.verbs._framework import opened
+from normdrop.verbs._invert import invert
+from normdrop.verbs._simulate import simulate
+
+
+def moments(model: object, example: object) -> ShiftReport:
+    """The shift at every norm layer from carried means and variances; the model does not run.
+
+    Where noise stands directly before a norm layer of a trained model, the stored statistics alone
+    give the shift.
+
+    Args:
+        model: A model of any framework.
+        example: What the model takes; see `predict`.
+
+    Raises:
+        CaptureError: The model is not built, or raised; the message names the layer.
+        UsageError: An example no model could take.
+
+    >>> from torch import nn
+    >>> report = moments(nn.Sequential(nn.Dropout(0.3), nn.BatchNorm1d(8)), (8,))
+    >>> round(report["1"].shift, 6)
+    0.7
+    """
+    from normdrop.shifts.moments import carried_report
+
+    return carried_report(opened(model, "predict").ready().capture(example))
+
+
+_METHODS: Mapping[str, Callable[[object, object], ShiftReport]] = MappingProxyType(
+    {"moments": moments, "simulate": simulate, "invert": invert}
+)
 
 
 def predict(model: object, example: object, method: str | None = None) -> ShiftReport:
@@ -31,10 +66,8 @@ def predict(model: object, example: object, method: str | None = None) -> ShiftR
     >>> report["2"].severity, report.method, dict(report["2"].causes)
     ('error', 'simulate', {'1': 1.0})
     """
-    if is_keras(model):
-        from normdrop.keras.expected import expected_shift as expected_of_keras
-
-        return expected_of_keras(model, example, method)
-    from normdrop.torch.expected import expected_shift
-
-    return expected_shift(torch_model(model, "predict"), example, method)
+    framework = opened(model, "predict").ready()
+    chosen = method or ("invert" if framework.has_learned_statistics() else "simulate")
+    if chosen not in _METHODS:
+        raise UsageError(f"unknown method {chosen!r}: one of {', '.join(_METHODS)}")
+    return _METHODS[chosen](model, example)

@@ -3,8 +3,12 @@
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
+from normdrop.errors import UsageError
 from normdrop.shifts.report import Recalibration
-from normdrop.verbs._framework import is_keras, torch_model
+from normdrop.shifts.stream import metric_name
+from normdrop.verbs._estimate import Estimate, check_method, estimated, recalibration
+from normdrop.verbs._framework import opened
+from normdrop.verbs._without_data import without_data
 
 
 def recalibrate(
@@ -68,33 +72,22 @@ def recalibrate(
     (0.5, 1.0)
     >>> recalibration.undo()
     """
-    if is_keras(model):
-        from normdrop.keras.recalibrate import recalibrate as recalibrate_keras
-
-        return recalibrate_keras(
-            model,
-            batches,
-            metric,
-            method=method,
-            example=example,
-            limit=limit,
-            device=device,
-            frozen=frozen,
-            progress=progress,
-        )
-    from normdrop.torch.recalibrate import recalibrate as recalibrate_torch
-
-    return recalibrate_torch(
-        torch_model(model, "recalibrate"),
-        batches,
-        metric,
-        method=method,
-        example=example,
-        limit=limit,
-        device=device,  # type: ignore[arg-type] # a torch.device; torch is not imported here
-        frozen=frozen,
-        progress=progress,
-    )
+    framework = opened(model, "recalibrate").unwrapped()
+    if batches is None:
+        return without_data(framework, example, metric, frozen)
+    if example is not None:
+        raise UsageError("recalibrate takes batches or an example, not both")
+    source = framework.reading(batches, limit=limit, device=device, progress=progress)
+    measured = metric is not None
+    check_method(source, method, measured=measured)
+    with framework.watched(frozen=True) as run:
+        work = Estimate(run, source, metric, frozen)
+        found = estimated(work, method, measured=measured)
+    undo = run.statistics.snapshot()
+    run.statistics.write(found.used)
+    run.statistics.count(found.calls)
+    name = metric_name(metric) if measured else ""
+    return recalibration(work, method, found, name, undo)
 
 
 @contextmanager

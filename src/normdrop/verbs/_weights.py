@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from normdrop.errors import UsageError
-from normdrop.verbs._framework import is_keras, torch_model
+from normdrop.verbs._framework import opened
 
 
 def load_model(path: Path) -> object:
@@ -34,13 +34,7 @@ def load_weights(model: object, path: Path) -> None:
     Raises:
         UsageError: No model, or a file that is missing, unreadable or another model's.
     """
-    if is_keras(model):
-        from normdrop.keras.files import load_weights as load_keras
-
-        return load_keras(model, path)
-    from normdrop.torch.weights import load_weights as load
-
-    return load(torch_model(model, "a state dict"), path)
+    opened(model, "a state dict").load_weights(path)
 
 
 def save_weights(model: object, path: Path) -> Path:
@@ -57,13 +51,7 @@ def save_weights(model: object, path: Path) -> Path:
         UsageError: No model, or a file name that ends in none of these.
     """
     check_name(model, path)
-    if is_keras(model):
-        from normdrop.keras.files import save as save_keras
-
-        return save_keras(model, path)
-    from normdrop.torch.weights import save_weights as save
-
-    return save(torch_model(model, "a state dict"), path)
+    return opened(model, "a state dict").save(path)
 
 
 def check_name(model: object, path: Path) -> None:
@@ -72,6 +60,6 @@ def check_name(model: object, path: Path) -> None:
     Raises:
         UsageError: It ends in nothing that the model's framework writes.
     """
-    suffixes = (".keras", ".weights.h5") if is_keras(model) else (".pt", ".safetensors")
+    suffixes = opened(model, "a state dict").suffixes
     if not path.name.endswith(suffixes):
         raise UsageError(f"{path}: name the file {suffixes[0]} or {suffixes[1]}")

@@ -19,7 +19,7 @@ from normdrop.errors import CaptureError, NormdropError, UsageError
 from normdrop.mending.repairs import FOLDING_TOLERANCE, Fix, Move
 from normdrop.torch import Block, Dropout, ResidualBlock, UniformDropout
 from normdrop.torch.capture import capture
-from normdrop.torch.simulate import simulate
+from normdrop.verbs import simulate
 
 _SIMULATED = 0.03
 """How far two simulations of one network, and moments, may differ in log Δ."""

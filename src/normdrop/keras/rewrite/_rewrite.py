@@ -1,6 +1,7 @@
-"""A Keras model mended as far as that is safe."""
+"""A Keras model under repair: a copy, or the same layers in another order."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import keras
@@ -12,22 +13,44 @@ from normdrop.keras.rewrite._editor import KerasBench
 from normdrop.keras.rewrite._plan import Plan
 from normdrop.keras.rewrite._rebuild import Rebuild, refuse_closed
 from normdrop.lint.rules import Rule
-from normdrop.mending.repairs import Fix, Journal, Wishes, repair
+from normdrop.mending.repairs import Journal
 
 _VALUES = frozenset({"ND201", "ND206"})
 """Findings that are mended by other values in the layers themselves."""
 
 
-def rewrite(
+class Editing:
+    """A model under repair; see `normdrop.verbs`."""
+
+    def __init__(
+        self, model: keras.Model, example: object, rules: Sequence[Rule], *, share_weights: bool
+    ) -> None:
+        work, self._twins = copied(model)
+        self._model = model
+        self._share_weights = share_weights
+        self.bench = KerasBench(work, example, rules, Journal())
+        self.leave = _VALUES if share_weights else frozenset()
+
+    def result(self) -> keras.Model:
+        """The mended model, compiled as the model is."""
+        if self._share_weights:
+            mended = _shared(self._model, self.bench.plan, self._twins)
+        else:
+            mended, _ = copied(self.bench.model)
+        _compile_as(self._model, mended)
+        return mended
+
+
+@contextmanager
+def editing(
     model: keras.Model,
-    example: Any,  # noqa: ANN401 - see capture
+    example: object,
     rules: Sequence[Rule],
-    wishes: Wishes | None = None,
     *,
-    notes: bool = False,
-    share_weights: bool = False,
-) -> Fix[keras.Model]:
-    """Mend what can be mended without changing what the model computes in inference.
+    remove_bias: bool,
+    share_weights: bool,
+) -> Iterator[Editing]:
+    """Change a copy of a model without changing what it computes in inference.
 
     The model given stays as it is; what comes back is of its class, with layers of the same names
     and weights in the same order.
@@ -36,33 +59,23 @@ def rewrite(
         model: A Sequential or Functional model, also one of nested ones.
         example: What the model takes; see `capture`.
         rules: The rules whose findings are mended.
-        wishes: What the user asks for.
-        notes: Whether notes are mended too, and not only errors and warnings.
+        remove_bias: Whether biases may be removed.
         share_weights: Whether the mended model is made of the layers of the one given, so that
             training either trains both. Only where noise stands is then mended: a folded bias or
             another momentum would change the model given.
 
     Raises:
         CaptureError: The model is not built, or raised; the message names the layer.
-        UsageError: It is subclassed, cannot be copied, or a wish names no layer.
+        UsageError: It is subclassed, or cannot be copied.
     """
-    wishes = wishes or Wishes()
-    if share_weights and wishes.remove_bias:
+    if share_weights and remove_bias:
         raise UsageError(
             "fix: a bias cannot be removed from weights that are shared: leave out remove_bias or "
             "share_weights"
         )
     capture(model, example)  # says what is wrong with either before anything is copied
     refuse_closed(model)
-    work, twins = copied(model)
-    bench = KerasBench(work, example, rules, Journal())
-    done = repair(bench, wishes, notes=notes, leave=_VALUES if share_weights else frozenset())
-    if share_weights:
-        mended = _shared(model, bench.plan, twins)
-    else:
-        mended, _ = copied(bench.model)
-    _compile_as(model, mended)
-    return done.of(mended)
+    yield Editing(model, example, rules, share_weights=share_weights)
 
 
 def _shared(model: keras.Model, plan: Plan, twins: Mapping[int, Any]) -> keras.Model:

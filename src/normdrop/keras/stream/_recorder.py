@@ -1,7 +1,8 @@
-"""Answers norm calls and keeps the statistics of what reached them."""
+"""Records what reaches norm layers, and answers their calls."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -9,17 +10,59 @@ from keras import ops
 from numpy.typing import NDArray
 
 from normdrop.errors import UsageError
-from normdrop.keras._norm_call import NormCall
-from normdrop.keras.stream._answers import answer_as_called, by_running
-from normdrop.keras.stream._habits import Habits
+from normdrop.keras._running import is_still
+from normdrop.keras.watch import Listener, NormCall, by_running
 from normdrop.shifts.expected import Moments
-from normdrop.shifts.stream import Record
+from normdrop.shifts.stream import Batch, Record
 
 Found: TypeAlias = Moments[Any]
 """Statistics of one call, tensors."""
 
 
-class Recorder(Record[Found]):
+@dataclass(frozen=True)
+class FixedModes:
+    """Norm layers that do not follow the model's mode.
+
+    Attributes:
+        frozen: Paths of those that go by their moving statistics in training: not trainable, called
+            with `training=False` by the model's own code, or of momentum 1, so that they never
+            learn.
+        always: Paths of those that go by their batch in evaluation.
+    """
+
+    frozen: frozenset[str]
+    always: frozenset[str]
+
+
+def fixed_modes(listener: Listener, batch: Batch) -> FixedModes:
+    """Run a batch in both modes and look; moving statistics and states are not put back here."""
+    training = _by_batch(listener, batch, training=True)
+    evaluating = _by_batch(listener, batch, training=False)
+    return FixedModes(
+        frozenset(path for path, by in training.items() if not by),
+        frozenset(path for path, by in evaluating.items() if by),
+    )
+
+
+def _by_batch(listener: Listener, batch: Batch, *, training: bool) -> dict[str, bool]:
+    """Norm layer path to whether it learns of, or goes by, its batch."""
+    seen: dict[str, bool] = {}
+
+    def answer(call: NormCall) -> Any:  # noqa: ANN401 - a tensor of the backend's
+        by_batch = call.from_batch and not (training and is_still(call.layer))
+        seen[call.path] = seen.get(call.path, False) or by_batch
+        return _as_called(call)
+
+    listener.run(batch, answer, training=training)
+    return seen
+
+
+def _as_called(call: NormCall) -> Any:  # noqa: ANN401 - a tensor of the backend's
+    """The output in the mode the layer was called in."""
+    return call.by_batch() if call.from_batch else by_running(call)
+
+
+class NormRecord(Record[Found]):
     """What reached every norm layer in evaluation, each going by what its call says."""
 
     def __init__(self) -> None:
@@ -28,7 +71,7 @@ class Recorder(Record[Found]):
     def answer(self, call: NormCall) -> Any:  # noqa: ANN401 - a tensor of the backend's
         """Record a call and answer it as the layer would; moving statistics are not touched."""
         self._record(call)
-        return answer_as_called(call)
+        return _as_called(call)
 
     def _record(self, call: NormCall) -> float:
         """Keep a call's statistics; how many values per channel they are of."""
@@ -40,30 +83,32 @@ class Recorder(Record[Found]):
         return count
 
 
-class HabitualRecorder(Recorder):
+class RunningRecord(NormRecord):
     """The same, where noise layers are on and pass their mode on to norm layers inside them."""
 
-    def __init__(self, habits: Habits) -> None:
+    def __init__(self, fixed: Callable[[], FixedModes]) -> None:
         super().__init__()
-        self._habits = habits
+        self._fixed = fixed
 
     def answer(self, call: NormCall) -> Any:  # noqa: ANN401 - a tensor of the backend's
         """Record a call and answer it as in evaluation."""
         self._record(call)
-        return call.by_batch() if call.path in self._habits.always else by_running(call)
+        return call.by_batch() if call.path in self._fixed().always else by_running(call)
 
 
-class BatchRecorder(HabitualRecorder):
+class BatchRecord(RunningRecord):
     """What reached every norm layer while each goes by its batch's statistics, frozen ones aside.
 
     Args:
-        habits: Which norm layers are frozen.
+        fixed: Gives the norm layers that are frozen, once a batch has told.
         frozen: More of them.
     """
 
-    def __init__(self, habits: Habits, frozen: frozenset[str] = frozenset()) -> None:
-        super().__init__(habits)
-        self._frozen = habits.frozen | frozen
+    def __init__(
+        self, fixed: Callable[[], FixedModes], frozen: frozenset[str] = frozenset()
+    ) -> None:
+        super().__init__(fixed)
+        self._named = frozen
 
     def answer(self, call: NormCall) -> Any:  # noqa: ANN401 - a tensor of the backend's
         """Record a call and answer it as in training; moving statistics are not touched.
@@ -72,7 +117,7 @@ class BatchRecorder(HabitualRecorder):
             UsageError: The batch has a single value per channel.
         """
         count = self._record(call)
-        if call.path in self._frozen:
+        if call.path in self._fixed().frozen or call.path in self._named:
             return by_running(call)
         if count == 1:
             raise UsageError(

@@ -8,8 +8,8 @@ import keras
 
 from normdrop.errors import CaptureError, NormdropError
 from normdrop.keras._errors import explained
-from normdrop.keras._norm_call import NormCall
 from normdrop.keras.watch._noise_calls import NoiseCalls
+from normdrop.keras.watch._norm_call import NormCall
 from normdrop.keras.watch._norm_calls import answered
 from normdrop.shifts.stream import Batch
 

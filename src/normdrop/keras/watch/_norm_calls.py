@@ -7,8 +7,8 @@ from typing import Any
 import keras
 
 from normdrop.errors import CaptureError
-from normdrop.keras._norm_call import NormCall
 from normdrop.keras.capture._layers import paths_of
+from normdrop.keras.watch._norm_call import NormCall
 
 Answer = Callable[[NormCall], Any]
 # Names in a layer's `__dict__`, for as long as it is watched.

@@ -8,16 +8,17 @@ import keras
 import numpy as np
 from keras import ops
 
-from normdrop.errors import CaptureError, NormdropError
+from normdrop.errors import CaptureError, NormdropError, UsageError
 from normdrop.keras._backend import backend
 from normdrop.keras._errors import one_line
-from normdrop.keras._norm_call import NormCall
+from normdrop.keras._running import has_learned_statistics
+from normdrop.keras.watch._descent import descend
 from normdrop.keras.watch._noise_calls import NoiseCalls
+from normdrop.keras.watch._norm_call import NormCall
 from normdrop.keras.watch._norm_calls import answered
-from normdrop.shifts.expected import Both, Moments, average
+from normdrop.shifts.expected import Both, Moments, average, divergences, is_initial, plan
+from normdrop.shifts.stream import Arguments
 
-Arguments: TypeAlias = Any
-"""What the model takes: a tensor, or a list or dict of them."""
 Statistics: TypeAlias = dict[str, Moments[np.ndarray]]
 """Norm layer path to statistics, float64."""
 Seen: TypeAlias = dict[str, Moments[Any]]
@@ -34,16 +35,10 @@ class Passes:
         eps: Norm layer path to what it adds to the variance.
         frozen: Norm layers that keep to moving statistics in train mode.
         noise: The noise layers met so far.
-
-    Args:
-        model: Any built model.
-        call: Calls it with inputs and the argument `training`; by default with one positional
-            argument.
     """
 
-    def __init__(self, model: keras.Model, call: Callable[..., Any] | None = None) -> None:
+    def __init__(self, model: keras.Model) -> None:
         self.model = model
-        self._call = model if call is None else call
         self.stored: Statistics = {}
         self.eps: dict[str, float] = {}
         self.noise = NoiseCalls(model)
@@ -87,9 +82,67 @@ class Passes:
         whole = self._both(inputs, seed, None)
         return whole, {layer: self._both(inputs, seed, layer) for layer in self.noise.layers}
 
+    @property
+    def noise_layers(self) -> list[str]:
+        """Paths of the layers met so far that made noise and can be switched off."""
+        return list(self.noise.layers)
+
+    def moved(self, inputs: Arguments, steps: int) -> Arguments:
+        """Inputs moved until train mode shows the stored statistics.
+
+        Raises:
+            UsageError: None of the inputs is a floating-point one.
+        """
+        leaves = keras.tree.flatten(inputs)
+        free = [index for index, leaf in enumerate(leaves) if _is_free(leaf)]
+        if not free:
+            raise UsageError(
+                "inversion moves floating-point inputs, and this model takes none: "
+                'pass method="simulate", or measure on real data'
+            )
+        if not has_learned_statistics(self.model):
+            return inputs
+
+        def arguments(values: list[Any]) -> Arguments:
+            moved = dict(zip(free, values, strict=True))
+            whole = [
+                ops.cast(moved[index], leaf.dtype) if index in moved else leaf
+                for index, leaf in enumerate(leaves)
+            ]
+            packed: Arguments = keras.tree.pack_sequence_as(inputs, whole)
+            return packed
+
+        def gradients(values: list[Any], step: int) -> list[Any]:
+            def loss(values: list[Any]) -> Any:  # noqa: ANN401 - a tensor of the backend's
+                seen = self.in_train(arguments(values), plan.OTHER_NOISE + step)
+                return sum(self._distances(seen), 0.0 * ops.sum(values[0]))
+
+            return backend().gradients(loss, values)
+
+        single = [ops.cast(leaves[index], "float32") for index in free]
+        with backend().weights_fixed(self.model.variables):
+            return arguments(descend(gradients, single, steps, plan.RATE))
+
+    def first(self, inputs: Arguments, count: int) -> Arguments:
+        """The first examples of a batch."""
+
+        def rows(leaf: Any) -> Any:  # noqa: ANN401 - settings such as None pass through
+            return leaf[:count] if hasattr(leaf, "shape") else leaf
+
+        few: Arguments = keras.tree.map_structure(rows, inputs)
+        return few
+
     def without_gradients(self) -> AbstractContextManager[None]:
         """Nothing inside is recorded for a backward pass."""
         return backend().without_gradients()
+
+    def _distances(self, seen: Seen) -> list[Any]:
+        """Every trained layer's divergence, averaged over channels; differentiable."""
+        return [
+            ops.mean(divergences(one, _tensors(self.stored[path]), self.eps[path], ops.log))
+            for path, one in seen.items()
+            if not is_initial(self.stored[path])
+        ]
 
     def _both(self, inputs: Arguments, seed: int, silent: str | None) -> Both:
         train = self.train(inputs, seed, silent)
@@ -107,9 +160,22 @@ class Passes:
             seen.setdefault(call.path, []).append(call.moments())
             return normalise(call)
 
+        args, kwargs = inputs
         with _explained(self.model), answered(self.model, norm), self.noise.watched():
-            self._call(inputs, training=training)
+            self.model(*args, training=training, **kwargs)
         return {path: average(values) for path, values in seen.items()}
+
+
+def _tensors(stored: Moments[np.ndarray]) -> Moments[Any]:
+    return Moments(
+        *(ops.convert_to_tensor(part, dtype="float32") for part in (stored.mean, stored.variance))
+    )
+
+
+def _is_free(leaf: Any) -> bool:  # noqa: ANN401 - a tensor, or a setting
+    if not hasattr(leaf, "dtype"):
+        return False
+    return bool(keras.backend.is_float_dtype(keras.backend.standardize_dtype(leaf.dtype)))
 
 
 def _numbers(seen: Seen) -> Statistics:

@@ -12,6 +12,7 @@ from normdrop.shifts.expected._moments import average as average
 from normdrop.shifts.expected._moments import is_initial as is_initial
 from normdrop.shifts.expected._pink import radial_frequencies as radial_frequencies
 from normdrop.shifts.expected._shifts import Both as Both
+from normdrop.shifts.expected._shifts import Passes as Passes
 from normdrop.shifts.expected._shifts import Shifts as Shifts
 from normdrop.shifts.expected._shifts import causes as causes
 from normdrop.shifts.expected._shifts import report as report

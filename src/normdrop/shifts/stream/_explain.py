@@ -8,8 +8,7 @@ from typing import TypeAlias
 import numpy as np
 
 from normdrop.shifts.expected import INITIAL_ABOVE, Fit
-from normdrop.shifts.stream._statistics import Seen
-from normdrop.shifts.stream._stored import Array, Stored
+from normdrop.shifts.stream._statistics import Array, Seen, Stored
 from normdrop.values.display import percentage
 from normdrop.values.severity import severity
 

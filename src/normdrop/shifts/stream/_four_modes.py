@@ -8,7 +8,7 @@ from normdrop.shifts.report import ModeTable
 from normdrop.shifts.stream._batches import Batch
 from normdrop.shifts.stream._explain import Evidence, Fitting, explained
 from normdrop.shifts.stream._metric import MetricMean, metric_name
-from normdrop.shifts.stream._record import Record
+from normdrop.shifts.stream._statistics import Record
 
 NormMode: TypeAlias = Literal["running", "batch"]
 """Whether a norm layer goes by its running statistics or by its batch's."""

@@ -5,8 +5,7 @@ from types import MappingProxyType
 
 from normdrop.errors import UsageError
 from normdrop.shifts.report import LayerShift
-from normdrop.shifts.stream._statistics import Seen
-from normdrop.shifts.stream._stored import Stored
+from normdrop.shifts.stream._statistics import Seen, Stored
 
 _NOTHING: Mapping[str, float] = MappingProxyType({})
 

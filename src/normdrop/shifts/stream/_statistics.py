@@ -1,10 +1,28 @@
 """The mean and variance per channel of everything that reached a norm layer, batch after batch."""
 
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Generic, TypeAlias, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-from normdrop.shifts.stream._stored import Array
+from normdrop.errors import UsageError
+from normdrop.shifts.expected import Moments
+
+_PENDING = 32
+"""Batches that wait to be folded in at once: a fold costs as much as ten small calls."""
+
+Array: TypeAlias = NDArray[np.float64]
+Stored: TypeAlias = Moments[Array]
+"""What a norm layer goes by in eval mode, or is to go by: shape (channels,) each; float64.
+
+The variance is as the framework keeps it: Keras' is biased, torch's unbiased until `recalibrate`
+sets it.
+"""
+
+TensorT = TypeVar("TensorT")
 
 
 @dataclass(frozen=True)
@@ -60,3 +78,119 @@ def merged(one: Seen, other: Seen) -> Seen:
         one.spread + share * (other.spread - one.spread) + share * (1 - share) * jump**2,
         one.pooled,
     )
+
+
+class Tally(Generic[TensorT]):
+    """Collects the batches of one norm layer in memory for some tens of them, however many come.
+
+    Args:
+        path: Module path of the norm layer, for errors.
+        stacked: Makes one array of many tensors, shape (tensors, 2, channels); it may take its time
+            with each, since it is not called for each.
+        pooled: As in `Seen`.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        stacked: Callable[[Sequence[TensorT]], NDArray[Any]],
+        *,
+        pooled: bool = True,
+    ) -> None:
+        self._path = path
+        self._stacked = stacked
+        self._pooled = pooled
+        self._seen: Seen | None = None
+        self._pending: list[tuple[int, float, TensorT]] = []
+
+    def add(self, batch: int, count: float, moments: TensorT) -> None:
+        """One batch: values per channel; mean and biased variance, shape (2, channels)."""
+        self._pending.append((batch, count, moments))
+        if len(self._pending) == _PENDING:
+            self._fold()
+
+    def seen(self) -> Seen:
+        """What has been added so far.
+
+        Raises:
+            UsageError: A value was NaN or infinite; the message names the layer and the batch.
+        """
+        if self._pending:
+            self._fold()
+        return Seen.nothing(0) if self._seen is None else self._seen
+
+    def _fold(self) -> None:
+        numbers, counts, moments = zip(*self._pending, strict=True)
+        self._pending.clear()
+        both = self._stacked(moments).astype(np.float64)
+        if not np.isfinite(both).all():
+            first = numbers[int(np.flatnonzero(~np.isfinite(both).all((1, 2)))[0])]
+            raise UsageError(
+                f"batch {first + 1} brings NaN or infinity to norm layer {self._path!r}: look for "
+                "it in the data, then in the weights before that layer"
+            )
+        mean, variance = both[:, 0], both[:, 1]
+        size = np.array(counts, dtype=np.float64)
+        count = float(size.sum())
+        weight = size / count
+        centre, within = weight @ mean, weight @ variance
+        between = weight @ np.square(mean - centre)
+        spread = float(weight @ np.square((variance - within).mean(1)))
+        folded = Seen(count, len(numbers), centre, within, between, spread, self._pooled)
+        self._seen = folded if self._seen is None else merged(self._seen, folded)
+
+
+class Record(Generic[TensorT]):
+    """What reached every norm layer in one mode.
+
+    Args:
+        stacked: As for `Tally`.
+
+    Attributes:
+        batch: Number of the batch that runs.
+        stored: Norm layer path to the running statistics when it was first called.
+        frozen: Norm layers met that keep to running statistics in train mode, as far as told.
+        unsure: Whether a norm was met that only a pass by batch statistics tells frozen or not.
+    """
+
+    def __init__(self, stacked: Callable[[Sequence[TensorT]], NDArray[Any]]) -> None:
+        self.batch = 0
+        self.stored: dict[str, Stored] = {}
+        self.frozen: set[str] = set()
+        self.unsure = False
+        self._stacked = stacked
+        self._tallies: dict[str, Tally[TensorT]] = {}
+
+    def begin(self, path: str, stored: Stored, *, pooled: bool = True) -> None:
+        """A layer is called for the first time."""
+        self._tallies[path] = Tally(path, self._stacked, pooled=pooled)
+        self.stored[path] = stored
+
+    def add(self, path: str, count: float, moments: TensorT) -> None:
+        """A layer was called: values per channel; mean and biased variance, (2, channels)."""
+        self._tallies[path].add(self.batch, count, moments)
+
+    def seen(self) -> dict[str, Seen]:
+        """Norm layer path to the statistics of all batches."""
+        return {path: tally.seen() for path, tally in self._tallies.items()}
+
+
+@dataclass(frozen=True)
+class Pass:
+    """What one pass over batches found.
+
+    Attributes:
+        seen: Norm layer path to what reached it.
+        batches: Batches read.
+        examples: Examples in them.
+        frozen: Norm layers met that keep to running statistics in train mode.
+        metric: The metric's value, NaN without one.
+        unsure: As in `Record`.
+    """
+
+    seen: Mapping[str, Seen]
+    batches: int
+    examples: int
+    frozen: frozenset[str] = frozenset()
+    metric: float = math.nan
+    unsure: bool = False

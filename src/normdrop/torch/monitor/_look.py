@@ -9,9 +9,7 @@ from torch.utils._pytree import tree_flatten, tree_map
 from normdrop.shifts.expected import average
 from normdrop.shifts.report import LayerShift, ShiftReport
 from normdrop.shifts.stream import Batch
-from normdrop.torch.stream import Listener, by_running, eager
-from normdrop.torch.watch._norm_call import Moments, NormCall
-from normdrop.torch.watch._untouched import untouched
+from normdrop.torch.watch import Listener, Moments, NormCall, by_running, untouched
 
 
 def look(
@@ -37,7 +35,7 @@ def look(
             seen.setdefault(path, []).append(_unbiased(call))
         return by_running(call)
 
-    with untouched(module, gradients=False), eager(), torch.no_grad():
+    with untouched(module, gradients=False), torch.no_grad():
         module.eval()
         with Listener(module) as listener:
             listener.run(Batch(0, (args, kwargs), targets=None, size=0), note)

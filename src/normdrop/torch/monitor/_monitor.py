@@ -11,7 +11,7 @@ from normdrop.errors import ShiftWarning, UsageError
 from normdrop.shifts.expected import INITIAL_ABOVE
 from normdrop.shifts.report import ShiftHistory, ShiftReport
 from normdrop.shifts.stream import ShiftLog, affordable, scalars
-from normdrop.torch._fit import initial_share
+from normdrop.torch._running import initial_share
 from normdrop.torch.monitor._entry import Entry
 from normdrop.torch.monitor._look import batch_size, leading, look
 

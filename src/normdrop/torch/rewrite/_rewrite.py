@@ -1,51 +1,58 @@
-"""A model mended as far as that is safe."""
+"""A torch model under repair: a copy or the model itself."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import nn
 
 from normdrop.errors import UsageError
 from normdrop.lint.rules import Rule
-from normdrop.mending.repairs import Fix, Wishes, repair
-from normdrop.torch._values import need_values
 from normdrop.torch.rewrite._editor import TorchBench
 from normdrop.torch.rewrite._journal import ModuleJournal
 
 
-def rewrite(
-    model: nn.Module,
-    example: object,
-    rules: Sequence[Rule],
-    wishes: Wishes | None = None,
-    *,
-    notes: bool = False,
-    in_place: bool = False,
-) -> Fix[nn.Module]:
-    """Mend what can be mended without changing what the model computes in eval mode.
+class Editing:
+    """A module under repair; see `normdrop.verbs`."""
+
+    leave: frozenset[str] = frozenset()
+
+    def __init__(self, bench: TorchBench) -> None:
+        self.bench = bench
+
+    def result(self) -> nn.Module:
+        """The mended module."""
+        return self.bench.model
+
+
+@contextmanager
+def editing(
+    model: nn.Module, example: object, rules: Sequence[Rule], *, in_place: bool
+) -> Iterator[Editing]:
+    """Change a module without changing what it computes in eval mode.
 
     Args:
         model: Any module.
         example: What the model takes; see `capture`.
         rules: The rules whose findings are mended.
-        wishes: What the user asks for.
-        notes: Whether notes are mended too, and not only errors and warnings.
         in_place: Whether to change the model itself, as a whole or not at all.
 
     Raises:
         CaptureError: The model raised; the message names the module.
-        UsageError: The model cannot be changed or copied, or a wish names no layer.
+        UsageError: The model cannot be changed or copied.
     """
-    _refuse_sealed(model)
     work = model if in_place else _copied(model)
     with ModuleJournal() as journal:
-        bench = TorchBench(work, example, rules, journal)
-        return repair(bench, wishes or Wishes(), notes=notes).of(work)
+        yield Editing(TorchBench(work, example, rules, journal))
 
 
-def _refuse_sealed(model: nn.Module) -> None:
-    """Refuse models whose calls are fixed, and those without values."""
+def refuse_sealed(model: nn.Module) -> None:
+    """Refuse models whose calls are fixed.
+
+    Raises:
+        UsageError: It is one.
+    """
     if isinstance(model, torch.jit.ScriptModule):
         raise UsageError(
             "fix: a scripted module cannot be changed: fix the module it was scripted from, and "
@@ -56,7 +63,6 @@ def _refuse_sealed(model: nn.Module) -> None:
             "fix: a compiled module cannot be changed: fix the module it was compiled from, "
             "model._orig_mod, and compile it again"
         )
-    need_values(model)
 
 
 def _copied(model: nn.Module) -> nn.Module:

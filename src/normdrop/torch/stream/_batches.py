@@ -18,7 +18,7 @@ def reading(
     model: nn.Module,
     *,
     limit: int | None = None,
-    device: torch.device | str | None = None,
+    device: object = None,
     progress: Progress | None = None,
 ) -> Batches:
     """Batches for a model.
@@ -30,7 +30,7 @@ def reading(
     Raises:
         UsageError: No iterable of batches, an endless one without a limit, or a limit below 1.
     """
-    where = _device(model) if device is None else torch.device(device)
+    where = device_of(model) if device is None else torch.device(device)  # type: ignore[call-overload] # torch says what is none
     return Batches(batches, _Reader(model, where), limit=limit, progress=progress)
 
 
@@ -98,7 +98,8 @@ def _extents(arguments: Arguments) -> Iterator[int]:
     return (len(leaf) for leaf in leaves if isinstance(leaf, Tensor) and leaf.ndim)
 
 
-def _device(model: nn.Module) -> torch.device:
+def device_of(model: nn.Module) -> torch.device:
+    """Where the model's first parameter or buffer is; the CPU without any."""
     for tensor in (*model.parameters(), *model.buffers()):
         return tensor.device
     return torch.device("cpu")

@@ -1,7 +1,6 @@
 """The statistics of all processes of a distributed run, the same on each."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import torch
 import torch.distributed as dist
@@ -14,18 +13,7 @@ _HEAD = 5
 _NUMBERS = 5
 
 
-@dataclass(frozen=True)
-class WatchedPass(Pass):
-    """What one pass over batches found.
-
-    Attributes:
-        watched: Whether any norm call came from no norm module of torch's.
-    """
-
-    watched: bool = False
-
-
-def over_all_processes(run: Callable[[], WatchedPass], channels: Mapping[str, int]) -> WatchedPass:
+def over_all_processes(run: Callable[[], Pass], channels: Mapping[str, int]) -> Pass:
     """Run a pass in every process and put their findings together; alone, run it.
 
     Processes may have different numbers of batches, or none. They meet once, after the pass, also
@@ -58,20 +46,20 @@ def several_processes() -> bool:
     return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
 
 
-def _put_together(passes: list[WatchedPass]) -> WatchedPass:
+def _put_together(passes: list[Pass]) -> Pass:
     examples = sum(one.examples for one in passes)
     if not examples:
         raise UsageError("there are no batches in any process")
     total = dict(passes[0].seen)
     for one in passes[1:]:
         total = {path: merged(seen, one.seen[path]) for path, seen in total.items()}
-    return WatchedPass(
+    return Pass(
         {path: seen for path, seen in total.items() if seen.count},
         sum(one.batches for one in passes),
         examples,
         frozenset().union(*(one.frozen for one in passes)),
         sum(one.metric * one.examples for one in passes) / examples,
-        any(one.watched for one in passes),
+        any(one.unsure for one in passes),
     )
 
 
@@ -79,14 +67,14 @@ def _length(channels: Mapping[str, int]) -> int:
     return _HEAD + sum(_NUMBERS + 3 * size for size in channels.values())
 
 
-def _packed(found: WatchedPass, channels: Mapping[str, int]) -> Tensor:
+def _packed(found: Pass, channels: Mapping[str, int]) -> Tensor:
     unknown = found.seen.keys() - channels.keys()
     if unknown:
         raise UsageError(
             f"{min(unknown)!r} keeps its statistics in no buffers called running_mean and "
             "running_var, by which processes could agree on it"
         )
-    head = [0.0, found.batches, found.examples, found.watched, found.metric]
+    head = [0.0, found.batches, found.examples, found.unsure, found.metric]
     parts = [torch.tensor(head, dtype=torch.float64)]
     for path, size in channels.items():
         seen = found.seen.get(path, Seen.nothing(size))
@@ -96,8 +84,8 @@ def _packed(found: WatchedPass, channels: Mapping[str, int]) -> Tensor:
     return torch.cat(parts)
 
 
-def _unpacked(numbers: Tensor, channels: Mapping[str, int]) -> WatchedPass:
-    _, batches, examples, watched, metric = numbers[:_HEAD].tolist()
+def _unpacked(numbers: Tensor, channels: Mapping[str, int]) -> Pass:
+    _, batches, examples, unsure, metric = numbers[:_HEAD].tolist()
     seen: dict[str, Seen] = {}
     frozen: set[str] = set()
     start = _HEAD
@@ -109,7 +97,7 @@ def _unpacked(numbers: Tensor, channels: Mapping[str, int]) -> WatchedPass:
         seen[path] = Seen(count, int(calls), mean, within, between, spread, bool(pooled))
         if is_frozen:
             frozen.add(path)
-    return WatchedPass(seen, int(batches), int(examples), frozenset(frozen), metric, bool(watched))
+    return Pass(seen, int(batches), int(examples), frozenset(frozen), metric, bool(unsure))
 
 
 def _exchanged(mine: Tensor) -> list[Tensor]:

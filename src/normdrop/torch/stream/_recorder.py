@@ -1,32 +1,29 @@
 """Answers norm calls and keeps the statistics of what reached them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from normdrop.errors import UsageError
-from normdrop.shifts.stream import Record, Stored
-from normdrop.torch.watch._listener import by_batch, by_running, moments
-from normdrop.torch.watch._norm_call import NormCall
-from normdrop.torch.watch._switches import Switches
+from normdrop.shifts.stream import Record
+from normdrop.torch._running import copied
+from normdrop.torch.watch import NormCall, Switches, by_batch, by_running, moments
 
 
-class Recorder(Record[Tensor]):
-    """What reached every norm layer in one mode.
+class RunningRecord(Record[Tensor]):
+    """What reached every norm layer while each goes by its running statistics.
 
-    Attributes:
-        buffers: Norm layer path to its running mean and variance themselves.
-        frozen: Norm layers met that keep to running statistics in train mode, as far as told.
+    Args:
+        buffers: Norm layer path to its running mean and variance themselves; those of norms that
+            are no modules are added as they are met.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, buffers: dict[str, tuple[Tensor, Tensor]]) -> None:
         super().__init__(_stacked)
-        self.buffers: dict[str, tuple[Tensor, Tensor]] = {}
-        self.frozen: set[str] = set()
+        self._buffers = buffers
 
     def answer(self, path: str, call: NormCall) -> Tensor:
         """Record a call and answer it as eval mode does."""
@@ -34,27 +31,33 @@ class Recorder(Record[Tensor]):
         return by_running(call)
 
     def _record(self, path: str, call: NormCall) -> Tensor:
-        if path not in self.buffers:
+        if path not in self.stored:
             running = call.running_mean, call.running_variance
             self.begin(path, copied(*running), pooled=not call.per_instance)
-            self.buffers[path] = running
+            self._buffers[path] = running
         found = moments(call)
         x = call.x
         self.add(path, x.numel() // x.shape[1], found)
         return found
 
 
-class BatchRecorder(Recorder):
+class BatchRecord(RunningRecord):
     """What reached every norm layer while each goes by its batch's statistics, frozen ones aside.
 
     Args:
+        buffers: As for `RunningRecord`.
         switches: Which norm layers are frozen.
         frozen: More of them.
     """
 
-    def __init__(self, switches: Switches, frozen: Iterable[str] = ()) -> None:
-        super().__init__()
-        self._known = switches.frozen | frozenset(frozen)
+    def __init__(
+        self,
+        buffers: dict[str, tuple[Tensor, Tensor]],
+        switches: Switches,
+        frozen: frozenset[str] = frozenset(),
+    ) -> None:
+        super().__init__(buffers)
+        self._known = switches.frozen | frozen
         self._mixed = frozenset(switches.mixed)
 
     def answer(self, path: str, call: NormCall) -> Tensor:
@@ -78,12 +81,6 @@ class BatchRecorder(Recorder):
     def _is_frozen(self, path: str, call: NormCall) -> bool:
         """A norm without a module of its own says so by its call."""
         return path in self._known or (path not in self._mixed and not call.from_batch)
-
-
-def copied(mean: Tensor, variance: Tensor) -> Stored:
-    """A copy of running statistics in float64 on the CPU; not every device has float64."""
-    both = (np.array(x.detach().cpu().double().numpy()) for x in (mean, variance))
-    return Stored(*both)
 
 
 def _stacked(moments: Sequence[Tensor]) -> NDArray[Any]:

@@ -8,11 +8,11 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm, _NormBase
 from torch.overrides import TorchFunctionMode
 
+from normdrop.errors import CaptureError, NormdropError
 from normdrop.shifts.stream import Batch
-from normdrop.torch.stream._passes import run
 from normdrop.torch.watch._channel_moments import stacked_moments
 from normdrop.torch.watch._norm_call import NormCall, norm_call
-from normdrop.torch.watch._owners import caller, paths_of
+from normdrop.torch.watch._owners import caller, paths_of, where
 
 Answer: TypeAlias = Callable[[str, NormCall], Tensor]
 """Takes a norm layer's path and its call and gives the output."""
@@ -63,7 +63,7 @@ class Listener:
         """
         self._answer = answer
         if self.others is not None and not self.others:
-            return run(self._model, batch)
+            return self._called(batch)
         others: set[str] = set()
 
         def noted(call: NormCall) -> Tensor | None:
@@ -74,10 +74,22 @@ class Listener:
             return answer(path, call)
 
         with _Watch(noted):
-            outputs = run(self._model, batch)
+            outputs = self._called(batch)
         if self.others is None:
             self.others = others
         return outputs
+
+    def _called(self, batch: Batch) -> Any:  # noqa: ANN401 - whatever the model returns
+        args, kwargs = batch.arguments
+        try:
+            return self._model(*args, **kwargs)
+        except NormdropError:
+            raise
+        except Exception as error:
+            path = where(error, self._paths) or type(self._model).__name__
+            raise CaptureError(
+                f"batch {batch.number + 1}, {path}: {type(error).__name__}: {error}"
+            ) from error
 
     def _forward(self, path: str, module: nn.Module) -> Callable[[Tensor], Tensor]:
         # Their dicts are faster than attributes.

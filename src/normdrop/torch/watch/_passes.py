@@ -8,14 +8,14 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from normdrop.errors import CaptureError
-from normdrop.shifts.expected import Both, average
+from normdrop.shifts.expected import Both, average, divergences, is_initial, plan
+from normdrop.shifts.stream import Arguments
+from normdrop.torch.watch._descent import descend, first
 from normdrop.torch.watch._noise_calls import NoiseCalls, makes_noise
 from normdrop.torch.watch._norm_call import Moments, NormCall, norm_call
 from normdrop.torch.watch._owners import caller, paths_of, where
 from normdrop.torch.watch._tape import WEIGHT_CALLS, Tape
 
-Arguments = tuple[tuple[Any, ...], dict[str, Any]]
-"""Positional and keyword arguments of one call of the model."""
 Statistics = dict[str, Moments]
 """Norm layer path to statistics."""
 
@@ -90,6 +90,33 @@ class Passes:
             train = self.train(inputs, seed, layer, train_tape)
             without[layer] = Both(train, self.evaluate(inputs, train, (eval_tape, whole)))
         return Both(whole, evaluated), without
+
+    @property
+    def noise_layers(self) -> list[str]:
+        """Paths of the layers met so far that made noise."""
+        return list(self.noise.layers)
+
+    def moved(self, inputs: Arguments, steps: int) -> Arguments:
+        """Inputs moved until train mode shows the stored statistics.
+
+        Raises:
+            UsageError: No input is a floating-point one.
+        """
+
+        def distances(arguments: Arguments, step: int) -> list[Tensor]:
+            seen = self.train(arguments, seed=plan.OTHER_NOISE + step)
+            return [
+                divergences(one, self.stored[path], self.eps[path], Tensor.log).mean()
+                for path, one in seen.items()
+                if not is_initial(self.stored[path])
+            ]
+
+        self.model.requires_grad_(requires_grad=False)  # the inputs alone move
+        return descend(inputs, steps, distances)
+
+    def first(self, inputs: Arguments, count: int) -> Arguments:
+        """The first examples of a batch."""
+        return first(inputs, count)
 
     def without_gradients(self) -> torch.no_grad:
         """Nothing inside is recorded for a backward pass."""

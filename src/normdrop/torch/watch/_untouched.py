@@ -1,20 +1,60 @@
-"""A model left exactly as it was, whatever happens to it in between."""
+"""A model inside its wrappers, left exactly as it was, whatever happens to it in between."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parallel import DataParallel, DistributedDataParallel
 from torch.nn.parameter import is_lazy
 
-from normdrop.errors import CaptureError
+from normdrop.errors import CaptureError, UsageError
+
+
+def need_values(model: nn.Module) -> None:
+    """Refuse a model on the `meta` device.
+
+    Raises:
+        UsageError: A parameter or buffer has no values; the message names it.
+
+    >>> need_values(nn.Linear(2, 2, device="meta"))
+    Traceback (most recent call last):
+    normdrop.errors.UsageError: weight is on the meta device and has no values: load weights first
+    """
+    for name, tensor in (*model.named_parameters(), *model.named_buffers()):
+        if tensor.is_meta:
+            raise UsageError(f"{name} is on the meta device and has no values: load weights first")
+
+
+def unwrapped(model: nn.Module) -> nn.Module:
+    """The model inside `torch.compile`, `DistributedDataParallel` and `DataParallel`.
+
+    These change where or how fast it runs, not what it computes; their buffers and modules are the
+    model's own. Inside, no process waits for another's batch.
+
+    Raises:
+        UsageError: The model is on the `meta` device, without values.
+    """
+    while True:
+        compiled = model._modules.get("_orig_mod")  # noqa: SLF001 - how torch.compile keeps it
+        if compiled is not None:
+            model = compiled
+        elif isinstance(model, DistributedDataParallel | DataParallel):
+            inner: nn.Module = model.module
+            model = inner
+        else:
+            break
+    need_values(model)
+    return model
 
 
 @contextmanager
 def untouched(model: nn.Module, *, gradients: bool = True) -> Iterator[None]:
     """Put back modes, buffers, gradients, `requires_grad` and the random state on leaving.
 
-    Costs a copy of the buffers and of gradients that are there, not of the weights.
+    Compiled modules inside run uncompiled, so that their norm layers are seen. Costs a copy of the
+    buffers and of gradients that are there, not of the weights.
 
     Args:
         model: What runs inside.
@@ -32,7 +72,7 @@ def untouched(model: nn.Module, *, gradients: bool = True) -> Iterator[None]:
         (p, p.requires_grad, p.grad, _clone(p.grad) if gradients else None)
         for p in model.parameters()
     ]
-    with torch.random.fork_rng(cuda_devices(model)):
+    with torch.random.fork_rng(cuda_devices(model)), _eager():
         try:
             yield
         finally:
@@ -71,3 +111,12 @@ def cuda_devices(model: nn.Module) -> list[torch.device]:
     """The GPUs whose random state a forward pass of the model may move."""
     devices = {p.device for p in model.parameters()} | {b.device for b in model.buffers()}
     return sorted((d for d in devices if d.type == "cuda"), key=str)
+
+
+@contextmanager
+def _eager() -> Iterator[None]:
+    if "torch._dynamo" not in sys.modules:  # nothing is compiled, and importing it takes seconds
+        yield
+        return
+    with torch._dynamo.config.patch(disable=True):  # noqa: SLF001 - torch names no other way in 2.5
+        yield

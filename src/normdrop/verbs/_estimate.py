@@ -1,19 +1,25 @@
 """New running statistics from passes over data, dropout off."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import numpy as np
 
 from normdrop.errors import UsageError
 from normdrop.shifts.report import Recalibration, ShiftReport
-from normdrop.shifts.stream._batches import Batches
-from normdrop.shifts.stream._layer import extent, layer_shift, population
-from normdrop.shifts.stream._pass import Pass
-from normdrop.shifts.stream._statistics import Seen
-from normdrop.shifts.stream._stored import Stored
+from normdrop.shifts.stream import (
+    Batches,
+    MetricMean,
+    NormMode,
+    Pass,
+    Seen,
+    Stored,
+    extent,
+    layer_shift,
+    population,
+)
+from normdrop.verbs._framework import WatchedRun
 
 _TOLERANCE = 1e-5
 """Statistics that move by less, relative to the variance or in deviations, are settled."""
@@ -21,27 +27,85 @@ _SMALLEST = 1e-5
 """Added to variances, as norm layers do, so that a dead channel's do not count."""
 
 
-class Passes(Protocol):
-    """A model and its batches, which a framework's twin runs with dropout off.
+class Estimate:
+    """A model and its batches, run with dropout off.
+
+    Args:
+        run: What runs the model.
+        source: The batches.
+        metric: Evaluated on the way; see `normdrop.measure`.
+        frozen: Names of norm layers, or of modules around them, to leave as they are.
 
     Attributes:
         original: Norm layer path to the statistics that it had stored at first.
         frozen: Norm layers to leave as they are; known in full after a pass by running statistics.
-        all_frozen: What to say where that is every norm layer.
+
+    Raises:
+        UsageError: A name has no norm layer.
     """
 
-    original: dict[str, Stored]
-    frozen: frozenset[str]
-    all_frozen: str
+    def __init__(
+        self, run: WatchedRun, source: Batches, metric: object, frozen: Iterable[str]
+    ) -> None:
+        source.may_be_empty = run.several_processes
+        self._run = run
+        self._source = source
+        self._metric = metric
+        self.original = run.statistics.stored
+        self._named = under(self.original, frozen)
+        self.frozen = run.statistics.frozen | self._named
+        self._channels = {path: len(stored.mean) for path, stored in self.original.items()}
+        self._probed = False
+
+    @property
+    def all_frozen(self) -> str:
+        """What to say where every norm layer is frozen."""
+        return self._run.all_frozen
 
     def by_running(self) -> Pass:
         """Every norm layer goes by its running statistics."""
+        found = self._over_all("running")
+        if found.unsure and not self._probed:
+            self._probe_frozen()
+        self._probed = True
+        return found
 
     def by_batch(self) -> Pass:
         """Every norm layer that is not frozen goes by its batch's statistics."""
+        self._probed = True
+        return self._over_all("batch")
 
     def write(self, statistics: Mapping[str, Stored]) -> None:
         """Set running statistics in place."""
+        self._run.statistics.write(statistics)
+
+    def _over_all(self, norm: NormMode) -> Pass:
+        found = self._run.together(lambda: self._pass(norm), self._channels)
+        self.frozen |= found.frozen
+        return found
+
+    def _probe_frozen(self) -> None:
+        """One batch in which norms that are no layers say whether they keep to what is stored."""
+        self._source, whole = self._source.first(), self._source
+        self.by_batch()
+        self._source = whole
+
+    def _pass(self, norm: NormMode) -> Pass:
+        metric = None if self._metric is None else MetricMean(self._metric)
+        record = self._run.record(norm, self._named)
+        for batch in self._source:
+            outputs = self._run.run(batch, record, norm=norm)
+            if metric is not None:
+                metric.add(outputs, batch)
+        self.original = {**record.stored, **self.original}
+        return Pass(
+            record.seen(),
+            self._source.count,
+            self._source.examples,
+            frozenset(record.frozen),
+            math.nan if metric is None else metric.value() if metric.weight else 0.0,
+            record.unsure,
+        )
 
 
 @dataclass(frozen=True)
@@ -74,7 +138,7 @@ def check_method(source: Batches, method: str, *, measured: bool) -> None:
         source.need_repeatable("a metric before and after")
 
 
-def estimated(passes: Passes, method: str, *, measured: bool) -> Found:
+def estimated(passes: Estimate, method: str, *, measured: bool) -> Found:
     """New statistics by a method; the model's own are changed on the way.
 
     Args:
@@ -85,7 +149,7 @@ def estimated(passes: Passes, method: str, *, measured: bool) -> Found:
     return _exact(passes) if method == "exact" else _by_batch(passes, measured=measured)
 
 
-def _by_batch(passes: Passes, *, measured: bool) -> Found:
+def _by_batch(passes: Estimate, *, measured: bool) -> Found:
     """One pass in which every norm layer that is not frozen goes by its batch."""
     before = passes.by_running() if measured else None
     seen = passes.by_batch()
@@ -96,7 +160,7 @@ def _by_batch(passes: Passes, *, measured: bool) -> Found:
     return Found(used, before, passes.by_running())
 
 
-def _exact(passes: Passes) -> Found:
+def _exact(passes: Estimate) -> Found:
     """Passes in eval mode until every layer meets the statistics it goes by.
 
     A layer that meets no other norm's output has its own after one pass, the next ones after two,
@@ -114,7 +178,7 @@ def _exact(passes: Passes) -> Found:
 
 
 def recalibration(
-    passes: Passes, method: str, found: Found, metric: str, undo: Callable[[], None]
+    passes: Estimate, method: str, found: Found, metric: str, undo: Callable[[], None]
 ) -> Recalibration:
     """What was found, for the user.
 
@@ -146,7 +210,7 @@ def _report(found: Pass, stored: Mapping[str, Stored]) -> ShiftReport:
     return ShiftReport(layers, "measured", (extent(found.batches, found.examples),))
 
 
-def _new(passes: Passes, found: Pass) -> dict[str, Stored]:
+def _new(passes: Estimate, found: Pass) -> dict[str, Stored]:
     """The statistics of the layers that are not frozen."""
     new = {path: seen for path, seen in found.seen.items() if path not in passes.frozen}
     if not new:
@@ -171,3 +235,27 @@ def _moved(used: Stored, seen: Seen) -> float:
     variance = np.abs(seen.variance - used.variance) / scale
     mean = np.abs(seen.mean - used.mean) / np.sqrt(scale)
     return float(np.maximum(variance, mean).max())
+
+
+def under(paths: Iterable[str], names: Iterable[str], separator: str = ".") -> frozenset[str]:
+    """The norm layers of these names, or inside modules of these names.
+
+    Args:
+        paths: Every norm layer.
+        names: What the user gave.
+        separator: What stands between a module's name and that of a layer inside.
+
+    Raises:
+        UsageError: A name has no norm layer.
+
+    >>> sorted(under(["stem", "body.0", "body.1"], ["body"]))
+    ['body.0', 'body.1']
+    """
+    paths = tuple(paths)
+    found: set[str] = set()
+    for name in names:
+        inside = {p for p in paths if p == name or p.startswith(f"{name}{separator}")}
+        if not inside:
+            raise UsageError(f"frozen names {name!r}, where there is no norm layer")
+        found |= inside
+    return frozenset(found)

@@ -1,6 +1,6 @@
 """New running statistics without data: the stored ones, corrected by what dropout does to them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,9 +9,12 @@ import numpy as np
 from normdrop.errors import NormdropError, UsageError
 from normdrop.shifts.expected import Fit, Moments
 from normdrop.shifts.report import LayerShift, Recalibration, ShiftReport
-from normdrop.shifts.stream._stored import Stored
+from normdrop.shifts.stream import Stored
+from normdrop.verbs._estimate import under
+from normdrop.verbs._framework import Model
+from normdrop.verbs._invert import inverted
 
-STEPS = 80
+_STEPS = 80
 """Of the optimiser that inputs are sought with."""
 _ROUNDS = 8
 """Eval passes after which statistics that depend on each other have long settled."""
@@ -19,8 +22,35 @@ _ROUNDS = 8
 Statistics = Mapping[str, Moments[Any]]
 
 
+def without_data(
+    framework: Model, example: object, metric: object, frozen: Iterable[str]
+) -> Recalibration:
+    """Correct the stored statistics by what dropout does to inputs found by inversion.
+
+    Raises:
+        NormdropError: The stored statistics lag behind the weights; nothing can be told from them.
+        CaptureError: The model raised.
+        UsageError: No example, or a metric; no input is a floating-point one; the framework has no
+            gradients; or a norm keeps its statistics elsewhere.
+    """
+    _need_example(example, metric)
+    statistics = framework.statistics()
+    keeping = statistics.frozen | under(statistics.stored, frozen)
+    with framework.untouched(gradients=True):
+        found = inverted(framework, example, _STEPS, seed=0)
+        _need_fit(found.fit)
+        passes, inputs = found.passes, found.inputs
+        with passes.without_gradients():
+            after = _settled(lambda seen: passes.evaluate(inputs, seen), found.shifts.eval)
+    keeping |= passes.frozen
+    made = _correction(passes.stored, found.shifts.train, after, found.fit, keeping)
+    undo = statistics.snapshot()
+    statistics.write(made.new)
+    return made.recalibration(undo)
+
+
 @dataclass(frozen=True)
-class Correction:
+class _Correction:
     """What statistics become without data.
 
     Inputs are sought that show the stored statistics in train mode, dropout on. What eval mode
@@ -63,15 +93,15 @@ class Correction:
         )
 
 
-def correction(
+def _correction(
     stored: Statistics, train: Statistics, settled: Statistics, fit: Fit, frozen: frozenset[str]
-) -> Correction:
+) -> _Correction:
     """The correction of the stored statistics.
 
     Args:
         stored: What the norm layers have stored.
         train: What the inputs found show in train mode.
-        settled: What they show in eval mode; see `settled`.
+        settled: What they show in eval mode; see `_settled`.
         fit: How well the stored statistics fit the weights.
         frozen: Norm layers to leave as they are.
 
@@ -85,7 +115,7 @@ def correction(
     }
     if not new:
         raise UsageError("every norm layer is frozen: there is nothing to re-estimate")
-    return Correction(
+    return _Correction(
         {path: one.numbers() for path, one in stored.items()},
         new,
         tuple(sorted(path for path in settled if path in frozen)),
@@ -93,7 +123,7 @@ def correction(
     )
 
 
-def need_fit(fit: Fit) -> None:
+def _need_fit(fit: Fit) -> None:
     """Refuse statistics that no input shows.
 
     Raises:
@@ -106,7 +136,7 @@ def need_fit(fit: Fit) -> None:
         )
 
 
-def settled(evaluate: Callable[[Any], Any], start: Any) -> Any:  # noqa: ANN401 - the framework's
+def _settled(evaluate: Callable[[Any], Any], start: Any) -> Any:  # noqa: ANN401 - the framework's
     """Statistics in eval mode that every layer both meets and goes by.
 
     Args:
@@ -119,7 +149,7 @@ def settled(evaluate: Callable[[Any], Any], start: Any) -> Any:  # noqa: ANN401 
     return seen
 
 
-def need_example(example: object, metric: object) -> None:
+def _need_example(example: object, metric: object) -> None:
     """Refuse what cannot be done without batches.
 
     Raises:

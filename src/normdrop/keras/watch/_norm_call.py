@@ -103,6 +103,11 @@ class NormCall:
         return ops.cast(whole, x.dtype)
 
 
+def by_running(call: NormCall) -> Any:  # noqa: ANN401 - a tensor of the backend's
+    """The output by the layer's own moving statistics."""
+    return call.by(Moments(call.layer.moving_mean, call.layer.moving_variance))
+
+
 def _tensor(values: Any, dtype: Any) -> Any:  # noqa: ANN401 - tensors of the backend's
     return ops.cast(ops.convert_to_tensor(values), dtype)
 

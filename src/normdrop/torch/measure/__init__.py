@@ -1,3 +1,0 @@
-"""The shift on real data, what causes it, and what it costs."""
-
-from normdrop.torch.measure._measure import measure as measure
