@@ -115,7 +115,7 @@ def test_method_follows_the_weights() -> None:
 def test_unknown_method_is_named() -> None:
     """A method that does not exist is refused with those that do."""
     with pytest.raises(UsageError, match=r"'guess'.*simulate"):
-        predict(_settled(), (3, 12, 12), "guess")
+        predict(_settled(), (3, 12, 12), "guess")  # type: ignore[arg-type] # wrong on purpose
 
 
 def test_whole_numbers_cannot_be_optimised() -> None:

@@ -150,4 +150,4 @@ def test_another_word_is_refused() -> None:
     with pytest.raises(UsageError, match="'running', 'batch' or None"):
         normdrop.modes(nn.BatchNorm1d(2), norm="train").__enter__()  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="not int"):
-        normdrop.modes(3, dropout=True).__enter__()
+        normdrop.modes(3, dropout=True).__enter__()  # type: ignore[arg-type] # wrong on purpose

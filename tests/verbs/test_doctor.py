@@ -4,6 +4,7 @@ import copy
 import json
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import torch
@@ -171,7 +172,11 @@ def test_says_what_was_not_possible() -> None:
         ([torch.full((4, 8), math.nan)], NormdropError, "NaN"),
     ],
 )
-def test_refuses_batches_in_words(batches: object, error: type[NormdropError], words: str) -> None:
+def test_refuses_batches_in_words(
+    batches: Any,  # noqa: ANN401 - some are no batches
+    error: type[NormdropError],
+    words: str,
+) -> None:
     """Generators, nothing, one tensor, a wrong shape and NaN are told apart."""
     with pytest.raises(error, match=words):
         normdrop.doctor(_trained(), batches)
@@ -180,7 +185,7 @@ def test_refuses_batches_in_words(batches: object, error: type[NormdropError], w
 def test_refuses_what_is_no_model() -> None:
     """The message names the verb."""
     with pytest.raises(UsageError, match="doctor takes a torch"):
-        normdrop.doctor("model", [])
+        normdrop.doctor("model", [])  # type: ignore[type-var] # wrong on purpose
 
 
 def test_values_survive_json() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from normdrop.cli._factory import MODEL_FILES, make
 from normdrop.errors import UsageError
@@ -10,7 +11,7 @@ from normdrop.verbs import declared_example, is_keras, load_model, load_weights
 
 def make_model(
     factory: str, settings: Sequence[str], weights: Path | None = None, device: str | None = None
-) -> object:
+) -> Any:  # noqa: ANN401 - whatever FACTORY gives; the verbs refuse what is no model
     """Call FACTORY, or load the `.keras` file it is; load weights and move the model.
 
     Raises:

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import rich_click as click
 from rich.console import Console
@@ -170,7 +170,7 @@ def _report(patch: "Patch", *, write: bool) -> None:
 
 
 def _fix_model(
-    model: object,
+    model: Any,  # noqa: ANN401 - see `make_model`
     example: object,
     run: "Sequence[Rule]",
     *,

@@ -10,7 +10,7 @@ from normdrop.cli._model import example_for, make_model
 from normdrop.cli._shape import shape_option
 from normdrop.cli._weights import weights_option
 from normdrop.shifts.report import ShiftReport
-from normdrop.verbs import predict
+from normdrop.verbs import PredictMethod, predict
 
 
 @click.command("predict")
@@ -33,7 +33,7 @@ from normdrop.verbs import predict
 def command(  # noqa: PLR0917 - click passes them by name
     factory: str,
     input_shape: tuple[int, ...] | None,
-    method: str | None,
+    method: PredictMethod | None,
     weights: Path | None,
     settings: tuple[str, ...],
     style: str,

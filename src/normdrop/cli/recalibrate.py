@@ -16,7 +16,7 @@ from normdrop.cli._shape import shape_option
 from normdrop.cli._weights import weights_option
 from normdrop.errors import UsageError
 from normdrop.shifts.report import Recalibration
-from normdrop.verbs import check_name, recalibrate, save_weights
+from normdrop.verbs import RecalibrateMethod, check_name, recalibrate, save_weights
 
 
 @click.command("recalibrate")
@@ -47,7 +47,7 @@ def command(  # noqa: PLR0917 - click passes them by name
     data: str | None,
     input_shape: tuple[int, ...] | None,
     weights: Path | None,
-    method: str,
+    method: RecalibrateMethod,
     metric: str | None,
     limit: int | None,
     batch_size: int,

@@ -28,7 +28,7 @@ class KerasModel:
     """
 
     unbiased = False
-    suffixes = (".keras", ".weights.h5")
+    suffixes: tuple[str, ...] = (".keras", ".weights.h5")
 
     def __init__(self, model: keras.Model) -> None:
         self.model = model

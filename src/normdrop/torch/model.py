@@ -29,7 +29,7 @@ class TorchModel:
     """
 
     unbiased = True
-    suffixes = (".pt", ".safetensors")
+    suffixes: tuple[str, ...] = (".pt", ".safetensors")
 
     def __init__(self, model: nn.Module) -> None:
         self.model = model

@@ -8,9 +8,10 @@ from normdrop.verbs._framework import opened
 
 if TYPE_CHECKING:
     from normdrop.lint.rules import Rule
+    from normdrop.verbs._types import AnyModel
 
 
-def check(model: object, example: object) -> Findings:
+def check(model: "AnyModel", example: object) -> Findings:
     """What is wrong with a model, where, how much it is expected to cost, and how to mend it.
 
     Args:
@@ -32,20 +33,24 @@ def check(model: object, example: object) -> Findings:
     """
     from normdrop.lint.rules import selected
 
-    return check_with(model, example, selected())
+    return _checked(model, example, selected(), "check")
 
 
-def check_with(model: object, example: object, rules: "Sequence[Rule]") -> Findings:
+def check_with(model: "AnyModel", example: object, rules: "Sequence[Rule]") -> Findings:
     """What some rules find wrong with a model; see `check`."""
+    return _checked(model, example, rules, "check")
+
+
+def _checked(model: object, example: object, rules: "Sequence[Rule]", verb: str) -> Findings:
     from normdrop.lint.rules import check_captured
     from normdrop.shifts.moments import expected_shifts
 
-    framework = opened(model, "check").ready()
+    framework = opened(model, verb, example=example).ready()
     captured = framework.capture(example)
     return check_captured(captured, expected_shifts(captured), rules, modes=framework.training)
 
 
-def assert_clean(model: object, example: object, ignore: Iterable[str] = ()) -> None:
+def assert_clean(model: "AnyModel", example: object, ignore: Iterable[str] = ()) -> None:
     """Fail a test if `check` finds an error or a warning.
 
     Args:
@@ -60,6 +65,8 @@ def assert_clean(model: object, example: object, ignore: Iterable[str] = ()) -> 
     >>> from torch import nn
     >>> assert_clean(nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.Dropout(0.5)), (8,))
     """
-    findings = check(model, example).without(ignore)
+    from normdrop.lint.rules import selected
+
+    findings = _checked(model, example, selected(), "assert_clean").without(ignore)
     if not findings.is_clean:
         raise AssertionError(f"\n{findings}")

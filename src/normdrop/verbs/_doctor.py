@@ -1,6 +1,6 @@
 """The whole examination: what is wrong, what it costs, what helps, what it costs then."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
 from normdrop.errors import CaptureError, NormdropError, UsageError
@@ -13,8 +13,8 @@ from normdrop.verbs._framework import opened
 from normdrop.verbs._measure import measure
 from normdrop.verbs._predict import predict
 from normdrop.verbs._recalibrate import recalibrate
+from normdrop.verbs._types import AnyModel, ModelT
 
-ModelT = TypeVar("ModelT")
 T = TypeVar("T")
 
 Progress = Callable[[str, int, int | None], None]
@@ -23,7 +23,7 @@ Progress = Callable[[str, int, int | None], None]
 
 def doctor(
     model: ModelT,
-    batches: object,
+    batches: Iterable[object],
     metric: object = None,
     *,
     limit: int | None = None,
@@ -79,13 +79,13 @@ class _Visit:
 
     def __init__(
         self,
-        model: object,
-        batches: object,
+        model: AnyModel,
+        batches: Iterable[object],
         metric: object,
         limit: int | None,
         progress: Progress | None,
     ) -> None:
-        self._framework = opened(model, "doctor").unwrapped()
+        self._framework = opened(model, "doctor", batches=batches).unwrapped()
         self._model = self._framework.model
         self._batches = batches
         self._metric = metric
@@ -173,7 +173,7 @@ class _Visit:
             self._notes.append(f"Finding the causes was not possible: {error}.")
             return None
 
-    def _measure(self, model: object, step: str, *, blame: bool = False) -> ShiftReport:
+    def _measure(self, model: Any, step: str, *, blame: bool = False) -> ShiftReport:  # noqa: ANN401 - see `Model`
         return measure(
             model,
             self._batches,
@@ -183,7 +183,7 @@ class _Visit:
             progress=self._told(step),
         )
 
-    def _recalibrate(self, model: object) -> Recalibration:
+    def _recalibrate(self, model: Any) -> Recalibration:  # noqa: ANN401 - same
         return recalibrate(
             model, self._batches, limit=self._limit, progress=self._told("recalibrating")
         )

@@ -20,7 +20,9 @@ from normdrop.shifts.stream import (
     population,
 )
 from normdrop.verbs._framework import WatchedRun
+from normdrop.verbs._types import unknown
 
+_METHODS = ("batch", "exact")
 _TOLERANCE = 1e-5
 """Statistics that move by less, relative to the variance or in deviations, are settled."""
 _SMALLEST = 1e-5
@@ -130,8 +132,8 @@ def check_method(source: Batches, method: str, *, measured: bool) -> None:
     Raises:
         UsageError: One of these.
     """
-    if method not in {"batch", "exact"}:
-        raise UsageError(f"unknown method {method!r}: batch or exact")
+    if method not in _METHODS:
+        raise unknown(f"unknown method {method!r}", method, _METHODS)
     if method == "exact":
         source.need_repeatable("method='exact'")
     elif measured:

@@ -1,15 +1,14 @@
 """A model mended as far as that is safe."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from normdrop.mending.repairs import Fix, Move, Wishes, repair
 from normdrop.verbs._framework import opened
+from normdrop.verbs._types import AnyModel, ModelT
 
 if TYPE_CHECKING:
     from normdrop.lint.rules import Rule
-
-ModelT = TypeVar("ModelT")
 
 
 def fix(
@@ -90,7 +89,7 @@ def fix(
 
 
 def fix_with(
-    model: object,
+    model: AnyModel,
     example: object,
     rules: "Sequence[Rule]",
     *,
@@ -102,7 +101,7 @@ def fix_with(
 ) -> Fix[Any]:
     """Mend what some rules find, notes too if asked; see `fix`."""
     wishes = Wishes(move, remove_bias)
-    with opened(model, "fix").editing(
+    with opened(model, "fix", example=example).editing(
         example, rules, remove_bias=remove_bias, in_place=in_place, share_weights=share_weights
     ) as editing:
         done = repair(editing.bench, wishes, notes=notes, leave=editing.leave)

@@ -66,7 +66,9 @@ class WatchedRun(Protocol):
     @property
     def all_frozen(self) -> str: ...
     @property
-    def several_processes(self) -> bool: ...
+    def several_processes(self) -> bool:
+        """By default not."""
+        return False
 
     def record(self, norm: NormMode, frozen: frozenset[str] = frozenset()) -> Record[Any]:
         """Begin to record what reaches the norm layers.
@@ -103,9 +105,11 @@ class WatchedRun(Protocol):
             run: The pass of this process.
             channels: Norm layer path to its number of channels.
         """
+        del channels
+        return run()
 
 
-class ModelPasses(Passes[Arguments, Moments[Any]], Protocol):
+class ModelPasses(Passes[Arguments, Any], Protocol):
     """Forward passes of a model in train and in eval mode; its statistics are only read.
 
     Attributes:
@@ -124,7 +128,7 @@ class ModelPasses(Passes[Arguments, Moments[Any]], Protocol):
     @property
     def noise_layers(self) -> Sequence[str]: ...
 
-    def moved(self, inputs: Arguments, steps: int) -> Arguments:
+    def moved(self, inputs: Arguments, steps: int) -> Arguments:  # noqa: ARG002 - for who can
         """Inputs moved until train mode shows the stored statistics.
 
         By Adam (Kingma and Ba 2015) at a rate that falls from `plan.RATE` to 0, against the sum of
@@ -134,6 +138,9 @@ class ModelPasses(Passes[Arguments, Moments[Any]], Protocol):
         Raises:
             UsageError: No input is a floating-point one, or the framework has no gradients.
         """
+        raise UsageError(
+            'inversion takes gradients, which the framework does not have: pass method="simulate"'
+        )
 
     def first(self, inputs: Arguments, count: int) -> Arguments:
         """The first examples of a batch."""
@@ -177,6 +184,9 @@ class Editing(Protocol):
 class Model(Protocol):
     """A model of any framework: read, run and watched, its statistics, its gradients, its edits.
 
+    torch and Keras implement it on their own floor, without importing it. A class that derives from
+    it needs no methods for what it cannot do: that is refused in words.
+
     Errors that the model's own code raises come as `CaptureError`, in one line that names the
     layer; what is nothing a model takes is a `UsageError`.
 
@@ -188,16 +198,14 @@ class Model(Protocol):
         suffixes: What files of its weights may end in.
     """
 
-    @property
-    def model(self) -> Any: ...  # noqa: ANN401 - the framework's
+    model: Any
+    unbiased: bool
+    suffixes: tuple[str, ...]
+
     @property
     def name(self) -> str: ...
     @property
     def training(self) -> dict[str, bool]: ...
-    @property
-    def unbiased(self) -> bool: ...
-    @property
-    def suffixes(self) -> tuple[str, ...]: ...
 
     @classmethod
     def of(cls, model: object) -> Self | None:
@@ -213,15 +221,19 @@ class Model(Protocol):
 
     def unwrapped(self) -> Self:
         """The model inside what only changes where or how fast it runs, ready."""
+        return self.ready()
 
     def capture(self, example: object) -> "Captured":
         """The calls it makes in both modes, as graphs; the model only is read."""
 
     def declared_example(self) -> object:
         """An example by what the model says of its inputs; None where it says nothing."""
+        return None
 
     def example_of(self, arguments: Arguments) -> object:
         """An example by the arguments of a call; None where they cannot be told as one."""
+        args, kwargs = arguments
+        return kwargs or args
 
     def reading(
         self,
@@ -261,9 +273,13 @@ class Model(Protocol):
         """
 
     def switched(
-        self, *, dropout: bool | None, norm: NormMode | None
+        self,
+        *,
+        dropout: bool | None,  # noqa: ARG002 - for who can
+        norm: NormMode | None,  # noqa: ARG002 - same
     ) -> AbstractContextManager[None]:
         """Modes set inside; see `normdrop.modes`."""
+        raise _cannot("modes cannot be set for", self)
 
     def statistics(self) -> RunningStatistics:
         """Its running statistics."""
@@ -272,34 +288,46 @@ class Model(Protocol):
         """Whether any running variance differs from that of a new layer."""
 
     def initial_share(self) -> float:
-        """How much initial values still weigh in the running statistics; the median over layers."""
+        """How much initial values still weigh in the running statistics; the median over layers.
+
+        By default nothing, as where no batches are counted.
+        """
+        return 0.0
 
     def memory(self, paths: Iterable[str]) -> dict[str, float]:
         """Norm layer path to the variance of its running average over that of one batch."""
 
     def copied(self) -> Any:  # noqa: ANN401 - the framework's
         """Another model with weights of its own."""
+        raise _cannot("doctor cannot copy", self)
 
     def editing(
         self,
-        example: object,
-        rules: "Sequence[Rule]",
+        example: object,  # noqa: ARG002 - for who can
+        rules: "Sequence[Rule]",  # noqa: ARG002 - same
         *,
-        remove_bias: bool,
-        in_place: bool,
-        share_weights: bool,
+        remove_bias: bool,  # noqa: ARG002 - same
+        in_place: bool,  # noqa: ARG002 - same
+        share_weights: bool,  # noqa: ARG002 - same
     ) -> AbstractContextManager[Editing]:
         """Changes are made inside; where anything raises they are taken back.
 
         Raises:
             UsageError: This model cannot be changed, or not so.
         """
+        raise _cannot("fix cannot change", self)
 
     def load_weights(self, path: Path) -> None:
         """Load weights from a file, executing nothing of it."""
+        raise _cannot(f"{path}: no files are read for", self)
 
     def save(self, path: Path) -> Path:
         """Write the model, or its weights, to a file, whole or not at all; where that is."""
+        raise _cannot(f"{path}: no files are written for", self)
+
+
+def _cannot(what: str, model: Model) -> UsageError:
+    return UsageError(f"{what} models like {model.name}")
 
 
 _DOORS = {"keras": "normdrop.keras.model:KerasModel", "torch": "normdrop.torch.model:TorchModel"}
@@ -322,14 +350,25 @@ def register(package: str, door: str) -> None:
         raise UsageError(f"models of {package} go through {_DOORS[package]}, not {door}")
 
 
-def opened(model: object, verb: str) -> Model:
+def opened(model: object, verb: str, **then: object) -> Model:
     """The door to a model; the frameworks of others are not imported.
 
+    Args:
+        model: What the user gave.
+        verb: The verb it was given to.
+        **then: The verb's next argument, by its name.
+
     Raises:
-        UsageError: It is no model; the message names the verb.
+        UsageError: It is no model; the message names the verb, and tells where the next argument
+            is one.
     """
     found = door(model)
     if found is None:
+        for name, other in then.items():
+            if door(other) is not None:
+                raise UsageError(
+                    f"{verb} takes the model first, then the {name}: they seem to be swapped"
+                )
         raise UsageError(
             f"{verb} takes a torch.nn.Module, not {type(model).__name__}: pass an instance of it"
         )

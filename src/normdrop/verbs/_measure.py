@@ -1,6 +1,6 @@
 """The shift on real data."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from normdrop.errors import NormdropError
@@ -9,18 +9,19 @@ from normdrop.shifts.report import ModeTable, ShiftReport
 from normdrop.shifts.stream import Arguments, Batch, FourModes, Record, extent, layer_shift
 from normdrop.verbs._framework import Model, WatchedRun, opened
 from normdrop.verbs._invert import stored_fit
+from normdrop.verbs._types import Device, WrappedModel
 
 _BLAMED_BATCHES = 4
 _BLAMED_EXAMPLES = 512
 
 
 def measure(
-    model: object,
-    batches: object,
+    model: WrappedModel,
+    batches: Iterable[object],
     metric: object = None,
     *,
     limit: int | None = None,
-    device: object = None,
+    device: "Device | None" = None,
     blame: bool = False,
     progress: Callable[[int, int | None], None] | None = None,
 ) -> ShiftReport:
@@ -70,7 +71,7 @@ def measure(
     >>> round(layer.shift, 1), dict(layer.causes), model.training
     (0.5, {'1': 1.0}, True)
     """
-    framework = opened(model, "measure").unwrapped()
+    framework = opened(model, "measure", batches=batches).unwrapped()
     source = framework.reading(batches, limit=limit, device=device, progress=progress)
     sample: list[Batch] = []
     wanted = (_BLAMED_BATCHES, _BLAMED_EXAMPLES) if blame else (1, 1)

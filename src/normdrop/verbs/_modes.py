@@ -2,15 +2,18 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal
+from typing import get_args
 
-from normdrop.errors import UsageError
+from normdrop.shifts.stream import NormMode
 from normdrop.verbs._framework import opened
+from normdrop.verbs._types import WrappedModel, unknown
+
+_NORMS = get_args(NormMode)
 
 
 @contextmanager
 def modes(
-    model: object, *, dropout: bool | None = None, norm: Literal["running", "batch"] | None = None
+    model: WrappedModel, *, dropout: bool | None = None, norm: NormMode | None = None
 ) -> Iterator[None]:
     """Put dropout and norm layers in any combination of modes; all is put back on leaving.
 
@@ -41,7 +44,7 @@ def modes(
     Raises:
         UsageError: No model, or another word for `norm`.
     """
-    if norm not in {None, "running", "batch"}:
-        raise UsageError(f"norm={norm!r}: 'running', 'batch' or None")
+    if norm is not None and norm not in _NORMS:
+        raise unknown(f"norm={norm!r}", norm, _NORMS, "None")
     with opened(model, "modes").unwrapped().switched(dropout=dropout, norm=norm):
         yield

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from normdrop.errors import UsageError
 from normdrop.shifts.report import ShiftReport
 from normdrop.verbs._framework import opened
 from normdrop.verbs._invert import invert
 from normdrop.verbs._simulate import simulate
+from normdrop.verbs._types import AnyModel, PredictMethod, unknown
 
 
 def moments(model: object, example: object) -> ShiftReport:
@@ -39,7 +39,7 @@ _METHODS: Mapping[str, Callable[[object, object], ShiftReport]] = MappingProxyTy
 )
 
 
-def predict(model: object, example: object, method: str | None = None) -> ShiftReport:
+def predict(model: AnyModel, example: object, method: PredictMethod | None = None) -> ShiftReport:
     """The expected shift at every norm layer, without data.
 
     Args:
@@ -66,8 +66,8 @@ def predict(model: object, example: object, method: str | None = None) -> ShiftR
     >>> report["2"].severity, report.method, dict(report["2"].causes)
     ('error', 'simulate', {'1': 1.0})
     """
-    framework = opened(model, "predict").ready()
+    framework = opened(model, "predict", example=example).ready()
     chosen = method or ("invert" if framework.has_learned_statistics() else "simulate")
     if chosen not in _METHODS:
-        raise UsageError(f"unknown method {chosen!r}: one of {', '.join(_METHODS)}")
+        raise unknown(f"unknown method {chosen!r}", chosen, tuple(_METHODS))
     return _METHODS[chosen](model, example)

@@ -2,24 +2,26 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import TypedDict, Unpack
 
 from normdrop.errors import UsageError
 from normdrop.shifts.report import Recalibration
 from normdrop.shifts.stream import metric_name
 from normdrop.verbs._estimate import Estimate, check_method, estimated, recalibration
 from normdrop.verbs._framework import opened
+from normdrop.verbs._types import Device, RecalibrateMethod, WrappedModel
 from normdrop.verbs._without_data import without_data
 
 
 def recalibrate(
-    model: object,
-    batches: object,
+    model: WrappedModel,
+    batches: Iterable[object] | None,
     metric: object = None,
     *,
-    method: str = "batch",
+    method: RecalibrateMethod = "batch",
     example: object = None,
     limit: int | None = None,
-    device: object = None,
+    device: "Device | None" = None,
     frozen: Iterable[str] = (),
     progress: Callable[[int, int | None], None] | None = None,
 ) -> Recalibration:
@@ -72,7 +74,7 @@ def recalibrate(
     (0.5, 1.0)
     >>> recalibration.undo()
     """
-    framework = opened(model, "recalibrate").unwrapped()
+    framework = opened(model, "recalibrate", batches=batches).unwrapped()
     if batches is None:
         return without_data(framework, example, metric, frozen)
     if example is not None:
@@ -90,9 +92,23 @@ def recalibrate(
     return recalibration(work, method, found, name, undo)
 
 
+class _Settings(TypedDict, total=False):
+    """The keyword arguments of `recalibrate`."""
+
+    method: RecalibrateMethod
+    example: object
+    limit: int | None
+    device: "Device | None"
+    frozen: Iterable[str]
+    progress: Callable[[int, int | None], None] | None
+
+
 @contextmanager
 def recalibrated(
-    model: object, batches: object, metric: object = None, **settings: object
+    model: WrappedModel,
+    batches: Iterable[object] | None,
+    metric: object = None,
+    **settings: Unpack[_Settings],
 ) -> Iterator[Recalibration]:
     """`recalibrate` inside a `with` statement; the old statistics are put back on leaving.
 
@@ -110,7 +126,7 @@ def recalibrated(
     >>> model.running_var.tolist()
     [1.0, 1.0]
     """
-    recalibration = recalibrate(model, batches, metric, **settings)  # type: ignore[arg-type]
+    recalibration = recalibrate(model, batches, metric, **settings)
     try:
         yield recalibration
     finally:

@@ -286,7 +286,7 @@ def _raising() -> Iterator[np.ndarray]:
     ],
 )
 @pytest.mark.parametrize("verb", ["measure", "four modes", "recalibrate"])
-def test_bad_batches(given: Callable[[], object], words: str, verb: str) -> None:
+def test_bad_batches(given: Callable[[], Any], words: str, verb: str) -> None:
     """One line that names the batch, and the model as it was."""
     model, _ = _dropped()
     before = copy.deepcopy(model.get_weights())

@@ -14,6 +14,7 @@ from measured_twins import PATHS, batches, for_torch, twins
 
 import normdrop
 from normdrop.errors import CaptureError, UsageError
+from normdrop.verbs import RecalibrateMethod
 
 
 def _weights(model: keras.Model) -> list[np.ndarray]:
@@ -31,7 +32,7 @@ def _mean(outputs: Any, targets: Any) -> float:  # noqa: ANN401 - either framewo
 
 @pytest.mark.parametrize("method", ["batch", "exact"])
 @pytest.mark.parametrize("metric", [None, _mean])
-def test_both_frameworks_find_the_same(method: str, metric: object) -> None:
+def test_both_frameworks_find_the_same(method: RecalibrateMethod, metric: object) -> None:
     """One network with equal weights: new statistics, shifts and metrics within 1e-3."""
     model, twin = twins()
     ours = normdrop.recalibrate(model, batches(), metric, method=method)
@@ -85,7 +86,7 @@ def test_undo_and_with_put_the_old_statistics_back() -> None:
 
 @pytest.mark.parametrize("how", ["trainable", "momentum", "named"])
 @pytest.mark.parametrize("method", ["batch", "exact"])
-def test_frozen_layers_are_left_alone(how: str, method: str) -> None:
+def test_frozen_layers_are_left_alone(how: str, method: RecalibrateMethod) -> None:
     """They keep what they have stored, go by it on the way, and are named."""
     model, _ = twins()
     layer = model.get_layer("second")
@@ -114,7 +115,7 @@ class _Still(keras.Model):
 
 
 @pytest.mark.parametrize("method", ["batch", "exact"])
-def test_a_norm_called_in_inference_is_frozen(method: str) -> None:
+def test_a_norm_called_in_inference_is_frozen(method: RecalibrateMethod) -> None:
     """What a model's code never lets learn is not taught."""
     model = _Still()
     x = np.random.default_rng(0).normal(2.0, 3.0, (32, 3)).astype("float32")

@@ -2,7 +2,7 @@
 
 import copy
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +107,7 @@ def test_the_reading_does_not_matter() -> None:
     """A list, a generator, pairs, dicts and channels-last tensors give the same statistics."""
     model, batches = _Net(), _data()
     last = [batch.to(memory_format=torch.channels_last) for batch in batches]
-    readings: list[object] = [
+    readings: list[Iterable[object]] = [
         (batch for batch in batches),
         [(batch, torch.zeros(5)) for batch in batches],
         [{"x": batch, "label": 0} for batch in batches],

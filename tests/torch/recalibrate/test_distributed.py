@@ -9,6 +9,7 @@ from distributed_recalibration import CASES, PROCESSES, batches, network, run
 from torch.multiprocessing.spawn import start_processes
 
 import normdrop
+from normdrop.verbs import RecalibrateMethod
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +22,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize(("kind", "method"), CASES)
 def test_every_process_ends_with_the_statistics_of_all_data(
-    folder: Path, kind: str, method: str
+    folder: Path, kind: str, method: RecalibrateMethod
 ) -> None:
     """As one process that reads everything; where one fails all stay as they were."""
     results: list[dict[str, Any]] = [

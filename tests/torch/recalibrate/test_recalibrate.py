@@ -13,6 +13,7 @@ from torch.optim.swa_utils import update_bn
 
 import normdrop
 from normdrop.errors import NormdropError, UsageError
+from normdrop.verbs import RecalibrateMethod
 
 
 def _network(rate: float = 0.5) -> nn.Sequential:
@@ -156,7 +157,7 @@ class _KeepsFirst(nn.Sequential):
 
 @pytest.mark.parametrize("method", ["batch", "exact"])
 @pytest.mark.parametrize("how", ["eval", "own", "momentum", "named", "functional"])
-def test_frozen_layers_stay(how: str, method: str) -> None:
+def test_frozen_layers_stay(how: str, method: RecalibrateMethod) -> None:
     """Whichever way a layer is frozen, its statistics stay; the others' are re-estimated."""
     model, batches = _network(), _data()
     if how == "eval":
@@ -216,7 +217,7 @@ def test_update_bn_leaves_the_noise_in() -> None:
 
 @pytest.mark.parametrize("kind", ["nan", "raise", "shape"])
 @pytest.mark.parametrize("method", ["batch", "exact"])
-def test_after_an_error_the_model_is_as_it_was(kind: str, method: str) -> None:
+def test_after_an_error_the_model_is_as_it_was(kind: str, method: RecalibrateMethod) -> None:
     """Also when the second of several passes fails."""
     batches = _data()
     model = _settled(_network(), batches)
