@@ -4,9 +4,9 @@ from normdrop.torch.watch._listener import Listener as Listener
 from normdrop.torch.watch._listener import by_batch as by_batch
 from normdrop.torch.watch._listener import by_running as by_running
 from normdrop.torch.watch._listener import moments as moments
+from normdrop.torch.watch._mode import CallWatch as CallWatch
 from normdrop.torch.watch._norm_call import Moments as Moments
 from normdrop.torch.watch._norm_call import NormCall as NormCall
-from normdrop.torch.watch._norm_call import norm_call as norm_call
 from normdrop.torch.watch._passes import Passes as Passes
 from normdrop.torch.watch._switches import Switches as Switches
 from normdrop.torch.watch._switches import frozen_norms as frozen_norms

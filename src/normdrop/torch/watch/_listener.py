@@ -1,17 +1,17 @@
 """What reaches every norm layer, seen at little cost."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, Self, TypeAlias
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm, _NormBase
-from torch.overrides import TorchFunctionMode
 
 from normdrop.errors import CaptureError, NormdropError
 from normdrop.shifts.stream import Batch
 from normdrop.torch.watch._channel_moments import stacked_moments
-from normdrop.torch.watch._norm_call import NormCall, norm_call
+from normdrop.torch.watch._mode import CallWatch
+from normdrop.torch.watch._norm_call import NormCall
 from normdrop.torch.watch._owners import caller, paths_of, where
 
 Answer: TypeAlias = Callable[[str, NormCall], Tensor]
@@ -24,7 +24,7 @@ class Listener:
     """Answers every norm call with running statistics in the norm layer's place.
 
     Inside a `with` statement torch's own norm modules answer in their `forward`. The first run also
-    watches every torch call (`TorchFunctionMode`), so that a norm written as
+    watches every torch call (`CallWatch`), so that a norm written as
     `functional.batch_norm` or hidden in a module of its own is met, too. That costs some
     microseconds a call, and later runs do so only where one was met.
 
@@ -73,7 +73,7 @@ class Listener:
             others.add(path)
             return answer(path, call)
 
-        with _Watch(noted):
+        with CallWatch(noted):
             outputs = self._called(batch)
         if self.others is None:
             self.others = others
@@ -119,26 +119,6 @@ class Listener:
         """A norm is known by its buffer; statistics kept elsewhere by the module that calls."""
         path = self._owners.get(id(call.running_mean))
         return caller(self._paths)[0] if path is None else path
-
-
-class _Watch(TorchFunctionMode):
-    """Hands norm calls over; what is not answered passes."""
-
-    def __init__(self, norm: Callable[[NormCall], Tensor | None]) -> None:
-        super().__init__()
-        self._norm = norm
-
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Iterable[type],
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
-    ) -> Any:  # noqa: ANN401 - whatever the call returns
-        kwargs = kwargs or {}
-        call = norm_call(func, args, kwargs)
-        answer = None if call is None else self._norm(call)
-        return func(*args, **kwargs) if answer is None else answer
 
 
 def by_running(call: NormCall) -> Tensor:

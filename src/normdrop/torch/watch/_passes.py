@@ -1,23 +1,76 @@
 """Forward passes that see every norm layer's input and decide what it is normalised by."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
+from torch.nn import functional
 
 from normdrop.errors import CaptureError
 from normdrop.shifts.expected import Both, average, divergences, is_initial, plan
 from normdrop.shifts.stream import Arguments
 from normdrop.torch.watch._descent import descend, first
+from normdrop.torch.watch._mode import CallWatch, Function
 from normdrop.torch.watch._noise_calls import NoiseCalls, makes_noise
-from normdrop.torch.watch._norm_call import Moments, NormCall, norm_call
+from normdrop.torch.watch._norm_call import Moments, NormCall
 from normdrop.torch.watch._owners import caller, paths_of, where
-from normdrop.torch.watch._tape import WEIGHT_CALLS, Tape
 
+_WEIGHT_CALLS: frozenset[Function] = frozenset(
+    {
+        functional.linear,
+        torch.conv1d,
+        torch.conv2d,
+        torch.conv3d,
+        torch.conv_transpose1d,
+        torch.conv_transpose2d,
+        torch.conv_transpose3d,
+    }
+)
+"""The calls worth keeping: they cost nearly all of a pass, and none of them changes its input."""
 Statistics = dict[str, Moments]
 """Norm layer path to statistics."""
+
+
+class Replay:
+    """Records the weight calls of a first pass; hands their outputs back until a pass departs.
+
+    Passes that differ by one noise layer agree up to it. Only there does `depart` end the replay,
+    or a call of another layer or shape, so a model whose calls change from pass to pass is run in
+    full. Costs the outputs of the weight layers of one pass in memory.
+    """
+
+    def __init__(self) -> None:
+        self._kept: list[tuple[tuple[object, ...], Tensor]] = []
+        self._next = 0
+        self._recording = True
+        self._alike = False
+
+    def rewind(self) -> None:
+        """End a pass; the next one replays."""
+        self._next = 0
+        self._recording = False
+        self._alike = True
+
+    def depart(self) -> None:
+        """From here on the pass is not the recorded one."""
+        self._alike = False
+
+    def __call__(
+        self, function: Function, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> Tensor:
+        """The call's output, from the recorded pass if it is the same call."""
+        x, *weights = args
+        key = (function, x.shape, *(id(weight) for weight in weights[:1]))
+        self._alike = self._alike and self._next < len(self._kept)
+        if self._alike and self._kept[self._next][0] == key:
+            self._next += 1
+            return self._kept[self._next - 1][1].clone()  # in-place calls may follow
+        self.depart()
+        output: Tensor = function(*args, **kwargs)
+        if self._recording:
+            self._kept.append((key, output.clone()))
+        return output
 
 
 class Passes:
@@ -42,18 +95,18 @@ class Passes:
         self._probed = False
 
     def train(
-        self, inputs: Arguments, seed: int, silent: str | None = None, tape: Tape | None = None
+        self, inputs: Arguments, seed: int, silent: str | None = None, replay: Replay | None = None
     ) -> Statistics:
         """Input statistics in train mode, one noise layer switched off if asked.
 
-        A tape recorded by the same pass with every noise layer on saves what comes before that one.
+        One recorded by the same pass with every noise layer on saves what comes before that one.
         """
         self.model.train()
         if silent is not None and silent in self.noise.drawing:
             self.noise.layers[silent].training = False
-            tape = None  # the layer makes no call that could end the replay
-        self.noise.start(seed, silent, None if tape is None else tape.depart)
-        seen = self._run(inputs, self._in_train, tape)
+            replay = None  # the layer makes no call that could end the replay
+        self.noise.start(seed, silent, None if replay is None else replay.depart)
+        seen = self._run(inputs, self._in_train, replay)
         self._probed = True
         return seen
 
@@ -61,34 +114,34 @@ class Passes:
         self,
         inputs: Arguments,
         statistics: Mapping[str, Moments],
-        taped: tuple[Tape, Mapping[str, Moments]] | None = None,
+        replayed: tuple[Replay, Mapping[str, Moments]] | None = None,
     ) -> Statistics:
         """Input statistics in eval mode, norm layers that are not frozen going by `statistics`.
 
-        A tape recorded with other statistics saves what comes before the first that differ.
+        One recorded with other statistics saves what comes before the first that differ.
         """
         self.model.eval()
         self.noise.start(0)
-        tape, before = taped or (None, statistics)
+        replay, before = replayed or (None, statistics)
 
         def by(path: str, call: NormCall) -> Tensor:
             if call.from_batch:
                 return call.by_batch()
-            if tape is not None and not same(statistics[path], before[path]):
-                tape.depart()
+            if replay is not None and not same(statistics[path], before[path]):
+                replay.depart()
             return call.by((self.stored if path in self.frozen else statistics)[path])
 
-        return self._run(inputs, by, tape)
+        return self._run(inputs, by, replay)
 
     def one_by_one(self, inputs: Arguments, seed: int) -> tuple[Both, dict[str, Both]]:
-        """Both modes with all noise layers on, and without each of them, from tapes where alike."""
-        train_tape, eval_tape = Tape(), Tape()
-        whole = self.train(inputs, seed, tape=train_tape)
-        evaluated = self.evaluate(inputs, whole, (eval_tape, whole))
+        """Both modes with all noise layers on, and without each of them, replayed where alike."""
+        train_replay, eval_replay = Replay(), Replay()
+        whole = self.train(inputs, seed, replay=train_replay)
+        evaluated = self.evaluate(inputs, whole, (eval_replay, whole))
         without: dict[str, Both] = {}
         for layer in list(self.noise.layers):
-            train = self.train(inputs, seed, layer, train_tape)
-            without[layer] = Both(train, self.evaluate(inputs, train, (eval_tape, whole)))
+            train = self.train(inputs, seed, layer, train_replay)
+            without[layer] = Both(train, self.evaluate(inputs, train, (eval_replay, whole)))
         return Both(whole, evaluated), without
 
     @property
@@ -131,7 +184,7 @@ class Passes:
         self,
         inputs: Arguments,
         normalise: Callable[[str, NormCall], Tensor],
-        tape: Tape | None = None,
+        replay: Replay | None = None,
     ) -> Statistics:
         seen: dict[str, list[Moments]] = {}
 
@@ -143,49 +196,27 @@ class Passes:
             seen.setdefault(path, []).append(call.moments())
             return normalise(path, call)
 
+        def others(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:  # noqa: ANN401 - whatever the call returns
+            if makes_noise(function, args, kwargs):
+                return self.noise(function, args, kwargs)
+            if replay is not None and function in _WEIGHT_CALLS and args:
+                return replay(function, args, kwargs)
+            return function(*args, **kwargs)
+
         args, kwargs = inputs
         try:
-            with _Watch(norm, self.noise, tape):
+            with CallWatch(norm, others):
                 self.model(*args, **kwargs)
         except Exception as error:
             raise _explained(error, self.model) from error
-        if tape is not None:
-            tape.rewind()
+        if replay is not None:
+            replay.rewind()
         return {path: average(values) for path, values in seen.items()}
 
     def _path(self, call: NormCall) -> str:
         """A norm is known by its buffer; statistics kept elsewhere by the module that calls."""
         path = self._owners.get(id(call.running_mean))
         return caller(self.noise.paths)[0] if path is None else path
-
-
-class _Watch(TorchFunctionMode):
-    """Hands norm calls and noise calls over, and lets all others pass."""
-
-    def __init__(
-        self, norm: Callable[[NormCall], Tensor], noise: NoiseCalls, tape: Tape | None
-    ) -> None:
-        super().__init__()
-        self._norm = norm
-        self._noise = noise
-        self._tape = tape
-
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Iterable[type],
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
-    ) -> Any:  # noqa: ANN401 - whatever the call returns
-        kwargs = kwargs or {}
-        call = norm_call(func, args, kwargs)
-        if call is not None:
-            return self._norm(call)
-        if makes_noise(func, args, kwargs):
-            return self._noise(func, args, kwargs)
-        if self._tape is not None and func in WEIGHT_CALLS and args:
-            return self._tape(func, args, kwargs)
-        return func(*args, **kwargs)
 
 
 def same(one: Moments, other: Moments) -> bool:

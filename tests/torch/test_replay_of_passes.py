@@ -7,8 +7,7 @@ import torch
 from family._parts import StochasticDepth
 from torch import Tensor, nn
 
-from normdrop.torch.watch._passes import Passes, same
-from normdrop.torch.watch._tape import Tape
+from normdrop.torch.watch._passes import Passes, Replay, same
 
 if TYPE_CHECKING:
     from normdrop.shifts.stream import Arguments
@@ -39,19 +38,19 @@ class _InPlace(nn.Module):
 @pytest.mark.parametrize("second", [nn.Dropout(0.5), nn.Dropout2d(0.2), StochasticDepth(0.4)])
 @pytest.mark.parametrize("silent", ["first", "second"])
 def test_replay_changes_no_bit(second: nn.Module, silent: str) -> None:
-    """Statistics with a tape equal those without, in both modes, whichever layer is silent."""
+    """Statistics with a replay equal those without, in both modes, whichever layer is silent."""
     torch.manual_seed(0)
     model = _InPlace(second)
     inputs: Arguments = ((torch.randn(8, 4, 5, 5),), {})
-    passes, train_tape, eval_tape = Passes(model), Tape(), Tape()
+    passes, train_replay, eval_replay = Passes(model), Replay(), Replay()
     with torch.no_grad():
-        whole = passes.train(inputs, 0, tape=train_tape)
-        passes.evaluate(inputs, whole, (eval_tape, whole))
-        replayed = passes.train(inputs, 0, silent, train_tape)
+        whole = passes.train(inputs, 0, replay=train_replay)
+        passes.evaluate(inputs, whole, (eval_replay, whole))
+        replayed = passes.train(inputs, 0, silent, train_replay)
         in_full = passes.train(inputs, 0, silent)
         assert all(same(replayed[path], in_full[path]) for path in in_full)
         assert not all(same(replayed[path], whole[path]) for path in whole)
-        replayed = passes.evaluate(inputs, in_full, (eval_tape, whole))
+        replayed = passes.evaluate(inputs, in_full, (eval_replay, whole))
         in_full = passes.evaluate(inputs, in_full)
         assert all(same(replayed[path], in_full[path]) for path in in_full)
 
@@ -59,11 +58,11 @@ def test_replay_changes_no_bit(second: nn.Module, silent: str) -> None:
 def test_another_call_ends_the_replay() -> None:
     """A call of other weights is made, and so is every one after it."""
     x, one, two = torch.ones(1, 3), torch.ones(2, 3), 2 * torch.ones(2, 3)
-    tape, linear = Tape(), nn.functional.linear
+    replay, linear = Replay(), nn.functional.linear
     for weight in (one, two):
-        tape(linear, (x, weight), {})
-    tape.rewind()
-    assert tape(linear, (x, two), {}).tolist() == [[6.0, 6.0]]
-    assert tape(linear, (2 * x, two), {}).tolist() == [[12.0, 12.0]]
-    tape.rewind()
-    assert tape(linear, (2 * x, one), {}).tolist() == [[3.0, 3.0]]  # taken to be the first call
+        replay(linear, (x, weight), {})
+    replay.rewind()
+    assert replay(linear, (x, two), {}).tolist() == [[6.0, 6.0]]
+    assert replay(linear, (2 * x, two), {}).tolist() == [[12.0, 12.0]]
+    replay.rewind()
+    assert replay(linear, (2 * x, one), {}).tolist() == [[3.0, 3.0]]  # taken to be the first call
