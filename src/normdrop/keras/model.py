@@ -1,6 +1,6 @@
 """The door to Keras: all that the verbs ask of a `keras.Model`."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 import keras
 
 from normdrop.errors import UsageError
-from normdrop.shifts.stream import Arguments, Batches, NormMode, Progress
+from normdrop.shifts.stream import Arguments, Batches, NormMode, Pass, Progress
 from normdrop.values.example import Input
 
 if TYPE_CHECKING:
@@ -112,6 +112,16 @@ class KerasModel:
             WatchedRun(self.model, noise=noise, frozen=frozen) as run,
         ):
             yield run
+
+    @property
+    def several_processes(self) -> bool:
+        """Keras models run in one process."""
+        return False
+
+    def together(self, run: Callable[[], Pass], channels: Mapping[str, int]) -> Pass:
+        """The pass of the one process."""
+        del channels
+        return run()
 
     def passes(self, seed: int | None = None) -> "Passes":
         """Passes; all noise is that of known layers."""

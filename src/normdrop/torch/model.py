@@ -1,7 +1,7 @@
 """The door to torch: all that the verbs ask of a `torch.nn.Module`."""
 
 import copy
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from normdrop.errors import UsageError
-from normdrop.shifts.stream import Arguments, Batches, NormMode, Progress
+from normdrop.shifts.stream import Arguments, Batches, NormMode, Pass, Progress
 
 if TYPE_CHECKING:
     from normdrop.lint.rules import Rule
@@ -92,7 +92,7 @@ class TorchModel:
     def inputs(self, example: object, seed: int) -> "SyntheticInputs":
         """Pink noise."""
         from normdrop.torch._synthetic import SyntheticInputs
-        from normdrop.torch.stream import device_of
+        from normdrop.torch.watch import device_of
 
         return SyntheticInputs(example, seed, device_of(self.model))
 
@@ -113,6 +113,19 @@ class TorchModel:
             WatchedRun(self.model, noise=noise, frozen=frozen) as run,
         ):
             yield run
+
+    @property
+    def several_processes(self) -> bool:
+        """Whether this is one process of a distributed run."""
+        from normdrop.torch.stream import several_processes
+
+        return several_processes()
+
+    def together(self, run: Callable[[], Pass], channels: Mapping[str, int]) -> Pass:
+        """One pass over all processes of a distributed run."""
+        from normdrop.torch.stream import over_all_processes
+
+        return over_all_processes(run, channels)
 
     def passes(self, seed: int | None = None) -> "Passes":
         """Passes; a seed is that of the global generator."""

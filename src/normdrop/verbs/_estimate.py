@@ -19,7 +19,7 @@ from normdrop.shifts.stream import (
     layer_shift,
     population,
 )
-from normdrop.verbs._framework import WatchedRun
+from normdrop.verbs._framework import Model, WatchedRun
 from normdrop.verbs._types import unknown
 
 _METHODS = ("batch", "exact")
@@ -33,7 +33,8 @@ class Estimate:
     """A model and its batches, run with dropout off.
 
     Args:
-        run: What runs the model.
+        framework: The model.
+        run: What runs it.
         source: The batches.
         metric: Evaluated on the way; see `normdrop.measure`.
         frozen: Names of norm layers, or of modules around them, to leave as they are.
@@ -47,9 +48,15 @@ class Estimate:
     """
 
     def __init__(
-        self, run: WatchedRun, source: Batches, metric: object, frozen: Iterable[str]
+        self,
+        framework: Model,
+        run: WatchedRun,
+        source: Batches,
+        metric: object,
+        frozen: Iterable[str],
     ) -> None:
-        source.may_be_empty = run.several_processes
+        source.may_be_empty = framework.several_processes
+        self._framework = framework
         self._run = run
         self._source = source
         self._metric = metric
@@ -82,7 +89,7 @@ class Estimate:
         self._run.statistics.write(statistics)
 
     def _over_all(self, norm: NormMode) -> Pass:
-        found = self._run.together(lambda: self._pass(norm), self._channels)
+        found = self._framework.together(lambda: self._pass(norm), self._channels)
         self.frozen |= found.frozen
         return found
 

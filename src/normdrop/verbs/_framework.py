@@ -58,18 +58,12 @@ class WatchedRun(Protocol):
     Attributes:
         statistics: Of the model; norm layers without a module of their own come with the batches.
         all_frozen: What to say where every norm layer is frozen.
-        several_processes: Whether other processes have batches of the same run.
     """
 
     @property
     def statistics(self) -> RunningStatistics: ...
     @property
     def all_frozen(self) -> str: ...
-    @property
-    def several_processes(self) -> bool:
-        """By default not."""
-        return False
-
     def record(self, norm: NormMode, frozen: frozenset[str] = frozenset()) -> Record[Any]:
         """Begin to record what reaches the norm layers.
 
@@ -97,16 +91,6 @@ class WatchedRun(Protocol):
         Raises:
             CaptureError: The model raised; the message names the batch and the layer.
         """
-
-    def together(self, run: Callable[[], Pass], channels: Mapping[str, int]) -> Pass:
-        """One pass, put together over all processes.
-
-        Args:
-            run: The pass of this process.
-            channels: Norm layer path to its number of channels.
-        """
-        del channels
-        return run()
 
 
 class ModelPasses(Passes[Arguments, Any], Protocol):
@@ -264,6 +248,21 @@ class Model(Protocol):
             noise: Whether runs inside switch noise on.
             frozen: Whether it must be known which norm layers are frozen.
         """
+
+    @property
+    def several_processes(self) -> bool:
+        """Whether other processes have batches of the same model; by default not."""
+        return False
+
+    def together(self, run: Callable[[], Pass], channels: Mapping[str, int]) -> Pass:
+        """One pass, put together over all processes.
+
+        Args:
+            run: The pass of this process.
+            channels: Norm layer path to its number of channels.
+        """
+        del channels
+        return run()
 
     def passes(self, seed: int | None = None) -> ModelPasses:
         """Train and eval mode side by side, inside `untouched`.

@@ -83,7 +83,7 @@ def recalibrate(
     measured = metric is not None
     check_method(source, method, measured=measured)
     with framework.watched(frozen=True) as run:
-        work = Estimate(run, source, metric, frozen)
+        work = Estimate(framework, run, source, metric, frozen)
         found = estimated(work, method, measured=measured)
     undo = run.statistics.snapshot()
     run.statistics.write(found.used)

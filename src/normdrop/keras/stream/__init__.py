@@ -2,5 +2,5 @@
 
 from normdrop.keras.stream._batches import Reader as Reader
 from normdrop.keras.stream._batches import reading as reading
-from normdrop.keras.stream._recorder import NormRecord as NormRecord
+from normdrop.keras.stream._run import NormRecord as NormRecord
 from normdrop.keras.stream._run import WatchedRun as WatchedRun

@@ -7,13 +7,13 @@ from normdrop.shifts.expected._fit import divergences as divergences
 from normdrop.shifts.expected._fit import initial_share as initial_share
 from normdrop.shifts.expected._fit import mismatch as mismatch
 from normdrop.shifts.expected._fit import untrusted as untrusted
-from normdrop.shifts.expected._moments import Moments as Moments
-from normdrop.shifts.expected._moments import average as average
-from normdrop.shifts.expected._moments import is_initial as is_initial
-from normdrop.shifts.expected._pink import radial_frequencies as radial_frequencies
 from normdrop.shifts.expected._shifts import Both as Both
+from normdrop.shifts.expected._shifts import Moments as Moments
 from normdrop.shifts.expected._shifts import Passes as Passes
 from normdrop.shifts.expected._shifts import Shifts as Shifts
+from normdrop.shifts.expected._shifts import average as average
 from normdrop.shifts.expected._shifts import causes as causes
+from normdrop.shifts.expected._shifts import is_initial as is_initial
 from normdrop.shifts.expected._shifts import report as report
 from normdrop.shifts.expected._shifts import shifts as shifts
+from normdrop.shifts.expected.plan import radial_frequencies as radial_frequencies

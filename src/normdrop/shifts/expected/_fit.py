@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from normdrop.shifts.expected._moments import Moments
+from normdrop.shifts.expected._shifts import Moments
 from normdrop.shifts.report import LayerShift, ShiftReport
 
 _QUANTILE = 0.9

@@ -1,6 +1,8 @@
-"""How many inputs and passes an expected shift takes."""
+"""Made-up inputs: how many, through how many passes, and of which spectrum."""
 
 import math
+
+import numpy as np
 
 SIMULATED_REPEATS = 2
 """Passes in train mode over the sample of a simulation."""
@@ -50,3 +52,21 @@ def inverted(positions: int) -> int:
     """
     fewest, most = _INVERTED
     return int(min(most, max(fewest, _INVERTED_POSITIONS // positions)))
+
+
+def radial_frequencies(extents: tuple[int, ...]) -> np.ndarray:
+    """The length of every frequency of a discrete Fourier transform; 0 counts as the lowest.
+
+    White noise divided by it is pink: its amplitude falls as 1/f, as natural images' does (Field
+    1987).
+
+    Args:
+        extents: Of the axes that are transformed; at least one of them above 1.
+
+    >>> radial_frequencies((4,))
+    array([0.25, 0.25, 0.5 , 0.25])
+    """
+    axes = np.meshgrid(*(np.fft.fftfreq(extent) for extent in extents), indexing="ij")
+    radius: np.ndarray = np.sqrt(np.sum(np.square(axes), axis=0))
+    radius[radius == 0] = radius[radius > 0].min()
+    return radius

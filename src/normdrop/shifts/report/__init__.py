@@ -3,8 +3,8 @@
 from normdrop.shifts.report._history import ShiftHistory as ShiftHistory
 from normdrop.shifts.report._layer import LayerShift as LayerShift
 from normdrop.shifts.report._layer import Method as Method
-from normdrop.shifts.report._mode_table import ModeTable as ModeTable
 from normdrop.shifts.report._recalibration import Recalibration as Recalibration
+from normdrop.shifts.report._report import ModeTable as ModeTable
 from normdrop.shifts.report._report import ShiftReport as ShiftReport
 from normdrop.values.severity import Severity as Severity
 from normdrop.values.severity import severity as severity

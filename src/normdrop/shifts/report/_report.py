@@ -1,21 +1,102 @@
-"""The shift at every norm layer of a model."""
+"""The shift at every norm layer of a model, and a metric in four modes, as values and tables."""
 
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from rich.console import Console, ConsoleOptions, RenderResult
 
 from normdrop.shifts.report._layer import LayerShift, Method
-from normdrop.shifts.report._mode_table import ModeTable
-from normdrop.shifts.report._table import table
+from normdrop.values.display import Column, Row, Table, percentage, rounded
 
 if TYPE_CHECKING:
     import pandas as pd
     import plotly.graph_objects as go
 
-    from normdrop.values.display import Table
+
+_COLUMNS = (
+    Column("norm layer", meaning="module path"),
+    Column("shift", "right", "eval variance / train variance; 1 is none"),
+    Column("mean shift", "right", "(eval mean - train mean) / train deviation, root mean square"),
+    Column("severity"),
+    Column("causes", meaning="noise layers and their shares of the logarithm of the shift"),
+)
+_TITLES = MappingProxyType(
+    {
+        "measured": "Shift between train and eval mode, measured",
+        "moments": "Expected shift between train and eval mode, from moments",
+        "simulate": "Expected shift between train and eval mode, simulated",
+        "invert": "Expected shift between train and eval mode, from the stored statistics",
+    }
+)
+_MOST_CAUSES = 3
+
+
+@dataclass(frozen=True)
+class ModeTable:
+    """One metric of one model on the same batches in four modes, and what tells them apart.
+
+    Attributes:
+        metric: What the metric is called.
+        eval_mode: Dropout off, running statistics: how the model is used.
+        batch_statistics: Dropout off, every norm layer by its batch's statistics.
+        dropout_on: Dropout on, running statistics: one draw of Monte Carlo dropout.
+        train_mode: Dropout on, batch statistics: how the model was trained.
+        explanations: What explains the difference, in sentences, the largest part first.
+
+    >>> table = ModeTable("accuracy", 0.81, 0.94, 0.70, 0.92, ("Noise: ...",))
+    >>> round(table.gap, 2)
+    -0.11
+    """
+
+    metric: str
+    eval_mode: float
+    batch_statistics: float
+    dropout_on: float
+    train_mode: float
+    explanations: tuple[str, ...] = ()
+
+    @property
+    def gap(self) -> float:
+        """Eval mode minus train mode."""
+        return self.eval_mode - self.train_mode
+
+    def to_dict(self) -> dict[str, object]:
+        """The table in types that JSON knows."""
+        names = ("eval_mode", "batch_statistics", "dropout_on", "train_mode", "gap")
+        values = {name: getattr(self, name) for name in names}
+        return {
+            "metric": self.metric,
+            **{name: value if math.isfinite(value) else None for name, value in values.items()},
+            "explanations": list(self.explanations),
+        }
+
+    def to_table(self) -> Table:
+        """Two rows for dropout, two columns for the statistics."""
+        columns = (
+            Column("dropout"),
+            Column("running statistics", "right", "what the norm layers have stored"),
+            Column("batch statistics", "right", "what each batch shows"),
+        )
+        rows = (
+            Row(("off", f"{rounded(self.eval_mode)} (eval)", rounded(self.batch_statistics))),
+            Row(("on", rounded(self.dropout_on), f"{rounded(self.train_mode)} (train)")),
+        )
+        return Table(f"{self.metric} in four modes", columns, rows, self.explanations)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Draw the table, so that `rich.print(table)` shows it."""
+        yield self.to_table()
+
+    def __str__(self) -> str:
+        """The table as plain text."""
+        return self.to_table().to_text()
+
+    def _repr_html_(self) -> str:
+        """How a notebook shows the table."""
+        return self.to_table().to_html()
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,9 +169,9 @@ class ShiftReport:
         rows = [{name: getattr(layer, name) for name in scalars} for layer in self]
         return pd.DataFrame(rows, columns=list(scalars))
 
-    def to_table(self) -> "Table":
+    def to_table(self) -> Table:
         """One row per norm layer, worst first: shift, mean shift, severity and causes."""
-        return table(self.layers, self.method, self.notes)
+        return _table(self.layers, self.method, self.notes)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Draw the table, so that `rich.print(report)` shows it."""
@@ -131,3 +212,34 @@ def _rank(layer: LayerShift) -> float:
     if math.isnan(shift):
         return math.inf
     return -abs(math.log(shift)) if shift > 0 else -math.inf
+
+
+def _table(layers: Sequence[LayerShift], method: Method, notes: Sequence[str]) -> Table:
+    """One row per layer in the order given; errors and warnings are marked."""
+    if not layers:
+        notes = (*notes, "No norm layer with running statistics was called.")
+    # A reason that all layers share is in the notes, where it need not be said row by row.
+    said = bool(notes) and len({layer.unknown for layer in layers}) == 1
+    rows = tuple(_row(layer, reason="" if said else layer.unknown) for layer in layers)
+    return Table(_TITLES[method], _COLUMNS, rows, tuple(notes))
+
+
+def _row(layer: LayerShift, *, reason: str) -> Row:
+    if math.isnan(layer.shift):
+        why = reason if layer.unknown else "no variance in train mode"
+        return Row((layer.path, "unknown", "", "", why))
+    cells = (
+        layer.path,
+        f"{layer.shift:.3f}",
+        f"{layer.mean_shift:.3f}",
+        layer.severity,
+        _causes(layer),
+    )
+    return Row(cells, "plain" if layer.severity == "note" else "bad")
+
+
+def _causes(layer: LayerShift) -> str:
+    ordered = sorted(layer.causes.items(), key=lambda item: -item[1])
+    shown = [f"{path} ({percentage(share, 0)})" for path, share in ordered[:_MOST_CAUSES]]
+    rest = len(ordered) - _MOST_CAUSES
+    return ", ".join(shown) + (f", {rest} more" if rest > 0 else "")

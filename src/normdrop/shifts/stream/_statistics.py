@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,9 @@ Stored: TypeAlias = Moments[Array]
 The variance is as the framework keeps it: Keras' is biased, torch's unbiased until `recalibrate`
 sets it.
 """
+
+NormMode: TypeAlias = Literal["running", "batch"]
+"""Whether a norm layer goes by its running statistics or by its batch's."""
 
 TensorT = TypeVar("TensorT")
 

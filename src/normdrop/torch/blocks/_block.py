@@ -16,7 +16,7 @@ from normdrop.torch.blocks._settings import (
     Weight,
     check_channels,
 )
-from normdrop.torch.noise import Along
+from normdrop.values.noise import Along
 from normdrop.values.order import Order, Role
 
 

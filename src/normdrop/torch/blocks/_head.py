@@ -20,7 +20,7 @@ from normdrop.torch.blocks._settings import (
     Weight,
     check_channels,
 )
-from normdrop.torch.noise import Along
+from normdrop.values.noise import Along
 from normdrop.values.order import HeadPosition, head_orders
 
 

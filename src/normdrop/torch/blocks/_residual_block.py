@@ -20,7 +20,7 @@ from normdrop.torch.blocks._settings import (
     check_channels,
     per_dimension,
 )
-from normdrop.torch.noise import Along
+from normdrop.values.noise import Along
 from normdrop.values.order import Order, ResidualPosition, ResidualStyle, branch_order
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from normdrop.errors import UsageError
-from normdrop.torch.noise import Along
+from normdrop.values.noise import Along
 from normdrop.values.order import Order, Token
 
 Size: TypeAlias = int | Sequence[int]

@@ -7,8 +7,7 @@ from torch import Tensor, nn
 
 from normdrop.torch._synthetic import synthetic
 from normdrop.torch.capture._trees import tensors_in
-from normdrop.torch.stream import device_of
-from normdrop.torch.watch import untouched
+from normdrop.torch.watch import device_of, untouched
 
 _SEED = 20190
 _COUNT = 2

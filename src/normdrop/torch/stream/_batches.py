@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from normdrop.shifts.stream import Arguments, Batch, Batches, Progress, named, size_of, too_many
+from normdrop.torch.watch import device_of
 
 _PAIR = 2
 
@@ -96,10 +97,3 @@ def _extents(arguments: Arguments) -> Iterator[int]:
     args, kwargs = arguments
     leaves = (*args, *kwargs.values())
     return (len(leaf) for leaf in leaves if isinstance(leaf, Tensor) and leaf.ndim)
-
-
-def device_of(model: nn.Module) -> torch.device:
-    """Where the model's first parameter or buffer is; the CPU without any."""
-    for tensor in (*model.parameters(), *model.buffers()):
-        return tensor.device
-    return torch.device("cpu")

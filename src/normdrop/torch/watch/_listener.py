@@ -9,10 +9,8 @@ from torch.nn.modules.batchnorm import _BatchNorm, _NormBase
 
 from normdrop.errors import CaptureError, NormdropError
 from normdrop.shifts.stream import Batch
+from normdrop.torch.watch._calls import CallWatch, NormCall, caller, paths_of, where
 from normdrop.torch.watch._channel_moments import stacked_moments
-from normdrop.torch.watch._mode import CallWatch
-from normdrop.torch.watch._norm_call import NormCall
-from normdrop.torch.watch._owners import caller, paths_of, where
 
 Answer: TypeAlias = Callable[[str, NormCall], Tensor]
 """Takes a norm layer's path and its call and gives the output."""

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from normdrop.torch.watch._owners import Paths, caller
+from normdrop.torch.watch._calls import Paths, caller
 
 Function = Callable[..., Any]
 

@@ -7,14 +7,19 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from normdrop.errors import CaptureError
+from normdrop.errors import CaptureError, UsageError
 from normdrop.shifts.expected import Both, average, divergences, is_initial, plan
 from normdrop.shifts.stream import Arguments
-from normdrop.torch.watch._descent import descend, first
-from normdrop.torch.watch._mode import CallWatch, Function
+from normdrop.torch.watch._calls import (
+    CallWatch,
+    Function,
+    Moments,
+    NormCall,
+    caller,
+    paths_of,
+    where,
+)
 from normdrop.torch.watch._noise_calls import NoiseCalls, makes_noise
-from normdrop.torch.watch._norm_call import Moments, NormCall
-from normdrop.torch.watch._owners import caller, paths_of, where
 
 _WEIGHT_CALLS: frozenset[Function] = frozenset(
     {
@@ -165,11 +170,11 @@ class Passes:
             ]
 
         self.model.requires_grad_(requires_grad=False)  # the inputs alone move
-        return descend(inputs, steps, distances)
+        return _descend(inputs, steps, distances)
 
     def first(self, inputs: Arguments, count: int) -> Arguments:
         """The first examples of a batch."""
-        return first(inputs, count)
+        return _first(inputs, count)
 
     def without_gradients(self) -> torch.no_grad:
         """Nothing inside is recorded for a backward pass."""
@@ -238,3 +243,62 @@ def _explained(error: Exception, model: nn.Module) -> CaptureError:
         f"{path}: {error} (give an example of the shape and type the model takes, without the "
         "batch axis for a shape)"
     )
+
+
+def _descend(
+    start: Arguments, steps: int, distances: Callable[[Arguments, int], list[Tensor]]
+) -> Arguments:
+    """The starting inputs moved against the gradient of the sum of some distances, by Adam.
+
+    Args:
+        start: The arguments of one call of the model; those of floating point move.
+        steps: How many.
+        distances: From the inputs and the number of the step; none where there is nothing to do.
+
+    Raises:
+        UsageError: No input is a floating-point one.
+    """
+    free = {id(x): x.float().requires_grad_() for x in _floats(start)}
+    if not free:
+        raise UsageError(
+            "inversion moves floating-point inputs, and this model takes none: "
+            'pass method="simulate", or measure on real data'
+        )
+    optimizer = torch.optim.Adam(free.values(), plan.RATE)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(1, steps))
+    with torch.enable_grad():
+        for step in range(steps):
+            found = distances(_replaced(start, free), step)
+            if not found:
+                break
+            optimizer.zero_grad()
+            torch.stack(found).sum().backward()  # type: ignore[no-untyped-call] # torch types it so
+            optimizer.step()
+            schedule.step()
+    return _replaced(start, {key: x.detach() for key, x in free.items()})
+
+
+def _first(arguments: Arguments, count: int) -> Arguments:
+    """The first examples of a batch."""
+
+    def rows(x: Any) -> Any:  # noqa: ANN401 - settings such as None pass through
+        return x[:count] if isinstance(x, Tensor) else x
+
+    args, kwargs = arguments
+    return tuple(map(rows, args)), {name: rows(x) for name, x in kwargs.items()}
+
+
+def _floats(arguments: Arguments) -> list[Tensor]:
+    args, kwargs = arguments
+    leaves = [*args, *kwargs.values()]
+    return [x for x in leaves if isinstance(x, Tensor) and x.is_floating_point()]
+
+
+def _replaced(arguments: Arguments, free: Mapping[int, Tensor]) -> Arguments:
+    """The arguments with the optimised tensors in place of those they started from."""
+
+    def leaf(x: Any) -> Any:  # noqa: ANN401 - settings such as None pass through
+        return free[id(x)].to(x.dtype) if id(x) in free else x
+
+    args, kwargs = arguments
+    return tuple(map(leaf, args)), {name: leaf(x) for name, x in kwargs.items()}

@@ -107,6 +107,13 @@ def _clone(tensor: Tensor | None) -> Tensor | None:
     return None if tensor is None else tensor.detach().clone()
 
 
+def device_of(model: nn.Module) -> torch.device:
+    """Where the model's first parameter or buffer is; the CPU without any."""
+    for tensor in (*model.parameters(), *model.buffers()):
+        return tensor.device
+    return torch.device("cpu")
+
+
 def cuda_devices(model: nn.Module) -> list[torch.device]:
     """The GPUs whose random state a forward pass of the model may move."""
     devices = {p.device for p in model.parameters()} | {b.device for b in model.buffers()}

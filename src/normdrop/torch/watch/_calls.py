@@ -1,15 +1,25 @@
-"""One call that normalises by running statistics, whichever way it was written."""
+"""Torch calls as a model makes them: norm calls understood, whose they are, and who watches.
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+Which module is running is read off the stack, so that no hook is ever registered.
+"""
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import FrameType
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
+from torch.overrides import TorchFunctionMode
 
 from normdrop.shifts import expected
 from normdrop.torch.watch._channel_moments import channel_moments
+
+Function: TypeAlias = Callable[..., Any]
+Paths: TypeAlias = Mapping[int, str]
+"""Module id to its path in the model; the model itself is `""`."""
 
 
 class Moments(expected.Moments[Tensor]):
@@ -110,3 +120,79 @@ _SIGNATURES: dict[Callable[..., Any], tuple[str, ...]] = {
     functional.instance_norm: ("input", *_RUNNING, *_AFFINE, "use_input_stats", "momentum", "eps"),
     torch.instance_norm: ("input", *_AFFINE, *_RUNNING, "use_input_stats", "momentum", "eps"),
 }
+
+
+class CallWatch(TorchFunctionMode):
+    """Hands over the calls made inside, however they are written.
+
+    Args:
+        norm: From a norm call to its output; None lets it pass.
+        others: From any other call, its arguments and keywords, to its output; by default they
+            pass.
+    """
+
+    def __init__(
+        self,
+        norm: Callable[[NormCall], Tensor | None],
+        others: Callable[[Function, tuple[Any, ...], dict[str, Any]], Any] | None = None,
+    ) -> None:
+        super().__init__()
+        self._norm = norm
+        self._others = others
+
+    def __torch_function__(
+        self,
+        func: Function,
+        types: Iterable[type],
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:  # noqa: ANN401 - whatever the call returns
+        kwargs = kwargs or {}
+        call = norm_call(func, args, kwargs)
+        if call is not None:
+            answer = self._norm(call)
+            return func(*args, **kwargs) if answer is None else answer
+        if self._others is not None:
+            return self._others(func, args, kwargs)
+        return func(*args, **kwargs)
+
+
+def paths_of(model: nn.Module) -> Paths:
+    """The path of every module, by the module's id."""
+    return {id(module): path for path, module in model.named_modules()}
+
+
+def caller(paths: Paths) -> tuple[str, int]:
+    """Path of the innermost running module of the model, and the line it has reached."""
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - the documented way to a stack
+    while frame is not None:
+        path = _path(frame, paths)
+        if path is not None:
+            return path, frame.f_lineno
+        frame = frame.f_back
+    return "", 0
+
+
+def where(error: BaseException, paths: Paths) -> str:
+    """Path of the innermost module that was running when an error was raised."""
+    found = ""
+    for frame in _frames(error):
+        path = _path(frame, paths)
+        found = found if path is None else path
+    return found
+
+
+def _frames(error: BaseException) -> Iterator[FrameType]:
+    trace = error.__traceback__
+    while trace is not None:
+        yield trace.tb_frame
+        trace = trace.tb_next
+
+
+def _path(frame: FrameType, paths: Paths) -> str | None:
+    """The path of the module whose method a frame runs, or `None`."""
+    names = frame.f_code.co_varnames
+    if not names or not frame.f_code.co_argcount:
+        return None
+    owner = frame.f_locals.get(names[0])
+    return paths.get(id(owner)) if isinstance(owner, nn.Module) else None
