@@ -15,7 +15,7 @@ import normdrop
 from family.members import Member
 from family.training import Age, Trained, cached, file_of
 from family.truth import Moments, Truth, brute_force, install, norms
-from normdrop.shifts.expected import INITIAL_ABOVE, Fit
+from normdrop.shifts.expected import INITIAL_ABOVE, StoredFit
 from normdrop.shifts.moments import expected_shifts
 from normdrop.shifts.report import LayerShift
 from normdrop.torch._running import initial_share
@@ -70,7 +70,7 @@ class Lag:
     kind: str
     step: int
     size: float
-    fit: Fit
+    fit: StoredFit
 
     @property
     def label(self) -> Literal["lagging", "settled", "between"]:
@@ -131,7 +131,7 @@ _MAKERS: dict[Method, Callable[[Member], Iterator[Point]]] = {
     "invert": _inverted,
 }
 _SOURCES: dict[Method, tuple[str, ...]] = {
-    "simulate": ("verbs/_simulate.py", "shifts/expected/*.py", "torch/*.py", "torch/watch/*.py"),
+    "simulate": ("verbs/_predict.py", "shifts/expected/*.py", "torch/*.py", "torch/watch/*.py"),
     "moments": (
         *("shifts/moments/*.py", "shifts/graph/*.py", "theory/*.py"),
         "torch/capture/*.py",
@@ -253,5 +253,7 @@ def _lag(
     size = max(abs(math.log(ratio.item())) for ratio in ratios)
     initial = initial_share(model)
     # What the count of batches settles needs no inversion.
-    found = Fit(math.nan, initial) if initial > INITIAL_ABOVE else stored_fit(model, member.shape)
+    found = (
+        StoredFit(math.nan, initial) if initial > INITIAL_ABOVE else stored_fit(model, member.shape)
+    )
     return Lag(member.name, kind, step, size, found)

@@ -12,7 +12,7 @@ import numpy as np
 
 from normdrop.errors import CaptureError
 from normdrop.shifts import graph
-from normdrop.shifts.expected import Both, Moments
+from normdrop.shifts.expected import Both, Statistics
 from normdrop.shifts.stream import Arguments, Batch, Batches, NormMode, Pass, Record, Stored
 from normdrop.verbs import Model, ModelPasses
 
@@ -177,23 +177,23 @@ class _Passes(ModelPasses):
     def noise_layers(self) -> list[str]:
         return [str(i) for i, each in enumerate(self._network.layers) if isinstance(each, Dropout)]
 
-    def train(self, inputs: Arguments, seed: int, silent: str = "") -> dict[str, Moments[Any]]:
-        seen: dict[str, Moments[Any]] = {}
+    def train(self, inputs: Arguments, seed: int, silent: str = "") -> dict[str, Statistics[Any]]:
+        seen: dict[str, Statistics[Any]] = {}
 
         def norm(path: str, layer: BatchNorm, x: Array) -> Array:
-            seen[path] = Moments(x.mean(0), x.var(0))
+            seen[path] = Statistics(x.mean(0), x.var(0))
             return layer.by_batch(x)
 
         self._network(inputs[0][0], training=True, seed=seed, silent=silent, norm=norm)
         return seen
 
     def evaluate(
-        self, inputs: Arguments, statistics: Mapping[str, Moments[Any]]
-    ) -> dict[str, Moments[Any]]:
-        seen: dict[str, Moments[Any]] = {}
+        self, inputs: Arguments, statistics: Mapping[str, Statistics[Any]]
+    ) -> dict[str, Statistics[Any]]:
+        seen: dict[str, Statistics[Any]] = {}
 
         def norm(path: str, layer: BatchNorm, x: Array) -> Array:
-            seen[path] = Moments(x.mean(0), x.var(0))
+            seen[path] = Statistics(x.mean(0), x.var(0))
             return layer.by(x, statistics[path].mean, statistics[path].variance)
 
         self._network(inputs[0][0], norm=norm)

@@ -29,7 +29,7 @@ _SMALLEST = 1e-5
 """Added to variances, as norm layers do, so that a dead channel's do not count."""
 
 
-class Estimate:
+class Reestimation:
     """A model and its batches, run with dropout off.
 
     Args:
@@ -147,7 +147,7 @@ def check_method(source: Batches, method: str, *, measured: bool) -> None:
         source.need_repeatable("a metric before and after")
 
 
-def estimated(passes: Estimate, method: str, *, measured: bool) -> Found:
+def estimated(passes: Reestimation, method: str, *, measured: bool) -> Found:
     """New statistics by a method; the model's own are changed on the way.
 
     Args:
@@ -158,7 +158,7 @@ def estimated(passes: Estimate, method: str, *, measured: bool) -> Found:
     return _exact(passes) if method == "exact" else _by_batch(passes, measured=measured)
 
 
-def _by_batch(passes: Estimate, *, measured: bool) -> Found:
+def _by_batch(passes: Reestimation, *, measured: bool) -> Found:
     """One pass in which every norm layer that is not frozen goes by its batch."""
     before = passes.by_running() if measured else None
     seen = passes.by_batch()
@@ -169,7 +169,7 @@ def _by_batch(passes: Estimate, *, measured: bool) -> Found:
     return Found(used, before, passes.by_running())
 
 
-def _exact(passes: Estimate) -> Found:
+def _exact(passes: Reestimation) -> Found:
     """Passes in eval mode until every layer meets the statistics it goes by.
 
     A layer that meets no other norm's output has its own after one pass, the next ones after two,
@@ -187,7 +187,7 @@ def _exact(passes: Estimate) -> Found:
 
 
 def recalibration(
-    passes: Estimate, method: str, found: Found, metric: str, undo: Callable[[], None]
+    passes: Reestimation, method: str, found: Found, metric: str, undo: Callable[[], None]
 ) -> Recalibration:
     """What was found, for the user.
 
@@ -219,7 +219,7 @@ def _report(found: Pass, stored: Mapping[str, Stored]) -> ShiftReport:
     return ShiftReport(layers, "measured", (extent(found.batches, found.examples),))
 
 
-def _new(passes: Estimate, found: Pass) -> dict[str, Stored]:
+def _new(passes: Reestimation, found: Pass) -> dict[str, Stored]:
     """The statistics of the layers that are not frozen."""
     new = {path: seen for path, seen in found.seen.items() if path not in passes.frozen}
     if not new:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from normdrop.errors import UsageError
-from normdrop.shifts.expected import Moments, Passes
+from normdrop.shifts.expected import Passes, Statistics
 from normdrop.shifts.stream import (
     Arguments,
     Batch,
@@ -104,7 +104,7 @@ class ModelPasses(Passes[Arguments, Any], Protocol):
     """
 
     @property
-    def stored(self) -> Mapping[str, Moments[Any]]: ...
+    def stored(self) -> Mapping[str, Statistics[Any]]: ...
     @property
     def eps(self) -> Mapping[str, float]: ...
     @property

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from normdrop.shifts.expected import (
-    Fit,
-    Moments,
     Shifts,
+    Statistics,
+    StoredFit,
     causes,
     divergences,
     is_initial,
@@ -62,8 +62,8 @@ def invert(
     return report(found.shifts, shares, "invert")
 
 
-def stored_fit(model: object, example: object, *, steps: int = 40, seed: int = 0) -> Fit:
-    """How well the stored statistics fit the weights; `Fit.lags` is the verdict.
+def stored_fit(model: object, example: object, *, steps: int = 40, seed: int = 0) -> StoredFit:
+    """How well the stored statistics fit the weights; `StoredFit.lags` is the verdict.
 
     Args:
         model: A model of any framework.
@@ -89,8 +89,8 @@ class Inverted:
 
     passes: ModelPasses
     inputs: Arguments
-    shifts: Shifts[Moments[Any]]
-    fit: Fit
+    shifts: Shifts[Statistics[Any]]
+    fit: StoredFit
 
 
 def inverted(framework: Model, example: object, steps: int, seed: int) -> Inverted:
@@ -106,9 +106,9 @@ def inverted(framework: Model, example: object, steps: int, seed: int) -> Invert
         for path, seen in found.train.items()
         if not is_initial(passes.stored[path])
     ]
-    return Inverted(passes, inputs, found, Fit(mismatch(distances), initial))
+    return Inverted(passes, inputs, found, StoredFit(mismatch(distances), initial))
 
 
-def _distance(seen: Moments[Any], stored: Moments[Any], eps: float) -> float:
+def _distance(seen: Statistics[Any], stored: Statistics[Any], eps: float) -> float:
     """The divergence of seen from stored statistics, averaged over channels."""
     return float(np.mean(divergences(seen.numbers(), stored.numbers(), eps, np.log)))

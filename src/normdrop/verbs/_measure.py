@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from normdrop.errors import NormdropError
-from normdrop.shifts.expected import Fit, causes
+from normdrop.shifts.expected import StoredFit, causes
 from normdrop.shifts.report import ModeTable, ShiftReport
 from normdrop.shifts.stream import Arguments, Batch, FourModes, Record, extent, layer_shift
 from normdrop.verbs._framework import Model, WatchedRun, opened
@@ -111,7 +111,7 @@ def _four_modes(run: WatchedRun, metric: object) -> FourModes[Record[Any]]:
     )
 
 
-def _fit(framework: Model, arguments: Arguments) -> Fit | None:
+def _fit(framework: Model, arguments: Arguments) -> StoredFit | None:
     """Whether stored statistics lag behind the weights, or the data are other ones."""
     example = framework.example_of(arguments)
     if example is None:

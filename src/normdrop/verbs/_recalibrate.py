@@ -7,7 +7,7 @@ from typing import TypedDict, Unpack
 from normdrop.errors import UsageError
 from normdrop.shifts.report import Recalibration
 from normdrop.shifts.stream import metric_name
-from normdrop.verbs._estimate import Estimate, check_method, estimated, recalibration
+from normdrop.verbs._estimate import Reestimation, check_method, estimated, recalibration
 from normdrop.verbs._framework import opened
 from normdrop.verbs._types import Device, RecalibrateMethod, WrappedModel
 from normdrop.verbs._without_data import without_data
@@ -83,7 +83,7 @@ def recalibrate(
     measured = metric is not None
     check_method(source, method, measured=measured)
     with framework.watched(frozen=True) as run:
-        work = Estimate(framework, run, source, metric, frozen)
+        work = Reestimation(framework, run, source, metric, frozen)
         found = estimated(work, method, measured=measured)
     undo = run.statistics.snapshot()
     run.statistics.write(found.used)

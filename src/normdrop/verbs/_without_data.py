@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from normdrop.errors import NormdropError, UsageError
-from normdrop.shifts.expected import Fit, Moments
+from normdrop.shifts.expected import Statistics, StoredFit
 from normdrop.shifts.report import LayerShift, Recalibration, ShiftReport
 from normdrop.shifts.stream import Stored
 from normdrop.verbs._estimate import under
@@ -19,7 +19,7 @@ _STEPS = 80
 _ROUNDS = 8
 """Eval passes after which statistics that depend on each other have long settled."""
 
-Statistics = Mapping[str, Moments[Any]]
+LayerStatistics = Mapping[str, Statistics[Any]]
 
 
 def without_data(
@@ -94,7 +94,11 @@ class _Correction:
 
 
 def _correction(
-    stored: Statistics, train: Statistics, settled: Statistics, fit: Fit, frozen: frozenset[str]
+    stored: LayerStatistics,
+    train: LayerStatistics,
+    settled: LayerStatistics,
+    fit: StoredFit,
+    frozen: frozenset[str],
 ) -> _Correction:
     """The correction of the stored statistics.
 
@@ -123,7 +127,7 @@ def _correction(
     )
 
 
-def _need_fit(fit: Fit) -> None:
+def _need_fit(fit: StoredFit) -> None:
     """Refuse statistics that no input shows.
 
     Raises:

@@ -7,9 +7,18 @@ from contextlib import AbstractContextManager, nullcontext
 import numpy as np
 import pytest
 
-from normdrop.shifts.expected import Both, Fit, Moments, causes, mismatch, report, shifts, untrusted
+from normdrop.shifts.expected import (
+    Both,
+    Statistics,
+    StoredFit,
+    causes,
+    mismatch,
+    report,
+    shifts,
+    untrusted,
+)
 
-Numbers = Moments[np.ndarray]
+Numbers = Statistics[np.ndarray]
 
 
 class _Passes:
@@ -40,7 +49,7 @@ class _Passes:
 
 
 def _of(variance: float) -> Numbers:
-    return Moments(np.zeros(2), np.full(2, variance))
+    return Statistics(np.zeros(2), np.full(2, variance))
 
 
 def test_shift_and_its_error() -> None:
@@ -78,8 +87,8 @@ def test_mismatch_is_a_high_quantile() -> None:
 
 def test_what_does_not_fit_is_unknown() -> None:
     """Every layer says why it has no shift, and the note says what to do."""
-    found = untrusted({"norm": 3}, Fit(mismatch=0.5, initial=0.0))
+    found = untrusted({"norm": 3}, StoredFit(mismatch=0.5, initial=0.0))
     assert found["norm"].unknown == "the stored statistics do not fit the weights"
     assert "mismatch 0.5" in found.notes[0]
     assert "measure on real data" in found.notes[0]
-    assert "still weigh 12 %" in str(Fit(mismatch=0.0, initial=0.12))
+    assert "still weigh 12 %" in str(StoredFit(mismatch=0.0, initial=0.12))

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from normdrop.errors import UsageError
 from normdrop.keras._running import RunningStatistics, is_still
 from normdrop.keras.watch import Listener, NoiseCalls, NormCall, by_running
-from normdrop.shifts.expected import Moments
+from normdrop.shifts.expected import Statistics
 from normdrop.shifts.stream import Batch, NormMode, Record
 
-Found: TypeAlias = Moments[Any]
+Found: TypeAlias = Statistics[Any]
 """Statistics of one call, tensors."""
 
 

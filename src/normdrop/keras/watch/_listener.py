@@ -1,8 +1,8 @@
 """What reaches every norm layer, seen batch after batch."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any, Self, TypeAlias
+from typing import Any, Self
 
 import keras
 
@@ -10,11 +10,8 @@ from normdrop.errors import CaptureError, NormdropError
 from normdrop.keras._errors import explained
 from normdrop.keras.watch._noise_calls import NoiseCalls
 from normdrop.keras.watch._norm_call import NormCall
-from normdrop.keras.watch._norm_calls import answered
+from normdrop.keras.watch._norm_calls import Answer, answered
 from normdrop.shifts.stream import Batch
-
-Answer: TypeAlias = Callable[[NormCall], Any]
-"""Takes a norm layer's call and gives the output."""
 
 
 class Listener:

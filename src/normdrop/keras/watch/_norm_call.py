@@ -9,7 +9,7 @@ import numpy as np
 from keras import ops
 
 from normdrop.errors import CaptureError
-from normdrop.shifts.expected import Moments
+from normdrop.shifts.expected import Statistics
 
 
 @dataclass(frozen=True)
@@ -37,12 +37,12 @@ class NormCall:
         """The channel axis, counted from the front."""
         return int(self.layer.axis) % len(self.x.shape)
 
-    def moments(self) -> Moments[Any]:
+    def moments(self) -> Statistics[Any]:
         """The input's statistics as this norm takes them, tensors; differentiable."""
         return self._moments
 
     @cached_property
-    def _moments(self) -> Moments[Any]:
+    def _moments(self) -> Statistics[Any]:
         x = self._wide
         axes = [each for each in range(len(x.shape)) if each != self.axis]
         if self.mask is None:
@@ -54,11 +54,11 @@ class NormCall:
             mean = ops.sum(ops.where(weights > 0, x, 0.0), axes, keepdims=True) / count
             squares = ops.where(weights > 0, ops.square(x - mean), 0.0)
             variance = ops.sum(squares, axes) / ops.reshape(count, (-1,))
-        return Moments(ops.reshape(mean, (-1,)), variance)
+        return Statistics(ops.reshape(mean, (-1,)), variance)
 
-    def stored(self) -> Moments[np.ndarray]:
+    def stored(self) -> Statistics[np.ndarray]:
         """A copy of the moving statistics, float64; Keras stores the biased variance."""
-        return Moments(_numbers(self.layer.moving_mean), _numbers(self.layer.moving_variance))
+        return Statistics(_numbers(self.layer.moving_mean), _numbers(self.layer.moving_variance))
 
     def by_batch(self) -> Any:  # noqa: ANN401 - a tensor of the backend's
         """The output in training; the moving statistics are not touched.
@@ -73,7 +73,7 @@ class NormCall:
             )
         return self.by(self.moments())
 
-    def by(self, moments: Moments[Any]) -> Any:  # noqa: ANN401 - a tensor of the backend's
+    def by(self, moments: Statistics[Any]) -> Any:  # noqa: ANN401 - a tensor of the backend's
         """The output with these statistics, tensors or arrays."""
         layer, x = self.layer, self._wide
         outputs = ops.batch_normalization(
@@ -105,7 +105,7 @@ class NormCall:
 
 def by_running(call: NormCall) -> Any:  # noqa: ANN401 - a tensor of the backend's
     """The output by the layer's own moving statistics."""
-    return call.by(Moments(call.layer.moving_mean, call.layer.moving_variance))
+    return call.by(Statistics(call.layer.moving_mean, call.layer.moving_variance))
 
 
 def _tensor(values: Any, dtype: Any) -> Any:  # noqa: ANN401 - tensors of the backend's

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeAlias
 
 import keras
 
@@ -10,7 +10,9 @@ from normdrop.errors import CaptureError
 from normdrop.keras.capture._layers import paths_of
 from normdrop.keras.watch._norm_call import NormCall
 
-Answer = Callable[[NormCall], Any]
+Answer: TypeAlias = Callable[[NormCall], Any]
+"""Takes a norm layer's call and gives the output."""
+
 # Names in a layer's `__dict__`, for as long as it is watched.
 _ANSWER = "_normdrop_answer"
 _ASKED = "_normdrop_asked"

@@ -16,14 +16,14 @@ from normdrop.keras._running import has_learned_statistics
 from normdrop.keras.watch._noise_calls import NoiseCalls
 from normdrop.keras.watch._norm_call import NormCall
 from normdrop.keras.watch._norm_calls import answered
-from normdrop.shifts.expected import Both, Moments, average, divergences, is_initial, plan
+from normdrop.shifts.expected import Both, Statistics, average, divergences, is_initial, plan
 from normdrop.shifts.stream import Arguments
 
 _DECAYS = (0.9, 0.999)
 _EPSILON = 1e-8
-Statistics: TypeAlias = dict[str, Moments[np.ndarray]]
+LayerStatistics: TypeAlias = dict[str, Statistics[np.ndarray]]
 """Norm layer path to statistics, float64."""
-Seen: TypeAlias = dict[str, Moments[Any]]
+LayerTensors: TypeAlias = dict[str, Statistics[Any]]
 """Norm layer path to statistics, tensors that gradients flow through."""
 
 
@@ -41,17 +41,17 @@ class Passes:
 
     def __init__(self, model: keras.Model) -> None:
         self.model = model
-        self.stored: Statistics = {}
+        self.stored: LayerStatistics = {}
         self.eps: dict[str, float] = {}
         self.noise = NoiseCalls(model)
         self.frozen: set[str] = set()
         self._probed = False
 
-    def train(self, inputs: Arguments, seed: int, silent: str | None = None) -> Statistics:
+    def train(self, inputs: Arguments, seed: int, silent: str | None = None) -> LayerStatistics:
         """Input statistics in train mode, one noise layer switched off if asked."""
         return _numbers(self.in_train(inputs, seed, silent))
 
-    def in_train(self, inputs: Arguments, seed: int, silent: str | None = None) -> Seen:
+    def in_train(self, inputs: Arguments, seed: int, silent: str | None = None) -> LayerTensors:
         """The same as tensors that gradients with respect to the inputs flow through."""
         self.noise.start(seed, silent=() if silent is None else {silent})
 
@@ -66,8 +66,8 @@ class Passes:
         return seen
 
     def evaluate(
-        self, inputs: Arguments, statistics: Mapping[str, Moments[np.ndarray]]
-    ) -> Statistics:
+        self, inputs: Arguments, statistics: Mapping[str, Statistics[np.ndarray]]
+    ) -> LayerStatistics:
         """Input statistics in eval mode, norm layers that are not frozen going by `statistics`."""
         self.noise.start(0)
 
@@ -138,7 +138,7 @@ class Passes:
         """Nothing inside is recorded for a backward pass."""
         return backend().without_gradients()
 
-    def _distances(self, seen: Seen) -> list[Any]:
+    def _distances(self, seen: LayerTensors) -> list[Any]:
         """Every trained layer's divergence, averaged over channels; differentiable."""
         return [
             ops.mean(divergences(one, _tensors(self.stored[path]), self.eps[path], ops.log))
@@ -152,8 +152,8 @@ class Passes:
 
     def _run(
         self, inputs: Arguments, normalise: Callable[[NormCall], Any], *, training: bool
-    ) -> Seen:
-        seen: dict[str, list[Moments[Any]]] = {}
+    ) -> LayerTensors:
+        seen: dict[str, list[Statistics[Any]]] = {}
 
         def norm(call: NormCall) -> Any:  # noqa: ANN401 - a tensor of the backend's
             self.eps[call.path] = float(call.layer.epsilon)
@@ -168,8 +168,8 @@ class Passes:
         return {path: average(values) for path, values in seen.items()}
 
 
-def _tensors(stored: Moments[np.ndarray]) -> Moments[Any]:
-    return Moments(
+def _tensors(stored: Statistics[np.ndarray]) -> Statistics[Any]:
+    return Statistics(
         *(ops.convert_to_tensor(part, dtype="float32") for part in (stored.mean, stored.variance))
     )
 
@@ -180,8 +180,10 @@ def _is_free(leaf: Any) -> bool:  # noqa: ANN401 - a tensor, or a setting
     return bool(keras.backend.is_float_dtype(keras.backend.standardize_dtype(leaf.dtype)))
 
 
-def _numbers(seen: Seen) -> Statistics:
-    return {path: Moments(_float64(one.mean), _float64(one.variance)) for path, one in seen.items()}
+def _numbers(seen: LayerTensors) -> LayerStatistics:
+    return {
+        path: Statistics(_float64(one.mean), _float64(one.variance)) for path, one in seen.items()
+    }
 
 
 def _float64(tensor: Any) -> np.ndarray:  # noqa: ANN401 - a tensor of the backend's

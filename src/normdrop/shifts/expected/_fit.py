@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from normdrop.shifts.expected._shifts import Moments
+from normdrop.shifts.expected._shifts import Statistics
 from normdrop.shifts.report import LayerShift, ShiftReport
 
 _QUANTILE = 0.9
@@ -16,7 +16,7 @@ INITIAL_ABOVE = 0.03
 
 
 @dataclass(frozen=True)
-class Fit:
+class StoredFit:
     """How well stored statistics fit the weights.
 
     Attributes:
@@ -50,7 +50,7 @@ def mismatch(distances: Iterable[float]) -> float:
 
 
 def divergences(
-    seen: Moments[Any], stored: Moments[Any], eps: float, log: Callable[[Any], Any]
+    seen: Statistics[Any], stored: Statistics[Any], eps: float, log: Callable[[Any], Any]
 ) -> Any:  # noqa: ANN401 - an array or tensor, as the statistics are
     """Twice the divergence of seen from stored statistics, per channel; differentiable.
 
@@ -87,7 +87,7 @@ def initial_share(kept: float, batches: float, variances: np.ndarray) -> float:
     return share if bool(np.all(variances >= share)) else 0.0
 
 
-def untrusted(channels: Mapping[str, int], stored: Fit) -> ShiftReport:
+def untrusted(channels: Mapping[str, int], stored: StoredFit) -> ShiftReport:
     """A report in which no shift is stated, because the statistics do not fit.
 
     Args:

@@ -19,25 +19,25 @@ Array = TypeVar("Array")
 
 
 @dataclass(frozen=True)
-class Moments(Generic[Array]):
+class Statistics(Generic[Array]):
     """Mean and biased variance per channel, shape (channels,) each; tensors or numpy arrays."""
 
     mean: Array
     variance: Array
 
-    def numbers(self) -> "Moments[np.ndarray]":
+    def numbers(self) -> "Statistics[np.ndarray]":
         """The same in float64 numpy arrays."""
-        return Moments(np.asarray(self.mean, np.float64), np.asarray(self.variance, np.float64))
+        return Statistics(np.asarray(self.mean, np.float64), np.asarray(self.variance, np.float64))
 
 
-AnyMoments = TypeVar("AnyMoments", bound=Moments[Any])
+AnyStatistics = TypeVar("AnyStatistics", bound=Statistics[Any])
 
 
-def average(values: Iterable[AnyMoments]) -> AnyMoments:
+def average(values: Iterable[AnyStatistics]) -> AnyStatistics:
     """Plain averages of means and of variances, as running statistics average batches.
 
-    >>> average([Moments(1.0, 2.0), Moments(3.0, 4.0)])
-    Moments(mean=2.0, variance=3.0)
+    >>> average([Statistics(1.0, 2.0), Statistics(3.0, 4.0)])
+    Statistics(mean=2.0, variance=3.0)
     """
     values = tuple(values)
     if len(values) == 1:
@@ -47,18 +47,18 @@ def average(values: Iterable[AnyMoments]) -> AnyMoments:
     return type(values[0])(mean, variance)
 
 
-def averages(passes: Iterable[Mapping[str, AnyMoments]]) -> dict[str, AnyMoments]:
+def averages(passes: Iterable[Mapping[str, AnyStatistics]]) -> dict[str, AnyStatistics]:
     """Every layer's average over passes that all met the same layers."""
     passes = tuple(passes)
     return {path: average(one[path] for one in passes if path in one) for path in passes[0]}
 
 
-def is_initial(stored: Moments[Any]) -> bool:
+def is_initial(stored: Statistics[Any]) -> bool:
     """Whether running statistics are as a fresh layer has them: variance 1."""
     return bool((stored.variance == 1).all())
 
 
-Statistics = Mapping[str, Moments[Any]]
+LayerStatistics = Mapping[str, Statistics[Any]]
 """Norm layer path to statistics."""
 Arguments = TypeVar("Arguments", contravariant=True)  # noqa: PLC0105 - the name says what they are
 
@@ -66,19 +66,19 @@ Arguments = TypeVar("Arguments", contravariant=True)  # noqa: PLC0105 - the name
 class Both(NamedTuple):
     """What norm layers see in train mode, and in eval mode with those statistics."""
 
-    train: Statistics
-    eval: Statistics
+    train: LayerStatistics
+    eval: LayerStatistics
 
 
-class Passes(Protocol[Arguments, AnyMoments]):
+class Passes(Protocol[Arguments, AnyStatistics]):
     """Forward passes of one model, of whatever framework."""
 
-    def train(self, inputs: Arguments, seed: int) -> dict[str, AnyMoments]:
+    def train(self, inputs: Arguments, seed: int) -> dict[str, AnyStatistics]:
         """Input statistics of every norm layer in train mode."""
 
     def evaluate(
-        self, inputs: Arguments, statistics: Mapping[str, AnyMoments]
-    ) -> dict[str, AnyMoments]:
+        self, inputs: Arguments, statistics: Mapping[str, AnyStatistics]
+    ) -> dict[str, AnyStatistics]:
         """Input statistics in eval mode, norm layers going by `statistics`."""
 
     def one_by_one(self, inputs: Arguments, seed: int) -> tuple[Both, dict[str, Both]]:
@@ -89,7 +89,7 @@ class Passes(Protocol[Arguments, AnyMoments]):
 
 
 @dataclass(frozen=True)
-class Shifts(Generic[AnyMoments]):
+class Shifts(Generic[AnyStatistics]):
     """What train and eval mode are at every norm layer.
 
     Attributes:
@@ -98,14 +98,14 @@ class Shifts(Generic[AnyMoments]):
         error: Standard error of log Δ over passes; NaN from a single one.
     """
 
-    train: dict[str, AnyMoments]
-    eval: dict[str, AnyMoments]
+    train: dict[str, AnyStatistics]
+    eval: dict[str, AnyStatistics]
     error: Mapping[str, float]
 
 
 def shifts(
-    passes: Passes[Arguments, AnyMoments], batches: Sequence[Arguments], repeats: int
-) -> Shifts[AnyMoments]:
+    passes: Passes[Arguments, AnyStatistics], batches: Sequence[Arguments], repeats: int
+) -> Shifts[AnyStatistics]:
     """Train mode `repeats` times over every batch, then eval mode once with those statistics.
 
     Later norm layers see what earlier ones make of the substituted statistics, as they do in a
@@ -128,7 +128,7 @@ def shifts(
 
 
 def causes(
-    passes: Passes[Arguments, AnyMoments], batches: Sequence[Arguments]
+    passes: Passes[Arguments, AnyStatistics], batches: Sequence[Arguments]
 ) -> dict[str, dict[str, float]]:
     """Every noise layer's share of every norm layer's log Δ, by switching them off one at a time.
 

@@ -22,4 +22,4 @@ from normdrop.shifts.graph._kind import Distribution as Distribution
 from normdrop.shifts.graph._kind import Kind as Kind
 from normdrop.shifts.graph._kind import Mode as Mode
 from normdrop.shifts.graph._node import Node as Node
-from normdrop.shifts.graph._parameter import Parameter as Parameter
+from normdrop.shifts.graph._node import Parameter as Parameter

@@ -15,7 +15,7 @@ from normdrop.values.display import Column, Row, Table, Tone, rounded
 if TYPE_CHECKING:
     import pandas as pd
 
-Estimate = Literal["batch", "exact", "inverted"]
+RecalibrationMethod = Literal["batch", "exact", "inverted"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +37,7 @@ class Recalibration:
         notes: What must be known to read the numbers, in sentences.
     """
 
-    method: Estimate
+    method: RecalibrationMethod
     before: ShiftReport
     after: ShiftReport | None
     stored: dict[str, tuple[np.ndarray, np.ndarray]]

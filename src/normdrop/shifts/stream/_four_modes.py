@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 import numpy as np
 
-from normdrop.shifts.expected import INITIAL_ABOVE, Fit
+from normdrop.shifts.expected import INITIAL_ABOVE, StoredFit
 from normdrop.shifts.report import ModeTable
 from normdrop.shifts.stream._batches import Batch
 from normdrop.shifts.stream._metric import MetricMean, metric_name
@@ -27,7 +27,7 @@ _SMALL_PART = 0.25
 _SCATTER = 0.05
 """The part of the variance that lies between batches, beyond which they are small or unlike."""
 
-Fitting: TypeAlias = Callable[[], Fit | None]
+_AskFit: TypeAlias = Callable[[], StoredFit | None]
 """Tells how well the stored statistics fit the weights; `None` where that cannot be found."""
 
 RecordT = TypeVar("RecordT", bound=Record[Any])
@@ -78,7 +78,7 @@ class FourModes(Generic[RecordT]):
             mode.record.batch = batch.number
             mode.metric.add(self._run(mode, batch), batch)
 
-    def table(self, memory: Mapping[str, float], fitting: Fitting, *, unbiased: bool) -> ModeTable:
+    def table(self, memory: Mapping[str, float], fitting: _AskFit, *, unbiased: bool) -> ModeTable:
         """The four values and what explains their difference.
 
         Args:
@@ -157,7 +157,7 @@ class _Step:
         return f"{self.ratio:.2f} times the variance {than}{means}"
 
 
-def explained(evidence: Evidence, fitting: Fitting) -> tuple[str, ...]:
+def explained(evidence: Evidence, fitting: _AskFit) -> tuple[str, ...]:
     """Sentences, the largest part first.
 
     From the stored statistics to what eval mode meets there are three steps: to train mode on these
@@ -198,7 +198,7 @@ def _noise_words(noise: _Step) -> str:
     )
 
 
-def _lag_words(lag: _Step, fitting: Fitting, *, same_data: bool) -> str:
+def _lag_words(lag: _Step, fitting: _AskFit, *, same_data: bool) -> str:
     met = f"in train mode {lag.layer!r} meets {lag.words('it has stored')}"
     if same_data:
         return f"Stale statistics: {met}; the first norm layer, nearest to the data, has not moved."

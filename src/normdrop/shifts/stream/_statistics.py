@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from normdrop.errors import UsageError
-from normdrop.shifts.expected import Moments
+from normdrop.shifts.expected import Statistics
 
 _PENDING = 32
 """Batches that wait to be folded in at once: a fold costs as much as ten small calls."""
 
 Array: TypeAlias = NDArray[np.float64]
-Stored: TypeAlias = Moments[Array]
+Stored: TypeAlias = Statistics[Array]
 """What a norm layer goes by in eval mode, or is to go by: shape (channels,) each; float64.
 
 The variance is as the framework keeps it: Keras' is biased, torch's unbiased until `recalibrate`

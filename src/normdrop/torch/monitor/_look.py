@@ -9,7 +9,7 @@ from torch.utils._pytree import tree_flatten, tree_map
 from normdrop.shifts.expected import average
 from normdrop.shifts.report import LayerShift, ShiftReport
 from normdrop.shifts.stream import Batch
-from normdrop.torch.watch import Listener, Moments, NormCall, by_running, untouched
+from normdrop.torch.watch import Listener, NormCall, TensorStatistics, by_running, untouched
 
 
 def look(
@@ -26,8 +26,8 @@ def look(
         args: Positional arguments of the call.
         kwargs: Keyword arguments of the call.
     """
-    seen: dict[str, list[Moments]] = {}
-    stored: dict[str, Moments] = {}
+    seen: dict[str, list[TensorStatistics]] = {}
+    stored: dict[str, TensorStatistics] = {}
 
     def note(path: str, call: NormCall) -> Tensor:
         if not call.from_batch:
@@ -63,13 +63,13 @@ def batch_size(arguments: object) -> int:
     return next((len(x) for x in leaves if isinstance(x, Tensor) and x.ndim), 1)
 
 
-def _unbiased(call: NormCall) -> Moments:
+def _unbiased(call: NormCall) -> TensorStatistics:
     moments = call.moments()
     values = call.x[0, 0].numel() if call.per_instance else call.x[:, 0].numel()
-    return Moments(moments.mean, moments.variance * (values / max(1, values - 1)))
+    return TensorStatistics(moments.mean, moments.variance * (values / max(1, values - 1)))
 
 
-def _layer(path: str, seen: Moments, stored: Moments) -> LayerShift:
+def _layer(path: str, seen: TensorStatistics, stored: TensorStatistics) -> LayerShift:
     return LayerShift(
         path,
         "measured",

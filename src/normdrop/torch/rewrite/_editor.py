@@ -1,21 +1,26 @@
 """A torch model under repair."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.dropout import _DropoutNd
 
 from normdrop.lint.rules import Rule
 from normdrop.mending.repairs import Look, Spot
 from normdrop.shifts.graph import Node
-from normdrop.torch.capture import capture
-from normdrop.torch.layers import UniformDropout
-from normdrop.torch.rewrite._insert import noise_module, put, realizable
+from normdrop.torch import hooks
+from normdrop.torch._synthetic import synthetic
+from normdrop.torch.capture import capture, tensors_in
+from normdrop.torch.layers import NoiseLayer, UniformDropout
 from normdrop.torch.rewrite._journal import ModuleJournal
-from normdrop.torch.rewrite._outputs import Witness
+from normdrop.torch.watch import device_of, untouched
 
 _FIRST_BETA = 0.1
+_SEED = 20190
+_COUNT = 2
 
 
 class TorchBench:
@@ -31,7 +36,7 @@ class TorchBench:
         self.journal = journal
         self._example = example
         self._rules = rules
-        self._witness = Witness(model, example)
+        self._outputs = _EvalOutputs(model, example)
 
     def look(self) -> Look:
         """Look at the model, which only is read."""
@@ -42,21 +47,21 @@ class TorchBench:
 
     def difference(self, tolerance: float = 0.0) -> str:
         """Whether eval outputs are others than they were."""
-        agrees = self._witness.agrees(tolerance)
+        agrees = self._outputs.agrees(tolerance)
         return "" if agrees else "the model's eval outputs would change"
 
     def noise_layer(self, look: Look, path: str) -> nn.Module | str:
         """The module at a path that is a noise layer, or why there is none."""
-        return noise_module(self.model, look, path)
+        return _noise_module(self.model, look, path)
 
     def realizable(self, look: Look, noise: Node, spots: Iterable[Spot]) -> Spot | None:
         """The first spot that needs no other `forward`."""
-        return realizable(self.model, look, noise, spots)
+        return _realizable(self.model, look, noise, spots)
 
     def move(self, layer: nn.Module, spot: Spot) -> None:
         """An `Identity` where it stood, so that no key is renumbered."""
         self.journal.replace(self.model, layer, nn.Identity())
-        put(self.journal, self.model, layer, spot)
+        _put(self.journal, self.model, layer, spot)
 
     def to_uniform(self, layer: nn.Module, node: Node) -> nn.Module:
         """`normdrop.torch.UniformDropout`."""
@@ -127,3 +132,132 @@ class TorchBench:
     def _tensor(self, path: str) -> Tensor | None:
         parameters = dict(self.model.named_parameters())
         return parameters.get(path, dict(self.model.named_buffers()).get(path))
+
+
+class _EvalOutputs:
+    """The outputs of a model in eval mode on made-up inputs.
+
+    A model that does not run in eval mode, or whose tensors are on `meta`, has none, and nothing
+    is said of it.
+    """
+
+    def __init__(self, model: nn.Module, example: object) -> None:
+        self._model = model
+        self._example = example
+        self._outputs = self._run()
+
+    def agrees(self, tolerance: float = 0.0) -> bool:
+        """Whether the model still yields these outputs.
+
+        Args:
+            tolerance: The largest difference, as a share of the largest output; 0 for the same
+                outputs to the last bit.
+        """
+        if self._outputs is None:
+            return True
+        now = self._run()
+        if now is None or len(now) != len(self._outputs):
+            return False
+        pairs = zip(self._outputs, now, strict=True)
+        return all(_close(was, is_now, tolerance) for was, is_now in pairs)
+
+    def _run(self) -> list[Tensor] | None:
+        device = device_of(self._model)
+        if device.type == "meta":
+            return None
+        generator = torch.Generator().manual_seed(_SEED)
+        args, kwargs = synthetic(self._example, _COUNT, generator, device)
+        with untouched(self._model), torch.no_grad():
+            self._model.eval()
+            torch.manual_seed(_SEED)
+            try:
+                outputs: Any = self._model(*args, **kwargs)
+            except Exception:  # noqa: BLE001 - any model may refuse made-up inputs in its own way
+                return None
+            return [each.detach().clone() for each in tensors_in(outputs)]
+
+
+def _close(was: Tensor, is_now: Tensor, tolerance: float) -> bool:
+    if was.shape != is_now.shape:
+        return False
+    if not was.is_floating_point():
+        return torch.equal(was, is_now)
+    finite = was[was.isfinite()].abs()
+    scale = finite.max().item() if finite.numel() else 1.0
+    return torch.allclose(was, is_now, rtol=0.0, atol=tolerance * scale, equal_nan=True)
+
+
+def _noise_module(model: nn.Module, look: Look, layer: str) -> nn.Module | str:
+    """The module that is a noise layer, or why there is none that can be exchanged."""
+    nodes = look.nodes(layer)
+    where = f" at {nodes[0].location}" if nodes and nodes[0].location else ""
+    try:
+        module = model.get_submodule(layer)
+    except AttributeError:
+        return f"its dropout is a function called in a forward{where}, not a module"
+    if not isinstance(module, _DropoutNd | NoiseLayer):
+        return f"it is a {type(module).__name__}, which is no dropout layer that normdrop knows"
+    if _has_hooks(module):
+        return "it has hooks of its own"
+    return module
+
+
+def _realizable(model: nn.Module, look: Look, noise: Node, spots: Iterable[Spot]) -> Spot | None:
+    """The first spot into which the noise can be put without touching any `forward`."""
+    for spot in spots:
+        if spot.fits(look.graph, noise) and _has_seat(model, look, spot):
+            return spot
+    return None
+
+
+def _put(journal: ModuleJournal, model: nn.Module, noise: nn.Module, spot: Spot) -> None:
+    """Put a noise layer into a spot that `_realizable` has found.
+
+    Beside a layer without state, the two become a `Sequential`; a layer with state holds the noise
+    as its child, since its keys must stay.
+    """
+    seat = model.get_submodule(spot.node.layer)
+    if getattr(noise, "inplace", False):
+        # What stands before it now may need its output for the backward pass.
+        journal.attribute(noise, "inplace", value=False)
+    if _is_stateless(seat):
+        pair = (noise, seat) if spot.side == "before" else (seat, noise)
+        journal.replace(model, seat, nn.Sequential(*pair))
+    elif spot.side == "before":
+        journal.attach(
+            seat, hooks.BEFORE, noise, lambda: seat.register_forward_pre_hook(hooks.apply_before)
+        )
+    else:
+        journal.attach(
+            seat, hooks.AFTER, noise, lambda: seat.register_forward_hook(hooks.apply_after)
+        )
+
+
+def _has_seat(model: nn.Module, look: Look, spot: Spot) -> bool:
+    """Whether the node is a module that one line calls once."""
+    node = spot.node
+    if not node.layer or node.module != node.layer or look.calls.get(node.layer) != 1:
+        return False
+    if len(look.nodes(node.layer)) != 1:
+        return False
+    seat = model.get_submodule(node.layer)
+    name = hooks.BEFORE if spot.side == "before" else hooks.AFTER
+    return not isinstance(seat, _DropoutNd | NoiseLayer) and not hasattr(seat, name)
+
+
+def _is_stateless(module: nn.Module) -> bool:
+    """Whether wrapping it renames no key."""
+    children = any(True for _ in module.children())
+    return not children and not module.state_dict() and not any(True for _ in module.buffers())
+
+
+def _has_hooks(module: nn.Module) -> bool:
+    return any(
+        getattr(module, name)
+        for name in (
+            "_forward_hooks",
+            "_forward_pre_hooks",
+            "_backward_hooks",
+            "_backward_pre_hooks",
+        )
+    )

@@ -1,8 +1,8 @@
 """What a running model's norm and noise calls are, watched without touching it."""
 
 from normdrop.torch.watch._calls import CallWatch as CallWatch
-from normdrop.torch.watch._calls import Moments as Moments
 from normdrop.torch.watch._calls import NormCall as NormCall
+from normdrop.torch.watch._calls import TensorStatistics as TensorStatistics
 from normdrop.torch.watch._listener import Listener as Listener
 from normdrop.torch.watch._listener import by_batch as by_batch
 from normdrop.torch.watch._listener import by_running as by_running

@@ -22,12 +22,12 @@ Paths: TypeAlias = Mapping[int, str]
 """Module id to its path in the model; the model itself is `""`."""
 
 
-class Moments(expected.Moments[Tensor]):
+class TensorStatistics(expected.Statistics[Tensor]):
     """Mean and biased variance per channel, float64, shape (channels,) each."""
 
-    def numbers(self) -> expected.Moments[np.ndarray]:
+    def numbers(self) -> expected.Statistics[np.ndarray]:
         """The same in numpy arrays, from whatever device."""
-        return expected.Moments(self.mean.cpu().numpy(), self.variance.cpu().numpy())
+        return expected.Statistics(self.mean.cpu().numpy(), self.variance.cpu().numpy())
 
 
 class NormCall(NamedTuple):
@@ -55,18 +55,18 @@ class NormCall(NamedTuple):
     eps: float
     per_instance: bool
 
-    def moments(self) -> Moments:
+    def moments(self) -> TensorStatistics:
         """The input's statistics as this norm takes them, variance biased; differentiable."""
         if not self.per_instance:
             mean, variance = channel_moments(self.x)
-            return Moments(mean.double(), variance.double())
+            return TensorStatistics(mean.double(), variance.double())
         axes = list(range(2, self.x.ndim))
         variance, mean = torch.var_mean(self.x.float(), axes, correction=0)
-        return Moments(mean.double().mean(0), variance.double().mean(0))
+        return TensorStatistics(mean.double().mean(0), variance.double().mean(0))
 
-    def stored(self) -> Moments:
+    def stored(self) -> TensorStatistics:
         """A copy of the running statistics, the variance as it is stored: unbiased."""
-        return Moments(
+        return TensorStatistics(
             self.running_mean.detach().double().clone(),
             self.running_variance.detach().double().clone(),
         )
@@ -81,7 +81,7 @@ class NormCall(NamedTuple):
             self.x, None, None, self.weight, self.bias, training=True, eps=self.eps
         )
 
-    def by(self, moments: Moments) -> Tensor:
+    def by(self, moments: TensorStatistics) -> Tensor:
         """The output in eval mode with these statistics."""
         mean = moments.mean.to(self.running_mean)
         variance = moments.variance.to(self.running_variance)

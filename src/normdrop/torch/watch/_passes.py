@@ -13,8 +13,8 @@ from normdrop.shifts.stream import Arguments
 from normdrop.torch.watch._calls import (
     CallWatch,
     Function,
-    Moments,
     NormCall,
+    TensorStatistics,
     caller,
     paths_of,
     where,
@@ -33,7 +33,7 @@ _WEIGHT_CALLS: frozenset[Function] = frozenset(
     }
 )
 """The calls worth keeping: they cost nearly all of a pass, and none of them changes its input."""
-Statistics = dict[str, Moments]
+LayerStatistics = dict[str, TensorStatistics]
 """Norm layer path to statistics."""
 
 
@@ -92,7 +92,7 @@ class Passes:
 
     def __init__(self, model: nn.Module) -> None:
         self.model = model
-        self.stored: Statistics = {}
+        self.stored: LayerStatistics = {}
         self.eps: dict[str, float] = {}
         self.frozen: set[str] = set()
         self.noise = NoiseCalls(model, paths_of(model))
@@ -101,7 +101,7 @@ class Passes:
 
     def train(
         self, inputs: Arguments, seed: int, silent: str | None = None, replay: Replay | None = None
-    ) -> Statistics:
+    ) -> LayerStatistics:
         """Input statistics in train mode, one noise layer switched off if asked.
 
         One recorded by the same pass with every noise layer on saves what comes before that one.
@@ -118,9 +118,9 @@ class Passes:
     def evaluate(
         self,
         inputs: Arguments,
-        statistics: Mapping[str, Moments],
-        replayed: tuple[Replay, Mapping[str, Moments]] | None = None,
-    ) -> Statistics:
+        statistics: Mapping[str, TensorStatistics],
+        replayed: tuple[Replay, Mapping[str, TensorStatistics]] | None = None,
+    ) -> LayerStatistics:
         """Input statistics in eval mode, norm layers that are not frozen going by `statistics`.
 
         One recorded with other statistics saves what comes before the first that differ.
@@ -190,8 +190,8 @@ class Passes:
         inputs: Arguments,
         normalise: Callable[[str, NormCall], Tensor],
         replay: Replay | None = None,
-    ) -> Statistics:
-        seen: dict[str, list[Moments]] = {}
+    ) -> LayerStatistics:
+        seen: dict[str, list[TensorStatistics]] = {}
 
         def norm(call: NormCall) -> Tensor:
             path = self._path(call)
@@ -224,7 +224,7 @@ class Passes:
         return caller(self.noise.paths)[0] if path is None else path
 
 
-def same(one: Moments, other: Moments) -> bool:
+def same(one: TensorStatistics, other: TensorStatistics) -> bool:
     """Whether two statistics are equal to the last bit."""
     return torch.equal(one.mean, other.mean) and torch.equal(one.variance, other.variance)
 
