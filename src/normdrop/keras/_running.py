@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from normdrop.keras.capture._layers import paths_of
+from normdrop.keras.capture import paths_of
 from normdrop.shifts import expected
 from normdrop.shifts.stream import Stored
 

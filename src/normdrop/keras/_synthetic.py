@@ -8,7 +8,7 @@ import numpy as np
 from keras import ops
 
 from normdrop.errors import UsageError
-from normdrop.keras.capture._example import leaves_of
+from normdrop.keras.capture import leaves_of
 from normdrop.shifts.expected import radial_frequencies
 from normdrop.shifts.stream import Arguments
 from normdrop.values.example import Input

@@ -9,8 +9,7 @@ import numpy as np
 
 from normdrop.errors import CaptureError
 from normdrop.keras._synthetic import synthetic
-from normdrop.keras.capture import capture
-from normdrop.keras.capture._layers import ends, paths_of
+from normdrop.keras.capture import capture, ends, paths_of
 from normdrop.keras.layers import NoiseLayer, UniformDropout
 from normdrop.keras.rewrite._plan import Plan, Seat
 from normdrop.keras.rewrite._rebuild import Rebuild, is_open

@@ -12,7 +12,7 @@ from keras import ops
 from keras.src.random.seed_generator import global_seed_generator  # what unseeded calls draw from
 
 from normdrop.keras._backend import backend
-from normdrop.keras.capture._layers import children, is_open, paths_of
+from normdrop.keras.capture import children, is_open, paths_of
 
 _RATES = ("rate", "stddev", "dropout", "recurrent_dropout")
 

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 import keras
 
 from normdrop.errors import CaptureError
-from normdrop.keras.capture._layers import paths_of
+from normdrop.keras.capture import paths_of
 from normdrop.keras.watch._norm_call import NormCall
 
 Answer: TypeAlias = Callable[[NormCall], Any]

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import BackwardCFunction, FunctionCtx, once_differentiable
 
-from normdrop.torch.noise._threads import run_on_tiles
+from normdrop.torch.noise import run_on_tiles
 
 _SHARE = 400_000
 """Numbers that take about a tenth of a millisecond: less is not worth a thread."""
