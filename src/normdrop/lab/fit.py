@@ -9,9 +9,8 @@ from typing import Literal, TypeAlias
 import torch
 from torch import Tensor, nn
 
-from normdrop.lab.augment import pad_crop_flip
 from normdrop.lab.evaluate import eval_mode_loss, train_mode_loss
-from normdrop.lab.examples import Examples
+from normdrop.lab.examples import Examples, pad_crop_flip
 from normdrop.lab.settings import TrainingSettings
 from normdrop.lab.task import Task
 from normdrop.lab.trial import Epoch

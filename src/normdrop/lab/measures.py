@@ -48,7 +48,7 @@ class _Inputs:
     def __iter__(self) -> "Iterator[Tensor]":
         import torch
 
-        from normdrop.lab.augment import pad_crop_flip
+        from normdrop.lab.examples import pad_crop_flip
 
         augment = self._bench.training_settings.augment
         draws = torch.Generator().manual_seed(self._bench.seed)

@@ -12,8 +12,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import IO, TypeAlias
 
-from normdrop.lab.trial import Trial
-from normdrop.lab.wire import trials_line
+from normdrop.lab.trial import Trial, trials_line
 
 Events: TypeAlias = SimpleQueue[tuple["WorkerProcess", str]]
 

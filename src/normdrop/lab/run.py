@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from normdrop.lab.process import Events, WorkerProcess
-from normdrop.lab.trial import Outcome, Trial, same_but_seed
-from normdrop.lab.wire import read_outcome
+from normdrop.lab.trial import Outcome, Trial, read_outcome, same_but_seed
 
 _ATTEMPTS = 3
 

@@ -16,10 +16,9 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state
 
-from normdrop.lab.augment import pad_crop_flip
 from normdrop.lab.context import Bench, Trained
 from normdrop.lab.data import Dataset
-from normdrop.lab.examples import Examples
+from normdrop.lab.examples import Examples, pad_crop_flip
 from normdrop.lab.fit import Progress, optimizer_of
 from normdrop.lab.recipe import Recipe
 from normdrop.lab.train import broken_device, measures_of, recipe_of, train, versions

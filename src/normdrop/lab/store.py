@@ -11,8 +11,7 @@ import platformdirs
 from filelock import FileLock, Timeout
 
 from normdrop.errors import StoreError
-from normdrop.lab.trial import Outcome, Trial
-from normdrop.lab.wire import outcome_line, read_outcome
+from normdrop.lab.trial import Outcome, Trial, outcome_line, read_outcome
 
 _APPLICATION = 0x6E6F7264  # "nord": marks a SQLite file as one of ours
 _VERSION = 1

@@ -1,8 +1,11 @@
-"""A trial is everything that decides a result, as a value; an outcome is what came of it."""
+"""A trial is everything that decides a result, as a value; an outcome is what came of it.
+
+Both are also one line of JSON: what the store keeps and what workers say.
+"""
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Literal, TypeAlias
 
@@ -100,3 +103,26 @@ def _values(epoch: Epoch) -> dict[str, float]:
         values["test_accuracy"] = 100 * epoch.test_accuracy
         values["test_error"] = 100 * (1 - epoch.test_accuracy)
     return values
+
+
+def trials_line(trials: Sequence[Trial]) -> str:
+    """Trials as one line of JSON; `read_trials` reads them back."""
+    return json.dumps([asdict(trial) for trial in trials])
+
+
+def read_trials(line: str) -> list[Trial]:
+    """The trials that `trials_line` wrote."""
+    return [Trial(**fields) for fields in json.loads(line)]
+
+
+def outcome_line(outcome: Outcome) -> str:
+    """An outcome as one line of JSON; `read_outcome` reads it back, every bit of its numbers."""
+    return json.dumps(asdict(outcome))
+
+
+def read_outcome(line: str) -> Outcome:
+    """The outcome that `outcome_line` wrote."""
+    fields = json.loads(line)
+    trial = Trial(**fields.pop("trial"))
+    epochs = tuple(Epoch(**epoch) for epoch in fields.pop("epochs"))
+    return Outcome(trial=trial, epochs=epochs, **fields)

@@ -6,6 +6,7 @@ Started as `python -m normdrop.lab.worker [KIT]`, KIT a file of what was handed 
 that a script that calls `normdrop.compare` needs no `if __name__ == "__main__"`.
 """
 
+import ctypes
 import os
 import queue
 import signal
@@ -15,12 +16,13 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from normdrop.lab.memory import keep_freed_memory
-
 if TYPE_CHECKING:
     from normdrop.lab.data import Dataset
     from normdrop.lab.kit import Kit
 
+_M_TRIM_THRESHOLD = -1
+_M_MMAP_THRESHOLD = -3
+_LARGEST = 1 << 30
 _SECONDS_BETWEEN_REPORTS = 0.5
 _AT_HAND: "dict[str, Dataset | None]" = {}
 
@@ -37,6 +39,26 @@ def main() -> None:
     kit = _kit(Path(sys.argv[1]) if len(sys.argv) > 1 else None)
     while True:
         _answer(lines.get(), answers, kit)
+
+
+def keep_freed_memory() -> bool:
+    """Tell glibc to keep freed memory for the next allocation instead of returning it.
+
+    By default glibc maps each block of more than 32 MiB afresh and gives free memory at the top of
+    the heap back, so a training step that frees and allocates the same activations pays for mapping
+    and clearing their pages each time; on virtual machines that can take longer than computing
+    them. Blocks of up to 1 GiB are kept from here on, for the rest of the process.
+
+    Returns:
+        Whether the allocator took the settings; false on systems without glibc, where nothing
+        happens.
+    """
+    if sys.platform != "linux":
+        return False
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is None:
+        return False
+    return all(mallopt(option, _LARGEST) == 1 for option in (_M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD))
 
 
 def _read(lines: "queue.SimpleQueue[str]") -> None:
@@ -56,7 +78,7 @@ def _answer(line: str, answers: TextIO, kit: "Kit") -> None:
     import torch
 
     from normdrop.lab.stacked import train_stacked
-    from normdrop.lab.wire import outcome_line, read_trials
+    from normdrop.lab.trial import outcome_line, read_trials
 
     trials = read_trials(line)
     torch.set_num_threads(1)  # rivals share the processor's cores; threads would fight over them

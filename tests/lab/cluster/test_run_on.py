@@ -303,7 +303,7 @@ def _numbers(outcomes: Iterable[Outcome]) -> dict[str, list[Epoch]]:
 
 def _stored(store: Path) -> dict[str, list[Epoch]]:
     """The numbers in a store, also while it is written."""
-    from normdrop.lab.wire import read_outcome
+    from normdrop.lab.trial import read_outcome
 
     if not store.exists():
         return {}

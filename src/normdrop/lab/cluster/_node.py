@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from normdrop.errors import UsageError
 from normdrop.lab.data import Dataset
-from normdrop.lab.memory import keep_freed_memory
 from normdrop.lab.recipe import Recipe
 from normdrop.lab.recipe_names import from_text, without_code
 from normdrop.lab.trial import Outcome, Trial
+from normdrop.lab.worker import keep_freed_memory
 
 if TYPE_CHECKING:
     from ray import ObjectRef
