@@ -8,9 +8,7 @@ import rich_click as click
 from rich.console import Console
 
 from normdrop.cli._factory import names_model
-from normdrop.cli._options import model_to_write
-from normdrop.cli._shape import shape_option
-from normdrop.cli._weights import weights_option
+from normdrop.cli._options import model_to_write, shape_option, weights_option
 from normdrop.errors import UsageError
 
 if TYPE_CHECKING:
