@@ -8,8 +8,7 @@ import keras
 import numpy as np
 
 from normdrop.errors import CaptureError
-from normdrop.keras.capture import capture
-from normdrop.keras.capture._layers import ends, paths_of
+from normdrop.keras.capture import capture, ends, paths_of
 from normdrop.keras.layers import NoiseLayer, UniformDropout
 from normdrop.keras.rewrite._outputs import Witness
 from normdrop.keras.rewrite._plan import Plan, Seat

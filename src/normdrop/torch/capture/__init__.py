@@ -1,3 +1,4 @@
 """A torch model as a graph of the calls it makes."""
 
 from normdrop.torch.capture._capture import capture as capture
+from normdrop.torch.capture._trees import tensors_in as tensors_in
