@@ -74,6 +74,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _fail(error.format_message())
     except (click.Abort, KeyboardInterrupt):
         _fail("interrupted")
+    except SystemExit as error:
+        # No command exits so: it is the code of a model, of its data or of a metric.
+        _fail(f"ended by sys.exit({error.code!r}) in code that this command has run")
     except ModuleNotFoundError as error:
         extra = next((extra for extra, names in _EXTRAS.items() if error.name in names), None)
         if extra is None:

@@ -10,7 +10,7 @@ from torch import nn
 from normdrop.errors import RecipeError
 from normdrop.lab.data import Dataset
 from normdrop.lab.examples import Examples, Scale
-from normdrop.lab.fit import Fit, Progress
+from normdrop.lab.fit import Progress, TrainingLoop
 from normdrop.lab.networks import initialise
 from normdrop.lab.settings import TrainingSettings
 from normdrop.lab.task import Task
@@ -104,9 +104,9 @@ class TrialContext:
         stored = Examples.of(self.data.test, self.device, limit)
         return stored.scaled(self._input_scale, self.target_scale)
 
-    def fit(self, *, seed: int | None = None) -> Fit:
+    def fit(self, *, seed: int | None = None) -> TrainingLoop:
         """How the trial trains a network; `seed` in place of the trial's own."""
-        return Fit(
+        return TrainingLoop(
             task=self.task,
             training=self.training,
             test=self.test,

@@ -38,7 +38,9 @@ _NOT_ONES_OWN = {"__file__", "__name__", "__builtins__"}
 _STORED_AS = {
     "normdrop.lab.context": "normdrop.lab.bench",
     "normdrop.lab.context.TrialContext": "normdrop.lab.bench.Bench",
+    "normdrop.lab.data._source.DataSource": "normdrop.lab.data._source.Source",
     "normdrop.lab.examples.pad_crop_flip": "normdrop.lab.augment.pad_crop_flip",
+    "normdrop.lab.fit.TrainingLoop": "normdrop.lab.fit.Fit",
     "normdrop.lab.statistics._groups.seed_ranks": "normdrop.lab.statistics._ranks.seed_ranks",
     "normdrop.lab.statistics._permutation": "normdrop.lab.statistics._step_down",
     "normdrop.lab.statistics._permutation.holm": "normdrop.lab.statistics._holm.holm",

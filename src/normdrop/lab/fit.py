@@ -23,7 +23,7 @@ class Diverged(ArithmeticError):  # noqa: N818 - an event of training, not a mis
 
 
 @dataclass(frozen=True)
-class Fit:
+class TrainingLoop:
     """How one network is trained.
 
     Attributes:

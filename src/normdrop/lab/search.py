@@ -18,9 +18,9 @@ import numpy as np
 from normdrop.errors import RecipeError, UsageError
 from normdrop.lab.comparison import Comparison
 from normdrop.lab.data import Dataset, Split, checksum, load
-from normdrop.lab.driver import Workplace, train_all
+from normdrop.lab.driver import Execution, train_all
 from normdrop.lab.experiment import compare
-from normdrop.lab.kit import Kit
+from normdrop.lab.payload import Payload
 from normdrop.lab.plan import plan
 from normdrop.lab.recipe_names import find, named
 from normdrop.lab.settings import TrainingSettings
@@ -116,7 +116,7 @@ def search(
     whole = chosen.settings_for(data or chosen.data, settings)
     TrainingSettings.of(whole)
     chooser = held_out(load(data or chosen.data or ""))
-    workplace = Workplace(jobs, kit=Kit(datasets={chooser.name: chooser}))
+    execution = Execution(jobs, payload=Payload(datasets={chooser.name: chooser}))
 
     def losses(orders: Sequence[str], epochs: int) -> Rung:
         """Train a rung's orders together."""
@@ -130,7 +130,7 @@ def search(
             device="cpu",
             precision="fp32",
         )
-        outcomes = train_all(trials, store, workplace, progress=progress)
+        outcomes = train_all(trials, store, execution, progress=progress)
         reached: dict[str, list[float]] = {order: [] for order in orders}
         for trial in trials:
             values = outcomes[trial.key].values

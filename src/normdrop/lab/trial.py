@@ -5,9 +5,9 @@ Both are also one line of JSON: what the store keeps and what workers say.
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from typing import Literal, TypeAlias
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, astuple, dataclass, field, replace
+from typing import Literal, TypeAlias, get_args
 
 Setting: TypeAlias = str | int | float | bool | None
 Status: TypeAlias = Literal["finished", "diverged", "failed"]
@@ -121,8 +121,31 @@ def outcome_line(outcome: Outcome) -> str:
 
 
 def read_outcome(line: str) -> Outcome:
-    """The outcome that `outcome_line` wrote."""
-    fields = json.loads(line)
-    trial = Trial(**fields.pop("trial"))
-    epochs = tuple(Epoch(**epoch) for epoch in fields.pop("epochs"))
-    return Outcome(trial=trial, epochs=epochs, **fields)
+    """The outcome that `outcome_line` wrote.
+
+    Raises:
+        ValueError: The line holds no outcome, or one with values that no outcome has.
+    """
+    try:
+        fields = json.loads(line)
+        trial = Trial(**fields.pop("trial"))
+        epochs = tuple(Epoch(**epoch) for epoch in fields.pop("epochs"))
+        outcome = Outcome(trial=trial, epochs=epochs, **fields)
+        sound = outcome.status in get_args(Status) and all(map(_is_number, _numbers(outcome)))
+    except (TypeError, KeyError, AttributeError) as error:
+        raise ValueError(f"no outcome: {error}") from error
+    if not sound:
+        raise ValueError("an outcome with values that no outcome has")
+    return outcome
+
+
+def _numbers(outcome: Outcome) -> Iterator[object]:
+    """Whatever stands where an outcome has numbers."""
+    yield from (outcome.seconds, *outcome.measures.values())
+    for epoch in outcome.epochs:
+        accuracy = 0.0 if epoch.test_accuracy is None else epoch.test_accuracy
+        yield from astuple(replace(epoch, test_accuracy=accuracy))
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -2,8 +2,8 @@
 
 Lines of JSON: in, a list of trials to train together, which is one trial on a CPU; out, numbers
 (epochs done so far) and at last an outcome for each.
-Started as `python -m normdrop.lab.worker [KIT]`, KIT a file of what was handed over as values, so
-that a script that calls `normdrop.compare` needs no `if __name__ == "__main__"`.
+Started as `python -m normdrop.lab.worker [PAYLOAD]`, PAYLOAD a file of what was handed over as
+values, so that a script that calls `normdrop.compare` needs no `if __name__ == "__main__"`.
 """
 
 import ctypes
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
     from normdrop.lab.data import Dataset
-    from normdrop.lab.kit import Kit
+    from normdrop.lab.payload import Payload
 
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_THRESHOLD = -3
@@ -36,9 +36,9 @@ def main() -> None:
     # Whatever a library prints must not end up between our lines.
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
-    kit = _kit(Path(sys.argv[1]) if len(sys.argv) > 1 else None)
+    payload = _payload(Path(sys.argv[1]) if len(sys.argv) > 1 else None)
     while True:
-        _answer(lines.get(), answers, kit)
+        _answer(lines.get(), answers, payload)
 
 
 def keep_freed_memory() -> bool:
@@ -68,13 +68,13 @@ def _read(lines: "queue.SimpleQueue[str]") -> None:
     os._exit(0)
 
 
-def _kit(path: Path | None) -> "Kit":
-    from normdrop.lab.kit import Kit
+def _payload(path: Path | None) -> "Payload":
+    from normdrop.lab.payload import Payload
 
-    return Kit() if path is None else Kit.read(path)
+    return Payload() if path is None else Payload.read(path)
 
 
-def _answer(line: str, answers: TextIO, kit: "Kit") -> None:
+def _answer(line: str, answers: TextIO, payload: "Payload") -> None:
     import torch
 
     from normdrop.lab.stacked import train_stacked
@@ -90,17 +90,17 @@ def _answer(line: str, answers: TextIO, kit: "Kit") -> None:
             answers.write(f"{epochs_done}\n")
             last = now
 
-    dataset = _dataset(kit, trials[0].data)
-    recipe = kit.recipe(trials[0].recipe)
+    dataset = _dataset(payload, trials[0].data)
+    recipe = payload.recipe(trials[0].recipe)
     outcomes = train_stacked(trials, dataset, report, recipe=recipe)
     answers.writelines(outcome_line(outcome) + "\n" for outcome in outcomes)  # each as it comes
 
 
-def _dataset(kit: "Kit", name: str) -> "Dataset | None":
+def _dataset(payload: "Payload", name: str) -> "Dataset | None":
     """The data set of that name, kept for the next trial."""
     if name not in _AT_HAND:
         _AT_HAND.clear()
-        _AT_HAND[name] = kit.dataset(name)
+        _AT_HAND[name] = payload.dataset(name)
     return _AT_HAND[name]
 
 
