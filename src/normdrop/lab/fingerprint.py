@@ -28,7 +28,7 @@ import numpy as np
 Parts: TypeAlias = tuple[str, Iterable[Any]]
 """What tells a thing from others of its kind: a word, and the things it is made of."""
 
-_LENGTH = 12
+_LENGTH = 12  # 48 bits: no two recipes of one store meet by chance, and a name stays readable
 _PLAIN = (type(None), bool, int, float, complex, str, bytes, type(Ellipsis))
 _SHARED_AT_WILL = (tuple, frozenset, CodeType)
 """Equal ones may be one object in a process and two in the next; none holds itself directly."""

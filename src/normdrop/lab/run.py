@@ -9,7 +9,7 @@ from typing import Protocol
 from normdrop.lab.process import Events, WorkerProcess
 from normdrop.lab.trial import Outcome, Trial, read_outcome, same_but_seed
 
-_ATTEMPTS = 3
+_ATTEMPTS = 3  # a process may die of the memory that its neighbours take; not every time
 
 
 class Watcher(Protocol):

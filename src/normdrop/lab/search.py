@@ -28,7 +28,7 @@ from normdrop.lab.trial import Setting
 from normdrop.values.display import Column, Row, Table
 from normdrop.values.order import Order
 
-_FACTOR = 3
+_FACTOR = 3  # 3 or 4 is what the authors of Hyperband suggest (Li et al. 2018)
 _HELD_OUT = 5
 """One training example in so many is held out to choose by."""
 _SEEDS = 2

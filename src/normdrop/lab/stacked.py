@@ -24,7 +24,7 @@ from normdrop.lab.recipe import Recipe
 from normdrop.lab.train import broken_device, measures_of, network_of, recipe_of, train, versions
 from normdrop.lab.trial import Epoch, Outcome, Trial
 
-_EVAL_BATCH = 500
+_EVAL_BATCH = 500  # as where one network is looked at: eval mode does not depend on it
 State = Mapping[str, Tensor]
 
 

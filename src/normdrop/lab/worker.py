@@ -20,10 +20,11 @@ if TYPE_CHECKING:
     from normdrop.lab.data import Dataset
     from normdrop.lab.payload import Payload
 
+# The options of mallopt, as glibc numbers them.
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_THRESHOLD = -3
 _LARGEST = 1 << 30
-_SECONDS_BETWEEN_REPORTS = 0.5
+_SECONDS_BETWEEN_REPORTS = 0.5  # a small network takes thousands of batches a second
 _AT_HAND: "dict[str, Dataset | None]" = {}
 
 

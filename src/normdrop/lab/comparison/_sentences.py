@@ -11,7 +11,7 @@ from normdrop.lab.metric import GAP
 from normdrop.lab.statistics import FEWEST_SEEDS, group_letter, seeds_needed
 from normdrop.lab.trial import NO_DATA
 
-_MOST_NAMED = 4
+_MOST_NAMED = 4  # pairs in one sentence: more are for the table
 
 
 def findings(results: Results) -> list[str]:

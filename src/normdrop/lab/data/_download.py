@@ -13,7 +13,7 @@ from normdrop.lab.data._files import read
 from normdrop.lab.data._locate import cache_folder
 from normdrop.lab.data._source import DataSource, Download
 
-_ROUNDS = 3
+_ROUNDS = 3  # through all mirrors: what one refuses now it may serve a moment later
 _TIMEOUT = 30.0
 
 
