@@ -20,7 +20,7 @@ from normdrop.keras.blocks._settings import (
     check_count,
     check_data_format,
 )
-from normdrop.keras.layers import Along, DataFormat
+from normdrop.keras.layers._noise_layer import Along, DataFormat
 from normdrop.values.order import HeadPosition, head_orders
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from normdrop.torch._synthetic import synthetic
-from normdrop.torch.capture import tensors_in
+from normdrop.torch.capture._trees import tensors_in
 from normdrop.torch.simulate import device_of
 from normdrop.torch.watch._untouched import untouched
 
