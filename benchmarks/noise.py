@@ -8,7 +8,7 @@ for MNIST, with Adam, batch 128: with our layers, with torch's and with none.
 
 All contestants of a process take turns, run by run and step by step; times are medians. Each
 setting has a process of its own: one and two threads, freed memory kept by the allocator
-(`normdrop.lab.memory`), for all contestants alike, or returned as glibc does by default.
+(`normdrop.lab.worker`), for all contestants alike, or returned as glibc does by default.
 
     python benchmarks/noise.py [--repeats 21] [--steps 31]
 """
@@ -25,7 +25,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from normdrop.lab.memory import keep_freed_memory
+from normdrop.lab.worker import keep_freed_memory
 from normdrop.torch import Dropout, GaussianDropout, UniformDropout
 
 SHAPE = (128, 32, 26, 26)

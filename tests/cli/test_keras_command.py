@@ -14,9 +14,8 @@ import pytest
 from keras import layers
 
 from normdrop.cli import main
-from normdrop.cli._batches import resolve
-from normdrop.cli._keras_metric import accuracy, loss, mse
-from normdrop.cli._layout import laid_out
+from normdrop.cli._batches import laid_out, resolve
+from normdrop.cli._metric import keras_accuracy, keras_loss, keras_mse
 from normdrop.errors import UsageError
 
 _FACTORY = """
@@ -217,9 +216,9 @@ def test_metrics_take_probabilities_and_logits() -> None:
     chances = keras.ops.convert_to_numpy(keras.ops.softmax(logits))
     wanted = keras.losses.sparse_categorical_crossentropy(labels, logits, from_logits=True)
     for outputs in (logits, chances):
-        assert loss(outputs, labels) == pytest.approx(float(keras.ops.mean(wanted)), abs=1e-5)
-        assert accuracy(outputs, labels) == (logits.argmax(1) == labels).mean()
-    assert accuracy(logits, np.eye(5)[labels]) == accuracy(logits, labels)
-    assert accuracy(np.array([[0.4], [0.6]]), np.array([0, 1])) == 1.0
-    assert accuracy(np.array([[-0.4], [2.6]]), np.array([0, 1])) == 1.0
-    assert mse(np.array([[1.0], [2.0]]), np.array([1.0, 4.0])) == 2.0
+        assert keras_loss(outputs, labels) == pytest.approx(float(keras.ops.mean(wanted)), abs=1e-5)
+        assert keras_accuracy(outputs, labels) == (logits.argmax(1) == labels).mean()
+    assert keras_accuracy(logits, np.eye(5)[labels]) == keras_accuracy(logits, labels)
+    assert keras_accuracy(np.array([[0.4], [0.6]]), np.array([0, 1])) == 1.0
+    assert keras_accuracy(np.array([[-0.4], [2.6]]), np.array([0, 1])) == 1.0
+    assert keras_mse(np.array([[1.0], [2.0]]), np.array([1.0, 4.0])) == 2.0

@@ -4,16 +4,16 @@ from collections.abc import Mapping
 
 import torch
 
-from normdrop.lab.context import Bench
+from normdrop.lab.context import TrialContext
 from normdrop.lab.metric import Metric
 from normdrop.lab.recipe import Panel, Recipe
 
 SPREAD = Metric("spread", "spread")
 
 
-def _experiment(bench: Bench) -> Mapping[str, float]:
-    draws = torch.randn(1000, generator=torch.Generator().manual_seed(bench.seed))
-    factor = {"narrow": 1.0, "wide": 2.0}[bench.variant] * float(bench.settings["scale"] or 0.0)
+def _experiment(context: TrialContext) -> Mapping[str, float]:
+    draws = torch.randn(1000, generator=torch.Generator().manual_seed(context.seed))
+    factor = {"narrow": 1.0, "wide": 2.0}[context.variant] * float(context.settings["scale"] or 0.0)
     return {"spread": factor * draws.std().item(), "kept": torch.rand(()).item()}
 
 

@@ -2,9 +2,10 @@
 
 import numpy as np
 import torch
+from torch.nn import functional
 
 from normdrop.lab.data import Split
-from normdrop.lab.examples import Examples, Scale
+from normdrop.lab.examples import Examples, Scale, pad_crop_flip
 
 CPU = torch.device("cpu")
 IMAGES = Split(
@@ -72,3 +73,25 @@ def test_limit_keeps_the_first() -> None:
     """A limit keeps the first examples, and one beyond the end keeps all."""
     assert Examples.of(IMAGES, CPU, 3).targets.tolist() == [0, 1, 2]
     assert len(Examples.of(IMAGES, CPU, 99)) == len(Examples.of(IMAGES, CPU).first(99)) == 32
+
+
+def test_every_image_is_a_mirrored_or_plain_crop() -> None:
+    """Augmented, each is one of the 2 · 9 · 9 crops of its padded image; the choice varies."""
+    images = torch.rand(40, 3, 8, 6, generator=torch.Generator().manual_seed(1))
+    moved = pad_crop_flip(images, torch.Generator().manual_seed(0))
+    seen = set()
+    for image, result in zip(functional.pad(images, [4] * 4), moved, strict=True):
+        crops = {
+            (top, left, mirrored): crop.flip(2) if mirrored else crop
+            for top in range(9)
+            for left in range(9)
+            for mirrored in (False, True)
+            for crop in [image[:, top : top + 8, left : left + 6]]
+        }
+        found = [place for place, crop in crops.items() if torch.equal(crop, result)]
+        assert found
+        seen.add(found[0])
+    assert len(seen) > 20
+    assert {mirrored for _, _, mirrored in seen} == {False, True}
+    again = pad_crop_flip(images, torch.Generator().manual_seed(0))
+    assert torch.equal(again, moved)

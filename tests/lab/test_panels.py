@@ -12,7 +12,7 @@ from torch import nn
 
 from normdrop import compare
 from normdrop.errors import RecipeError
-from normdrop.lab.context import Bench, Trained
+from normdrop.lab.context import Trained, TrialContext
 from normdrop.lab.data import Dataset, load
 from normdrop.lab.experiment import compare_panels
 from normdrop.lab.measures import mean_shift, reestimated_error
@@ -120,33 +120,35 @@ def _trained(recipe: Recipe, variant: str, dataset: Dataset) -> Trained:
         device="cpu",
         precision="fp32",
     )
-    bench = Bench(trial, recipe.task, dataset)
-    network = bench.prepared(recipe.build(variant, dataset.shape, bench.outputs, trial.settings))
+    context = TrialContext(trial, recipe.task, dataset)
+    network = context.prepared(
+        recipe.build(variant, dataset.shape, context.outputs, trial.settings)
+    )
     with torch.random.fork_rng():
-        epochs = tuple(bench.fit().epochs(network))
+        epochs = tuple(context.fit().epochs(network))
     assert [epoch.number for epoch in epochs] == [1, 2, 3]
     assert epochs[-1].test_loss == train(trial, dataset).values["test_loss"]
-    return Trained(bench, network, epochs)
+    return Trained(context, network, epochs)
 
 
 def test_a_regression_learns_standardised_targets(data_folder: Path) -> None:
     """Concrete's strength from its mixture: the loss is in variances of the training targets."""
     del data_folder
     dataset = load("concrete")
-    bench = Bench(_regression_trial(dataset, standardise=True), REGRESSION, dataset)
-    assert bench.training.targets.mean().item() == pytest.approx(0, abs=1e-5)
-    assert bench.training.inputs.std(0, correction=0).tolist() == pytest.approx([1] * 8, rel=1e-4)
-    raw = Bench(_regression_trial(dataset, standardise=False), REGRESSION, dataset)
+    context = TrialContext(_regression_trial(dataset, standardise=True), REGRESSION, dataset)
+    assert context.training.targets.mean().item() == pytest.approx(0, abs=1e-5)
+    assert context.training.inputs.std(0, correction=0).tolist() == pytest.approx([1] * 8, rel=1e-4)
+    raw = TrialContext(_regression_trial(dataset, standardise=False), REGRESSION, dataset)
     assert torch.equal(raw.training.inputs, torch.from_numpy(dataset.train.inputs))
-    network = bench.prepared(nn.Sequential(nn.Linear(8, 32), nn.ReLU(), nn.Linear(32, 1)))
+    network = context.prepared(nn.Sequential(nn.Linear(8, 32), nn.ReLU(), nn.Linear(32, 1)))
     with torch.random.fork_rng():
-        *_, last = bench.fit().epochs(network)
+        *_, last = context.fit().epochs(network)
     assert last.test_accuracy is None
     assert last.test_loss < 0.5  # the mean predicts with 1
-    scale = bench.target_scale
+    scale = context.target_scale
     assert scale is not None
     with torch.no_grad():
-        strength = network(bench.test.inputs)[:, 0] * scale.deviation + scale.mean
+        strength = network(context.test.inputs)[:, 0] * scale.deviation + scale.mean
     error = (strength - torch.from_numpy(dataset.test.targets)).square().mean()
     assert error.item() / scale.deviation.item() ** 2 == pytest.approx(last.test_loss, rel=1e-4)
 

@@ -12,7 +12,7 @@ import torch
 from normdrop.errors import RecipeError
 from normdrop.lab import recipe_names as recipes
 from normdrop.lab.data import Dataset, source
-from normdrop.lab.kit import Kit
+from normdrop.lab.payload import Payload
 from normdrop.lab.recipe import Recipe
 from normdrop.lab.settings import TrainingSettings
 from normdrop.lab.train import train
@@ -109,12 +109,12 @@ def test_a_run_trains_the_text_that_it_began_with(tmp_path: Path, digits: Datase
     (tmp_path / "beside.py").write_text("WIDTH = 8\n")
     file.write_text(_MINE)
     name = recipes.named(str(file), recipes.find(str(file)))
-    Kit(texts={name: file.read_bytes()}).write(tmp_path / "kit")
+    Payload(texts={name: file.read_bytes()}).write(tmp_path / "payload")
     file.write_text("RECIPE = 'rubbish'")
-    kept = Kit.read(tmp_path / "kit").recipe(name)
+    kept = Payload.read(tmp_path / "payload").recipe(name)
     assert recipes.named(name, kept) == name
     with pytest.raises(RecipeError, match=r"mine\.py: does not define RECIPE"):
-        Kit().recipe(name)
+        Payload().recipe(name)
     assert not kept.panels
     assert digits.name == kept.data
 

@@ -1,6 +1,7 @@
 """Searching orders: halving keeps the best, chooses by held-out examples, and is compared last."""
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from subprocess import CompletedProcess  # noqa: TC003 - read by the fixture's type
 
@@ -19,7 +20,7 @@ def test_every_rung_keeps_the_best_third(tmp_path: Path) -> None:
     """Six orders for one epoch, two for three; those and the baseline are compared."""
     found = search(RECIPE, store=tmp_path / "store", progress=False)
     assert [(len(rung.losses), rung.epochs) for rung in found.rungs] == [(6, 1), (2, 3)]
-    for before, after in zip(found.rungs, found.rungs[1:], strict=False):
+    for before, after in pairwise(found.rungs):
         assert set(after.losses) == set(list(before.losses)[: len(after.losses)])
     for rung in found.rungs:
         assert list(rung.losses.values()) == sorted(rung.losses.values())
@@ -46,6 +47,51 @@ def test_few_epochs_still_leave_few_orders(epochs: int) -> None:
     assert next(iter(rungs[-1].losses)) == "order-77"
     assert len(rungs[-1].losses) <= 3
     assert max(rung.epochs for rung in rungs) <= epochs
+
+
+# (orders, epochs of the last rung): orders and epochs of each rung, as scikit-learn's
+# HalvingGridSearchCV has them with factor 3, "exhaust" and aggressive elimination.
+_RUNGS = {
+    (1, 9): [(1, 9)],
+    (2, 5): [(2, 5)],
+    (3, 9): [(3, 3), (1, 9)],
+    (6, 1): [(6, 1), (2, 1)],
+    (6, 5): [(6, 1), (2, 3)],
+    (9, 9): [(9, 1), (3, 3), (1, 9)],
+    (24, 5): [(24, 1), (8, 1), (3, 3)],
+    (24, 30): [(24, 3), (8, 9), (3, 27)],
+    (60, 9): [(60, 1), (20, 1), (7, 3), (3, 9)],
+    (120, 5): [(120, 1), (40, 1), (14, 1), (5, 1), (2, 3)],
+    (120, 100): [(120, 1), (40, 3), (14, 9), (5, 27), (2, 81)],
+    (720, 9): [(720, 1), (240, 1), (80, 1), (27, 1), (9, 3), (3, 9)],
+}
+
+
+@pytest.mark.parametrize(("orders", "epochs"), _RUNGS)
+def test_the_best_of_every_rung_go_on(orders: int, epochs: int) -> None:
+    """As many as the literature has, for as long, and those that this rung found best."""
+    draws = np.random.default_rng(0)
+
+    def train(candidates: Sequence[str], taken: int) -> Rung:
+        losses = dict(zip(candidates, draws.random(len(candidates)).tolist(), strict=True))
+        return Rung(taken, dict(sorted(losses.items(), key=lambda each: each[1])))
+
+    rungs = halved([f"order-{number}" for number in range(orders)], train, epochs)
+    assert [(len(rung.losses), rung.epochs) for rung in rungs] == _RUNGS[orders, epochs]
+    for before, after in pairwise(rungs):
+        assert set(after.losses) == set(list(before.losses)[: len(after.losses)])
+
+
+def test_of_equals_the_later_go_on() -> None:
+    """Ties, and orders without a loss that are left, are settled by the order they came in."""
+
+    def train(orders: Sequence[str], taken: int) -> Rung:
+        return Rung(taken, {order: float("nan") if order in "abcd" else 1.0 for order in orders})
+
+    kept = [list(rung.losses) for rung in halved("abcdefghi", train, 9)]
+    assert kept[1:] == [["g", "h", "i"], ["i"]]
+    kept = [list(rung.losses) for rung in halved("abcd", train, 9)]
+    assert kept[1:] == [["c", "d"]]
 
 
 def test_an_order_without_a_loss_is_dropped() -> None:

@@ -9,7 +9,7 @@ import torch
 
 from normdrop.lab import recipe_names as recipes
 from normdrop.lab import stacked, train
-from normdrop.lab.context import Bench, Trained
+from normdrop.lab.context import Trained, TrialContext
 from normdrop.lab.data import Dataset, Split, load
 from normdrop.lab.examples import Examples
 from normdrop.lab.measures import mean_shift
@@ -105,15 +105,15 @@ def test_one_seed_diverges_by_itself(
     """A seed whose weights are not finite diverges; the others are as they were."""
     recipe = find(tiny)
     calm = list(train_stacked([tiny_trial(seed=seed) for seed in (0, 1, 2)], digits))
-    prepared = Bench.prepared
+    prepared = TrialContext.prepared
 
-    def broken(bench: Bench, network: torch.nn.Module) -> torch.nn.Module:
-        made = prepared(bench, network)
-        if bench.seed == 1:
+    def broken(context: TrialContext, network: torch.nn.Module) -> torch.nn.Module:
+        made = prepared(context, network)
+        if context.seed == 1:
             next(made.parameters()).data.fill_(torch.nan)
         return made
 
-    monkeypatch.setattr(Bench, "prepared", broken)
+    monkeypatch.setattr(TrialContext, "prepared", broken)
     first, second, third = train_stacked([tiny_trial(seed=seed) for seed in (0, 1, 2)], digits)
     assert (second.status, second.epochs) == ("diverged", ())
     assert second.message == "the loss of batch 1 of epoch 1 was not finite"

@@ -85,6 +85,59 @@ def test_damage_in_the_middle_is_seen(tmp_path: Path, tiny_trial: Make) -> None:
         Store(path)
 
 
+_LINE = "UPDATE outcome SET outcome = json_set(outcome, ?, json(?))"
+
+
+@pytest.mark.parametrize(
+    ("statement", "values"),
+    [
+        ("UPDATE outcome SET outcome = ?", ("{broken",)),
+        ("UPDATE outcome SET outcome = ?", ("",)),
+        ("UPDATE outcome SET outcome = ?", ("null",)),
+        ("UPDATE outcome SET outcome = ?", ("[1, 2]",)),
+        ("UPDATE outcome SET outcome = ?", ("7",)),
+        ("UPDATE outcome SET outcome = ?", ("{}",)),
+        ("UPDATE outcome SET outcome = ?", (b"\xff\xfe\x00",)),
+        ("UPDATE outcome SET outcome = substr(outcome, 1, ?)", (200,)),
+        ("UPDATE outcome SET outcome = json_remove(outcome, ?)", ("$.epochs",)),
+        ("UPDATE outcome SET outcome = json_remove(outcome, ?)", ("$.epochs[1].number",)),
+        ("UPDATE outcome SET outcome = json_remove(outcome, ?)", ("$.trial.seed",)),
+        (_LINE, ("$.trial", "null")),
+        (_LINE, ("$.trial.seed", "7")),  # what came of another trial
+        (_LINE, ("$.status", '"ended"')),
+        (_LINE, ("$.status", "[]")),
+        (_LINE, ("$.epochs", "3")),
+        (_LINE, ("$.epochs", "[null]")),
+        (_LINE, ("$.epochs[0].test_loss", '"low"')),
+        (_LINE, ("$.epochs[0].train_loss", "null")),
+        (_LINE, ("$.seconds", "null")),
+        (_LINE, ("$.measures", "[]")),
+        (_LINE, ("$.measures", '{"shift": [1]}')),
+        (_LINE, ("$.more", "1")),
+    ],
+)
+def test_a_damaged_outcome_is_none(
+    tmp_path: Path, tiny_trial: Make, statement: str, values: tuple[object, ...]
+) -> None:
+    """Its trial is to run again, and what comes of it replaces the damage; others are kept."""
+    path = tmp_path / "s.sqlite"
+    # SQLite's JSON knows no infinity.
+    epoch = Epoch(1, 0.25, 0.5, 0.75, None, 1.25)
+    whole = Outcome(tiny_trial(), "finished", (epoch, epoch), 2.5, "", {}, {"shift": 0.5})
+    with Store(path) as store:
+        store.put(whole)
+        store.put(_outcome(tiny_trial(seed=1)))
+    connection = sqlite3.connect(path)
+    with connection:
+        connection.execute(f"{statement} WHERE seed = 0", values)
+    connection.close()
+    with Store(path) as store:
+        assert store.get(tiny_trial()) is None
+        store.put(whole)
+        assert store.get(tiny_trial()) == whole
+        assert store.get(tiny_trial(seed=1)) == _outcome(tiny_trial(seed=1))
+
+
 def test_a_folder_that_cannot_be_written() -> None:
     """A store where no file can be made is refused with the system's reason."""
     with pytest.raises(StoreError, match=r"/proc/s\.sqlite: .*; name another --store"):

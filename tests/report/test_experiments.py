@@ -2,7 +2,9 @@
 
 import re
 from dataclasses import replace
+from itertools import combinations, pairwise
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -98,3 +100,43 @@ def test_learning_curves_where_they_are_the_answer(tmp_path: Path) -> None:
     root = ET.fromstring(pages["ten-orders-curves.svg"])  # noqa: S314 - our own text
     strokes = [path.get("stroke") for path in root.iter(f"{_SVG}path")]
     assert strokes.count("#d55e00") == len(ORDERS) + 1  # and one in the legend
+
+
+_SAID = ("question", "source", "published_label", "published")
+
+
+@pytest.mark.parametrize(
+    "left_out",
+    [each for count in range(1, 5) for each in combinations(_SAID, count)],
+    ids=" and ".join,
+)
+def test_what_a_recipe_leaves_out_is_left_out(tmp_path: Path, left_out: tuple[str, ...]) -> None:
+    """No empty emphasis, no full stop after nothing, no heading over nothing, no empty cell."""
+    empty: Any = {name: {} if name == "published" else "" for name in left_out}
+    own = replace(comparison(2), description=replace(DESCRIPTION, **empty))
+    pages = experiment_pages([write_results([own], tmp_path)])
+    for name in ("ten-orders.md", "index.md"):
+        lines = pages[name].splitlines()
+        assert [line for line in lines if re.search(r"\*\*\s*\*\*|:\s*\.|\(\s*\)", line)] == []
+        said = [line for line in lines if line]
+        assert [a for a, b in pairwise(said) if a.startswith("##") and b.startswith("##")] == []
+    assert [line for line in pages["index.md"].splitlines() if re.search(r"\|\s*\|", line)] == []
+    assert ("Source:" in pages["ten-orders.md"]) == ("source" not in left_out)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "call"),
+    [
+        ("ten-orders", "`normdrop compare ten-orders`"),
+        ("/home/me/my_recipe.py@0123456789ab", "`normdrop compare my_recipe.py`"),
+        ("mine@0123456789ab", "`normdrop.compare(recipe)`"),
+    ],
+)
+def test_a_page_says_how_it_was_made(tmp_path: Path, recipe: str, call: str) -> None:
+    """By what the user typed: normdrop's recipe, a file without its folder, or a value."""
+    found = comparison(1)
+    outcomes = tuple(replace(o, trial=replace(o.trial, recipe=recipe)) for o in found.outcomes)
+    folder = write_results([replace(found, outcomes=outcomes)], tmp_path)
+    pages = experiment_pages([folder])
+    assert f"{call}, with these settings:" in pages[f"{folder.name}.md"]
+    assert "/home/me" not in pages[f"{folder.name}.md"]

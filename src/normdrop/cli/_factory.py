@@ -10,6 +10,8 @@ from types import ModuleType
 
 from normdrop.errors import UsageError
 
+_USERS = (Exception, SystemExit)
+"""What a user's own code may raise; with `sys.exit(0)` it would end this program as if clean."""
 MODEL_FILES = (".keras", ".h5", ".hdf5")
 """How files of whole Keras models end; all but the first are refused in words."""
 
@@ -33,14 +35,15 @@ def make(factory: str, settings: Sequence[str] = ()) -> object:
     found = find(factory)
     try:
         return found(**arguments)
-    except Exception as error:
+    except _USERS as error:
         raise UsageError(f"{factory} raised {_named(error)}") from error
 
 
 def find(factory: str) -> Callable[..., object]:
     """The callable at `package.module:callable` or `path/to/file.py:callable`.
 
-    The current folder is importable, as it is for `python -m`.
+    The current folder is importable, as it is for `python -m`; so is what lies beside a file, as it
+    is for a script.
 
     Raises:
         UsageError: It cannot be found or imported, or is no callable.
@@ -87,13 +90,17 @@ def _literal(value: str) -> object:
         return value
 
 
+def _make_importable(folder: Path) -> None:
+    """Let what lies in a folder be imported, for good: functions import when they are called."""
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
+
+
 def _from_package(name: str) -> ModuleType:
-    folder = str(Path.cwd())
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
+    _make_importable(Path.cwd())
     try:
         return importlib.import_module(name)
-    except Exception as error:
+    except _USERS as error:
         raise UsageError(f"{name} cannot be imported: {_named(error)}") from error
 
 
@@ -106,12 +113,13 @@ def _from_file(path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     # Dataclasses and pickles look their module up by its name.
     sys.modules.setdefault(path.stem, module)
+    _make_importable(path.resolve().parent)
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except _USERS as error:
         raise UsageError(f"{path} cannot be imported: {_named(error)}") from error
     return module
 
 
-def _named(error: Exception) -> str:
+def _named(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"

@@ -4,6 +4,7 @@ import importlib
 import pkgutil
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import rich_click as click
 
@@ -30,9 +31,7 @@ class _CommandFolder(click.RichGroup):
     """
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        import normdrop.cli
-
-        names = (module.name for module in pkgutil.iter_modules(normdrop.cli.__path__))
+        names = (module.name for module in pkgutil.iter_modules([str(Path(__file__).parent)]))
         return sorted(name for name in names if not name.startswith("_"))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -75,6 +74,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _fail(error.format_message())
     except (click.Abort, KeyboardInterrupt):
         _fail("interrupted")
+    except SystemExit as error:
+        # No command exits so: it is the code of a model, of its data or of a metric.
+        _fail(f"ended by sys.exit({error.code!r}) in code that this command has run")
     except ModuleNotFoundError as error:
         extra = next((extra for extra, names in _EXTRAS.items() if error.name in names), None)
         if extra is None:

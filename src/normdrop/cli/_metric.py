@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from normdrop.cli import _keras_metric
+import numpy as np
+
 from normdrop.cli._factory import find
 from normdrop.errors import UsageError
 from normdrop.verbs import is_keras
@@ -46,5 +47,52 @@ def mse(outputs: Any, targets: Any) -> Any:  # noqa: ANN401 - same
     return (outputs.float().reshape(targets.shape) - targets).square().mean()
 
 
-_METRICS = {function.__name__: function for function in (accuracy, loss, mse)}
-_KERAS = {name: getattr(_keras_metric, name) for name in _METRICS}
+def keras_accuracy(outputs: Any, targets: Any) -> float:  # noqa: ANN401 - tensors of any backend
+    """`accuracy` of a Keras model on any backend; outputs of one column are of two classes."""
+    found, wanted = _array(outputs), _labels(targets)
+    if found.shape[-1] == 1:
+        threshold = 0.5 if _are_probabilities(found) else 0.0
+        chosen = (found[:, 0] > threshold).astype(int)
+    else:
+        chosen = found.argmax(-1)
+    return float((chosen == wanted).mean())
+
+
+def keras_loss(outputs: Any, targets: Any) -> float:  # noqa: ANN401 - same
+    """`loss` of a Keras model: of probabilities, as most end in a softmax, or of logits."""
+    found, wanted = _array(outputs), _labels(targets)
+    if _are_probabilities(found):
+        logs = np.log(np.clip(found, 1e-7, 1.0))  # the clip that Keras' own loss has
+    else:
+        shifted = found - found.max(-1, keepdims=True)
+        logs = shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
+    return float(-np.take_along_axis(logs, wanted[:, None], -1).mean())
+
+
+def keras_mse(outputs: Any, targets: Any) -> float:  # noqa: ANN401 - same
+    """`mse` of a Keras model."""
+    wanted = _array(targets)
+    return float(np.square(_array(outputs).reshape(wanted.shape) - wanted).mean())
+
+
+def _array(tensor: Any) -> np.ndarray:  # noqa: ANN401 - same
+    from keras import ops
+
+    return np.asarray(ops.convert_to_numpy(tensor), dtype=np.float64)
+
+
+def _labels(targets: Any) -> np.ndarray:  # noqa: ANN401 - same
+    """Numbers of classes, also from one-hot rows and from a column."""
+    wanted = _array(targets)
+    one_hot = wanted.ndim > 1 and wanted.shape[-1] > 1
+    return wanted.argmax(-1) if one_hot else wanted.reshape(-1).astype(int)
+
+
+def _are_probabilities(outputs: np.ndarray) -> bool:
+    """Whether outputs are those of a softmax, or of a sigmoid where there is one."""
+    within = bool((outputs >= 0).all() and (outputs <= 1).all())
+    return within and (outputs.shape[-1] == 1 or bool(np.allclose(outputs.sum(-1), 1, atol=1e-3)))
+
+
+_METRICS = {"accuracy": accuracy, "loss": loss, "mse": mse}
+_KERAS = {"accuracy": keras_accuracy, "loss": keras_loss, "mse": keras_mse}

@@ -1,13 +1,79 @@
-"""Paths given on the command line, checked before hours of work depend on them."""
+"""Options that several commands share, and paths checked before hours of work depend on them."""
 
 import tempfile
+from collections.abc import Callable
+from functools import reduce
 from pathlib import Path
+from typing import Any, TypeVar
 
 import rich_click as click
 
 from normdrop.errors import UsageError
 
+CommandT = TypeVar("CommandT", bound=Callable[..., Any])
+
 _WEIGHTS = (".pt", ".safetensors", ".keras", ".weights.h5")
+_RUN = (
+    click.option(
+        "--limit", type=click.IntRange(min=1), metavar="N", help="Read N batches at most."
+    ),
+    click.option(
+        "--batch-size", type=click.IntRange(min=1), default=128, show_default=True, metavar="N"
+    ),
+    click.option(
+        "--split", type=click.Choice(["train", "test"]), default="train", show_default=True
+    ),
+    click.option("--device", metavar="DEVICE", help="cpu, cuda, cuda:1 and so on."),
+    click.option(
+        "--with", "settings", multiple=True, metavar="NAME=VALUE", help="An argument of FACTORY."
+    ),
+    click.option(
+        "--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True
+    ),
+)
+
+
+def run_options(command: CommandT) -> CommandT:
+    """What to read, where to run it, how the model is made and how the result is printed.
+
+    The command takes `limit`, `batch_size`, `split`, `device`, `settings` and `style`.
+    """
+    return reduce(lambda decorated, option: option(decorated), reversed(_RUN), command)
+
+
+def weights_option(command: CommandT) -> CommandT:
+    """`--weights`: a file of weights for the model; its value a path or None."""
+    return click.option(
+        "--weights",
+        type=click.Path(path_type=Path),
+        help=(
+            "State dict: a .safetensors file, or one that torch.save wrote; for a Keras model a "
+            ".weights.h5 or a .keras file."
+        ),
+    )(command)
+
+
+def shape_option(*, help: str) -> Callable[[CommandT], CommandT]:  # noqa: A002 - click's name for it
+    """`--input-shape`, without the batch axis; its value a tuple of positive whole numbers."""
+    return click.option("--input-shape", callback=_shape, help=help)
+
+
+def _shape(
+    _context: click.Context, _option: click.Parameter, text: str | None
+) -> tuple[int, ...] | None:
+    """Read `3,32,32`.
+
+    Raises:
+        UsageError: A part is no positive whole number.
+    """
+    if text is None:
+        return None
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() and int(part) > 0 for part in parts):
+        raise UsageError(
+            f"--input-shape {text}: write positive numbers without the batch axis, such as 3,32,32"
+        )
+    return tuple(int(part) for part in parts)
 
 
 def model_to_write(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 from normdrop.cli._factory import names_model
-from normdrop.cli._shape import shape_option
+from normdrop.cli._options import shape_option
 from normdrop.errors import UsageError
 
 if TYPE_CHECKING:

@@ -108,7 +108,7 @@ def _is_here(name: str, folder: Path | None) -> bool:
     return True
 
 
-def _listed(source: data.Source, folder: Path | None) -> Row:
+def _listed(source: data.DataSource, folder: Path | None) -> Row:
     """A data set's row: what it is and where it lies."""
     return Row(
         (
@@ -121,7 +121,7 @@ def _listed(source: data.Source, folder: Path | None) -> Row:
     )
 
 
-def _where(source: data.Source, folder: Path | None) -> str:
+def _where(source: data.DataSource, folder: Path | None) -> str:
     if not source.parts:
         return "embedded"
     try:

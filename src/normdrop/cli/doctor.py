@@ -10,10 +10,8 @@ from rich.console import Console
 from normdrop.cli._batches import Split, resolve
 from normdrop.cli._metric import metric as metric_of
 from normdrop.cli._model import make_model
-from normdrop.cli._options import file_to_write, model_to_write
+from normdrop.cli._options import file_to_write, model_to_write, run_options, weights_option
 from normdrop.cli._progress import steps_bar
-from normdrop.cli._run_options import run_options
-from normdrop.cli._weights import weights_option
 from normdrop.verbs import check_name, doctor, save_weights
 
 if TYPE_CHECKING:

@@ -8,9 +8,7 @@ import rich_click as click
 from rich.console import Console
 
 from normdrop.cli._factory import names_model
-from normdrop.cli._options import model_to_write
-from normdrop.cli._shape import shape_option
-from normdrop.cli._weights import weights_option
+from normdrop.cli._options import model_to_write, shape_option, weights_option
 from normdrop.errors import UsageError
 
 if TYPE_CHECKING:
@@ -94,7 +92,7 @@ def command(  # noqa: PLR0917 - click passes them by name
             model,
             example_for(model, input_shape, targets[0]),
             run,
-            move=_wish(moves),
+            move=_preferred(moves),
             remove_bias=remove_bias,
             notes=bool(select),
             out=out,
@@ -192,7 +190,7 @@ def _fix_model(
     return 0 if mended.is_complete else 1
 
 
-def _wish(moves: tuple[str, ...]) -> "Move | Mapping[str, Move] | None":
+def _preferred(moves: tuple[str, ...]) -> "Move | Mapping[str, Move] | None":
     """One move for all layers, or some by path; the verb refuses what is no move."""
     if not moves:
         return None

@@ -9,9 +9,8 @@ from rich.console import Console
 from normdrop.cli._batches import Split, resolve
 from normdrop.cli._metric import metric as metric_of
 from normdrop.cli._model import make_model
+from normdrop.cli._options import run_options, weights_option
 from normdrop.cli._progress import batches_bar
-from normdrop.cli._run_options import run_options
-from normdrop.cli._weights import weights_option
 from normdrop.verbs import measure
 
 

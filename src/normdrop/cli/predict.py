@@ -7,8 +7,7 @@ import rich_click as click
 from rich.console import Console
 
 from normdrop.cli._model import example_for, make_model
-from normdrop.cli._shape import shape_option
-from normdrop.cli._weights import weights_option
+from normdrop.cli._options import shape_option, weights_option
 from normdrop.shifts.report import ShiftReport
 from normdrop.verbs import PredictMethod, predict
 

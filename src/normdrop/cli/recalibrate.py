@@ -9,11 +9,8 @@ from rich.console import Console
 from normdrop.cli._batches import Split, resolve
 from normdrop.cli._metric import metric as metric_of
 from normdrop.cli._model import make_model
-from normdrop.cli._options import model_to_write
+from normdrop.cli._options import model_to_write, run_options, shape_option, weights_option
 from normdrop.cli._progress import batches_bar
-from normdrop.cli._run_options import run_options
-from normdrop.cli._shape import shape_option
-from normdrop.cli._weights import weights_option
 from normdrop.errors import UsageError
 from normdrop.shifts.report import Recalibration
 from normdrop.verbs import RecalibrateMethod, check_name, recalibrate, save_weights

@@ -10,9 +10,8 @@ from torch import nn
 from normdrop.errors import RecipeError
 from normdrop.lab.data import Dataset
 from normdrop.lab.examples import Examples, Scale
-from normdrop.lab.fit import Fit, Progress
+from normdrop.lab.fit import Progress, TrainingLoop
 from normdrop.lab.networks import initialise
-from normdrop.lab.recipe import Recipe
 from normdrop.lab.settings import TrainingSettings
 from normdrop.lab.task import Task
 from normdrop.lab.trial import Epoch, Setting, Trial
@@ -21,7 +20,7 @@ _IMAGE_WEIGHT = 4  # the axes of a 2-d convolution's weight
 
 
 @dataclass(frozen=True)
-class Bench:
+class TrialContext:
     """One trial at work: its settings, its examples and how to train on them.
 
     Attributes:
@@ -105,9 +104,9 @@ class Bench:
         stored = Examples.of(self.data.test, self.device, limit)
         return stored.scaled(self._input_scale, self.target_scale)
 
-    def fit(self, *, seed: int | None = None) -> Fit:
+    def fit(self, *, seed: int | None = None) -> TrainingLoop:
         """How the trial trains a network; `seed` in place of the trial's own."""
-        return Fit(
+        return TrainingLoop(
             task=self.task,
             training=self.training,
             test=self.test,
@@ -115,15 +114,6 @@ class Bench:
             seed=self.seed if seed is None else seed,
             precision=self.trial.precision,
         )
-
-    def built(self, recipe: Recipe) -> nn.Module:
-        """The variant's network with the initial weights of the seed.
-
-        Also those that `initialise` leaves as the network's constructor drew them.
-        """
-        torch.manual_seed(self.seed)
-        shape, settings = self.data.shape, self.settings
-        return self.prepared(recipe.build(self.variant, shape, self.outputs, settings))
 
     def prepared(self, network: nn.Module, *, seed: int | None = None) -> nn.Module:
         """A network with the initial weights of the seed, on the trial's device."""
@@ -146,6 +136,7 @@ class Trained:
         epochs: What every epoch left behind.
     """
 
-    bench: Bench
+    # Own measures read it by this name, and by their code their trials are found again.
+    bench: TrialContext
     network: nn.Module
     epochs: tuple[Epoch, ...]

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 import joblib
 
 from normdrop.lab.cluster import Cluster, run_on
-from normdrop.lab.kit import Kit
+from normdrop.lab.payload import Payload
 from normdrop.lab.progress import watcher
 from normdrop.lab.run import Watcher, run
 from normdrop.lab.store import Store
@@ -17,25 +17,25 @@ from normdrop.lab.trial import Outcome, Trial
 
 
 @dataclass(frozen=True)
-class Workplace:
+class Execution:
     """Where trials are trained.
 
     Attributes:
         jobs: How many at a time; as many as there is room for by default.
         cluster: On which cluster; here by default.
-        kit: The recipes and data sets that were handed over as values.
+        payload: The recipes and data sets that were handed over as values.
         stackable: Whether a GPU may train all seeds of a variant at once: an experiment's seeds
             have nothing to stack.
     """
 
     jobs: int | None = None
     cluster: Cluster | None = None
-    kit: Kit = field(default_factory=Kit)
+    payload: Payload = field(default_factory=Payload)
     stackable: bool = True
 
 
 def train_all(
-    trials: Sequence[Trial], store: Path, workplace: Workplace, *, progress: bool
+    trials: Sequence[Trial], store: Path, execution: Execution, *, progress: bool
 ) -> dict[str, Outcome]:
     """The outcomes of trials by key: from the store what it has, the rest trained and kept now.
 
@@ -52,7 +52,7 @@ def train_all(
         ]
         with (
             watcher(rest, shown=progress) as watching,
-            closing(_run(rest, workplace, watching)) as outcomes,
+            closing(_run(rest, execution, watching)) as outcomes,
         ):
             for outcome in outcomes:
                 kept.put(outcome)
@@ -61,33 +61,33 @@ def train_all(
 
 
 def _run(
-    trials: Sequence[Trial], workplace: Workplace, watching: Watcher
+    trials: Sequence[Trial], execution: Execution, watching: Watcher
 ) -> Generator[Outcome, None, None]:
     """Train the trials here, or on the cluster; nowhere if there are none."""
     if not trials:
         return
-    jobs, kit, first = workplace.jobs, workplace.kit, trials[0]
-    if workplace.cluster is not None:
-        yield from run_on(workplace.cluster, trials, jobs=jobs, watcher=watching, kit=kit)
+    jobs, payload, first = execution.jobs, execution.payload, trials[0]
+    if execution.cluster is not None:
+        yield from run_on(execution.cluster, trials, jobs=jobs, watcher=watching, payload=payload)
         return
     on_processor = first.device == "cpu"
-    with _written(kit) as path:
+    with _written(payload) as path:
         yield from run(
             trials,
             jobs=jobs or (joblib.cpu_count() if on_processor else 1),
             watcher=watching,
-            kit=path,
-            seeds_at_once=not on_processor and workplace.stackable,
+            payload=path,
+            seeds_at_once=not on_processor and execution.stackable,
         )
 
 
 @contextmanager
-def _written(kit: Kit) -> Iterator[Path | None]:
-    """The kit as a file for as long as workers may read it; none if nothing was handed over."""
-    if not kit:
+def _written(payload: Payload) -> Iterator[Path | None]:
+    """The payload as a file for as long as workers may read it; none if nothing was handed over."""
+    if not payload:
         yield None
         return
     with TemporaryDirectory(prefix="normdrop-") as folder:
-        path = Path(folder) / "kit"
-        kit.write(path)
+        path = Path(folder) / "payload"
+        payload.write(path)
         yield path

@@ -9,8 +9,8 @@ from normdrop.errors import DataError, RecipeError, UsageError
 from normdrop.lab.cluster import Cluster
 from normdrop.lab.comparison import Comparison, Description
 from normdrop.lab.data import Dataset, load, names
-from normdrop.lab.driver import Workplace, train_all
-from normdrop.lab.kit import Kit
+from normdrop.lab.driver import Execution, train_all
+from normdrop.lab.payload import Payload
 from normdrop.lab.plan import Precision, plan
 from normdrop.lab.recipe import Recipe
 from normdrop.lab.recipe_names import by_code, file_of, find, from_text, named, text_of
@@ -140,7 +140,7 @@ def compare_panels(
             here=cluster is None,
         )
         parts[panel] = dataset, trials
-    kit = Kit(
+    payload = Payload(
         recipes={} if isinstance(recipe, str) else {name: chosen},
         texts={} if file_of(name) is None else {name: text},
         datasets={data.name: data} if isinstance(data, Dataset) else {},
@@ -148,7 +148,7 @@ def compare_panels(
     outcomes = train_all(
         [trial for _, trials in parts.values() for trial in trials],
         Path(store or default_path()),
-        Workplace(jobs, cluster, kit, stackable=chosen.network is not None),
+        Execution(jobs, cluster, payload, stackable=chosen.network is not None),
         progress=progress,
     )
     return [

@@ -28,13 +28,37 @@ import numpy as np
 Parts: TypeAlias = tuple[str, Iterable[Any]]
 """What tells a thing from others of its kind: a word, and the things it is made of."""
 
-_LENGTH = 12
+_LENGTH = 12  # 48 bits: no two recipes of one store meet by chance, and a name stays readable
 _PLAIN = (type(None), bool, int, float, complex, str, bytes, type(Ellipsis))
 _SHARED_AT_WILL = (tuple, frozenset, CodeType)
 """Equal ones may be one object in a process and two in the next; none holds itself directly."""
 _CHANGING = (random.Random, np.random.Generator, np.random.RandomState, type(environ))
 """What differs from process to process, or from call to call: known by its class."""
 _NOT_ONES_OWN = {"__file__", "__name__", "__builtins__"}
+_STORED_AS = {
+    "normdrop.lab.context": "normdrop.lab.bench",
+    "normdrop.lab.context.TrialContext": "normdrop.lab.bench.Bench",
+    "normdrop.lab.data._source.DataSource": "normdrop.lab.data._source.Source",
+    "normdrop.lab.examples.pad_crop_flip": "normdrop.lab.augment.pad_crop_flip",
+    "normdrop.lab.fit.TrainingLoop": "normdrop.lab.fit.Fit",
+    "normdrop.lab.statistics._groups.seed_ranks": "normdrop.lab.statistics._ranks.seed_ranks",
+    "normdrop.lab.statistics._permutation": "normdrop.lab.statistics._step_down",
+    "normdrop.lab.statistics._permutation.holm": "normdrop.lab.statistics._holm.holm",
+    "normdrop.lab.statistics._permutation.seeds_needed": (
+        "normdrop.lab.statistics._seeds.seeds_needed"
+    ),
+    "normdrop.lab.statistics._permutation.sign_flips": "normdrop.lab.statistics._flips.sign_flips",
+    "normdrop.lint": "normdrop",
+    "normdrop.mending": "normdrop",
+    "normdrop.shifts": "normdrop",
+    "normdrop.shifts.report": "normdrop.shift",
+    "normdrop.values": "normdrop",
+}
+"""What was normdrop's own and has moved, by the name that stores know it by.
+
+A name is part of what own code says, so a move would make another recipe of every one that uses
+what moved. The longest entry that a name begins with counts.
+"""
 _OF_THE_COMPILER = {  # and of Python itself, in a class
     "__module__",
     "__dict__",
@@ -106,7 +130,7 @@ def _parts(thing: Any) -> Parts:  # noqa: ANN401, C901, PLR0911, PLR0912 - a cas
         case staticmethod() | classmethod():
             return type(thing).__name__, (thing.__func__,)
         case ModuleType():
-            return f"module {thing.__name__}", ()
+            return f"module {_stored_as(thing.__name__)}", ()
         case type() if _is_own(thing.__module__):
             members = sorted(vars(thing).keys() - _OF_THE_COMPILER)
             named = [(name, vars(thing)[name]) for name in members]
@@ -114,13 +138,23 @@ def _parts(thing: Any) -> Parts:  # noqa: ANN401, C901, PLR0911, PLR0912 - a cas
         case BuiltinFunctionType() if not isinstance(thing.__self__, ModuleType | type | None):
             return f"bound {thing.__name__}", (thing.__self__,)
         case type() | FunctionType() | BuiltinFunctionType():
-            return f"named {thing.__module__}.{thing.__qualname__}", ()
+            return f"named {_stored_as(f'{thing.__module__}.{thing.__qualname__}')}", ()
         case tuple() | list() if type(thing) in {tuple, list}:
             return "sequence", thing
         case AbstractSet():
             return f"set {type(thing).__name__}", sorted(thing, key=_shallow)
         case _:
             return "value", (type(thing), *_of_value(thing))
+
+
+def _stored_as(name: str) -> str:
+    """The name of a thing or a module of a library, as it was when trials were first stored."""
+    parts = name.split(".")
+    for count in range(len(parts), 0, -1):
+        former = _STORED_AS.get(".".join(parts[:count]))
+        if former is not None:
+            return ".".join((former, *parts[count:]))
+    return name
 
 
 def _shallow(thing: object) -> str:

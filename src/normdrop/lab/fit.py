@@ -9,9 +9,8 @@ from typing import Literal, TypeAlias
 import torch
 from torch import Tensor, nn
 
-from normdrop.lab.augment import pad_crop_flip
 from normdrop.lab.evaluate import eval_mode_loss, train_mode_loss
-from normdrop.lab.examples import Examples
+from normdrop.lab.examples import Examples, pad_crop_flip
 from normdrop.lab.settings import TrainingSettings
 from normdrop.lab.task import Task
 from normdrop.lab.trial import Epoch
@@ -24,7 +23,7 @@ class Diverged(ArithmeticError):  # noqa: N818 - an event of training, not a mis
 
 
 @dataclass(frozen=True)
-class Fit:
+class TrainingLoop:
     """How one network is trained.
 
     Attributes:

@@ -6,9 +6,9 @@ Recipes import this file, and are listed without torch: it is imported where a n
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from normdrop import verbs
 from normdrop.errors import RecipeError
 from normdrop.lab.metric import Metric
+from normdrop.verbs import measure, recalibrate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,16 +43,16 @@ class _Inputs:
     """The training inputs in batches, as often as they are asked for, augmented as in training."""
 
     def __init__(self, trained: "Trained") -> None:
-        self._bench = trained.bench
+        self._context = trained.bench
 
     def __iter__(self) -> "Iterator[Tensor]":
         import torch
 
-        from normdrop.lab.augment import pad_crop_flip
+        from normdrop.lab.examples import pad_crop_flip
 
-        augment = self._bench.training_settings.augment
-        draws = torch.Generator().manual_seed(self._bench.seed)
-        for inputs, _ in self._bench.training.batches(_BATCH):
+        augment = self._context.training_settings.augment
+        draws = torch.Generator().manual_seed(self._context.seed)
+        for inputs, _ in self._context.training.batches(_BATCH):
             yield pad_crop_flip(inputs, draws) if augment else inputs
 
 
@@ -62,7 +62,7 @@ def mean_shift(trained: "Trained") -> dict[str, float]:
     Raises:
         RecipeError: When the network has no norm layer that remembers statistics.
     """
-    report = verbs.measure(trained.network, _Inputs(trained))
+    report = measure(trained.network, _Inputs(trained))
     shifts = [layer.shift for layer in report]
     if not shifts:
         raise RecipeError(f"{trained.bench.variant}: no norm layer to measure the shift of")
@@ -73,7 +73,7 @@ def reestimated_error(trained: "Trained") -> dict[str, float]:
     """`REESTIMATED_ERROR`: statistics from the training set, dropout off, weights as they are."""
     from normdrop.lab.evaluate import eval_mode_loss
 
-    verbs.recalibrate(trained.network, _Inputs(trained))
+    recalibrate(trained.network, _Inputs(trained))
     _, accuracy = eval_mode_loss(trained.network, trained.bench.test, trained.bench.task)
     if accuracy is None:
         raise RecipeError(f"{trained.bench.trial.recipe}: what does not classify has no error")

@@ -12,8 +12,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import IO, TypeAlias
 
-from normdrop.lab.trial import Trial
-from normdrop.lab.wire import trials_line
+from normdrop.lab.trial import Trial, trials_line
 
 Events: TypeAlias = SimpleQueue[tuple["WorkerProcess", str]]
 
@@ -26,15 +25,15 @@ class WorkerProcess:
 
     Args:
         events: Where its lines go, as `(this, line)`; an empty line says that it has died.
-        kit: A file of what was handed over as values, if anything was.
+        payload: A file of what was handed over as values, if anything was.
     """
 
-    def __init__(self, events: Events, kit: Path | None = None) -> None:
+    def __init__(self, events: Events, payload: Path | None = None) -> None:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
         command = [sys.executable, "-P", "-m", "normdrop.lab.worker"]
         self._process = subprocess.Popen(  # noqa: S603 - our own worker
             # -P: a file in the current folder must not stand in for a module
-            [*command, *([] if kit is None else [kit])],
+            [*command, *([] if payload is None else [payload])],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from normdrop.lab.run import Watcher
 from normdrop.lab.trial import Outcome, Trial
 
-_SECONDS_BETWEEN_LINES = 15.0
+_SECONDS_BETWEEN_LINES = 15.0  # lines stay in a log; a bar is drawn over
 _SECONDS_OF_SPEED = 600.0  # orders differ in cost: the estimate averages over several trials
 
 

@@ -12,13 +12,13 @@ from normdrop.lab.task import CLASSIFICATION, Task
 if TYPE_CHECKING:
     from torch import nn
 
-    from normdrop.lab.context import Bench, Trained
+    from normdrop.lab.context import Trained, TrialContext
     from normdrop.lab.trial import Setting
 
 Shape: TypeAlias = tuple[int, ...]
 NetworkFactory: TypeAlias = "Callable[[str, Shape, int, Mapping[str, Setting]], nn.Module]"
 Measure: TypeAlias = "Callable[[Trained], Mapping[str, float]]"
-Experiment: TypeAlias = "Callable[[Bench], Mapping[str, float]]"
+Experiment: TypeAlias = "Callable[[TrialContext], Mapping[str, float]]"
 Published: TypeAlias = Mapping[str, Mapping[str, float]]
 """Values by variant, by the name of their metric."""
 

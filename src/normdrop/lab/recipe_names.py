@@ -116,7 +116,7 @@ def from_text(text: bytes, file: Path) -> Recipe:
         exec(compile(text, str(file), "exec"), vars(module))  # noqa: S102 - the user asked to run it
     except RecipeError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # also of a script that ends with its own status
         raise RecipeError(f"{file}: cannot be run: {type(error).__name__}: {error}") from error
     return _recipe_of(module, str(file))
 

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Protocol
 
 from normdrop.lab.process import Events, WorkerProcess
-from normdrop.lab.trial import Outcome, Trial, same_but_seed
-from normdrop.lab.wire import read_outcome
+from normdrop.lab.trial import Outcome, Trial, read_outcome, same_but_seed
 
-_ATTEMPTS = 3
+_ATTEMPTS = 3  # a process may die of the memory that its neighbours take; not every time
 
 
 class Watcher(Protocol):
@@ -28,7 +27,7 @@ def run(
     *,
     jobs: int,
     watcher: Watcher,
-    kit: Path | None = None,
+    payload: Path | None = None,
     seeds_at_once: bool = False,
 ) -> Generator[Outcome, None, None]:
     """Train the trials, `jobs` at a time, each in its own process; yield outcomes as they come.
@@ -36,10 +35,10 @@ def run(
     With `seeds_at_once` a process trains all seeds of a variant, which count as one. A trial whose
     process dies (killed, out of memory) is started again, three times in all; then it has failed.
     The processes end when the iterator is closed, and when their driver dies, however it dies.
-    `kit` is a file of the recipes and data sets that were handed over as values, if any were.
+    `payload` is a file of the recipes and data sets that were handed over as values, if any were.
     """
     groups = same_but_seed(trials) if seeds_at_once else [[trial] for trial in trials]
-    pool = _Pool(groups, jobs, watcher, kit)
+    pool = _Pool(groups, jobs, watcher, payload)
     try:
         for outcome in pool.outcomes():
             watcher.ended(outcome)
@@ -52,12 +51,12 @@ class _Pool:
     """Processes at work, and the trials that wait for one."""
 
     def __init__(
-        self, waiting: Iterable[list[Trial]], jobs: int, watcher: Watcher, kit: Path | None
+        self, waiting: Iterable[list[Trial]], jobs: int, watcher: Watcher, payload: Path | None
     ) -> None:
         self._waiting = deque(waiting)
         self._jobs = jobs
         self._watcher = watcher
-        self._kit = kit
+        self._payload = payload
         self._deaths: Counter[str] = Counter()
         self._events: Events = queue.SimpleQueue()
         self._busy: dict[WorkerProcess, list[Trial]] = {}
@@ -66,7 +65,7 @@ class _Pool:
         """Whatever ends, as it ends."""
         while self._waiting or self._busy:
             while self._waiting and len(self._busy) < self._jobs:
-                self._hand_over(WorkerProcess(self._events, self._kit))
+                self._hand_over(WorkerProcess(self._events, self._payload))
             worker, line = self._events.get()
             if worker not in self._busy:
                 continue  # the last words of one that was stopped

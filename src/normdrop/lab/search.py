@@ -1,26 +1,26 @@
 """Search all orders of a block by successive halving, then compare those that are left.
 
-Halving is scikit-learn's: every order is trained for few epochs, the best third goes on with three
-times as many. Orders are chosen by examples held out of the training set; the test set is touched
+Every order is trained for few epochs, the best third goes on with three times as many, and so on
+(Jamieson and Talwalkar 2016, "Non-stochastic best arm identification and hyperparameter
+optimization"). Orders are chosen by examples held out of the training set; the test set is touched
 by the final comparison alone, so that choosing does not flatter the chosen.
 """
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import permutations
+from math import ceil, floor, inf, isfinite, log
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Self
 
 import numpy as np
 
 from normdrop.errors import RecipeError, UsageError
 from normdrop.lab.comparison import Comparison
 from normdrop.lab.data import Dataset, Split, checksum, load
-from normdrop.lab.driver import Workplace, train_all
+from normdrop.lab.driver import Execution, train_all
 from normdrop.lab.experiment import compare
-from normdrop.lab.kit import Kit
+from normdrop.lab.payload import Payload
 from normdrop.lab.plan import plan
 from normdrop.lab.recipe_names import find, named
 from normdrop.lab.settings import TrainingSettings
@@ -28,7 +28,7 @@ from normdrop.lab.trial import Setting
 from normdrop.values.display import Column, Row, Table
 from normdrop.values.order import Order
 
-_FACTOR = 3
+_FACTOR = 3  # 3 or 4 is what the authors of Hyperband suggest (Li et al. 2018)
 _HELD_OUT = 5
 """One training example in so many is held out to choose by."""
 _SEEDS = 2
@@ -116,7 +116,7 @@ def search(
     whole = chosen.settings_for(data or chosen.data, settings)
     TrainingSettings.of(whole)
     chooser = held_out(load(data or chosen.data or ""))
-    workplace = Workplace(jobs, kit=Kit(datasets={chooser.name: chooser}))
+    execution = Execution(jobs, payload=Payload(datasets={chooser.name: chooser}))
 
     def losses(orders: Sequence[str], epochs: int) -> Rung:
         """Train a rung's orders together."""
@@ -130,7 +130,7 @@ def search(
             device="cpu",
             precision="fp32",
         )
-        outcomes = train_all(trials, store, workplace, progress=progress)
+        outcomes = train_all(trials, store, execution, progress=progress)
         reached: dict[str, list[float]] = {order: [] for order in orders}
         for trial in trials:
             values = outcomes[trial.key].values
@@ -172,57 +172,34 @@ def halved(
     Args:
         orders: The candidates.
         train: `(orders, epochs)` to what they reached.
-        most_epochs: Of the last rung; where they are too few for a rung each, orders are dropped
-            by fewer.
+        most_epochs: Of the last rung; where they are too few for a rung each, the first rungs all
+            have the same.
+
+    Returns:
+        The rungs, first to last. Each trains the best third of the one before it, rounded up; of
+        equals the later ones. An order without a finite loss is behind all others.
+
+    >>> def train(orders, epochs):
+    ...     return Rung(epochs, {order: float(order) for order in orders})
+    >>> [(len(rung.losses), rung.epochs) for rung in halved("0123456789", train, 9)]
+    [(10, 1), (4, 3), (2, 9)]
     """
-    from sklearn.base import BaseEstimator
-    from sklearn.experimental import enable_halving_search_cv  # noqa: F401 - sklearn wants it
-    from sklearn.model_selection import HalvingGridSearchCV
-
+    count = 1 + floor(log(len(orders), _FACTOR))
+    fewest = max(1, most_epochs // _FACTOR ** (count - 1))
+    lengths = 1 + floor(log(most_epochs // fewest, _FACTOR))
     rungs: list[Rung] = []
-
-    class Halving(HalvingGridSearchCV):  # type: ignore[misc] # sklearn publishes no types
-        """scikit-learn's, told of a rung's orders before it asks for each."""
-
-        def _run_search(self, evaluate_candidates: Any, callback_ctx: Any = None) -> None:  # noqa: ANN401 - sklearn's own
-            def evaluate(candidates: list[dict[str, Any]], *rest: Any, **more: Any) -> Any:  # noqa: ANN401 - sklearn's own
-                orders = [each["order"] for each in candidates]
-                rungs.append(train(orders, candidates[0]["epochs"]))
-                return evaluate_candidates(candidates, *rest, **more)
-
-            # Handed over by releases that know it.
-            context = {} if callback_ctx is None else {"callback_ctx": callback_ctx}
-            super()._run_search(evaluate, **context)
-
-    class Ordered(BaseEstimator):  # type: ignore[misc] # sklearn publishes no types
-        """An order as scikit-learn's estimator: its score is what its rung measured."""
-
-        def __init__(self, order: str = "", epochs: int = 0) -> None:
-            self.order, self.epochs = order, epochs
-
-        def fit(self, *_: object) -> Self:
-            """Nothing to do: a rung is trained as a whole."""
-            return self
-
-        def score(self, *_: object) -> float:
-            """Higher is better."""
-            loss = rungs[-1].losses[self.order]
-            return -loss if np.isfinite(loss) else np.nan  # which it ranks last
-
-    rows = np.zeros((2, 1))
-    halving = Halving(
-        Ordered(),
-        {"order": list(orders)},
-        resource="epochs",
-        min_resources="exhaust",  # the last rung has all epochs
-        max_resources=most_epochs,
-        aggressive_elimination=True,  # as few are left, also where the epochs are few
-        factor=_FACTOR,
-        refit=False,
-        cv=[([0], [1])],  # the examples are held out in the data set
-    )
-    with warnings.catch_warnings():
-        # Orders that diverge have no finite score, which is what they deserve.
-        warnings.filterwarnings("ignore", message=".*non-finite.*", category=UserWarning)
-        halving.fit(rows, np.zeros(2))
+    left = list(orders)
+    for number in range(count):
+        # The last rung has all epochs, as nearly as powers of the factor reach them.
+        rungs.append(train(left, fewest * _FACTOR ** max(0, number - count + lengths)))
+        left = _best(left, rungs[-1].losses, ceil(len(left) / _FACTOR))
     return rungs
+
+
+def _best(orders: Sequence[str], losses: Mapping[str, float], count: int) -> list[str]:
+    """The orders with the lowest losses, the very lowest last."""
+
+    def loss(order: str) -> float:
+        return losses[order] if isfinite(losses[order]) else inf
+
+    return sorted(orders, key=loss, reverse=True)[-count:]

@@ -16,16 +16,15 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state
 
-from normdrop.lab.augment import pad_crop_flip
-from normdrop.lab.context import Bench, Trained
+from normdrop.lab.context import Trained, TrialContext
 from normdrop.lab.data import Dataset
-from normdrop.lab.examples import Examples
+from normdrop.lab.examples import Examples, pad_crop_flip
 from normdrop.lab.fit import Progress, optimizer_of
 from normdrop.lab.recipe import Recipe
-from normdrop.lab.train import broken_device, measures_of, recipe_of, train, versions
+from normdrop.lab.train import broken_device, measures_of, network_of, recipe_of, train, versions
 from normdrop.lab.trial import Epoch, Outcome, Trial
 
-_EVAL_BATCH = 500
+_EVAL_BATCH = 500  # as where one network is looked at: eval mode does not depend on it
 State = Mapping[str, Tensor]
 
 
@@ -92,14 +91,14 @@ class _Stack:
         progress: Progress,
     ) -> None:
         self._recipe, self._trials, self._progress = recipe, trials, progress
-        self._benches = [Bench(trial, recipe.task, dataset, progress) for trial in trials]
-        self._bench = self._benches[0]
-        networks = [bench.built(recipe) for bench in self._benches]
+        self._contexts = [TrialContext(trial, recipe.task, dataset, progress) for trial in trials]
+        self._context = self._contexts[0]
+        networks = [network_of(recipe, context) for context in self._contexts]
         self._base = copy.deepcopy(networks[0])
         parameters, buffers = stack_module_state(networks)
         self._parameters: dict[str, Tensor] = parameters
         self._buffers: dict[str, Tensor] = buffers
-        self._fit = self._bench.fit()
+        self._fit = self._context.fit()
 
     def outcomes(self) -> list[Outcome]:
         """Train every epoch and measure every seed."""
@@ -123,7 +122,7 @@ class _Stack:
             return Outcome(trial, "diverged", tuple(epochs), seconds, bad, versions())
         start = time.perf_counter()
         try:
-            taken = Trained(self._benches[index], self._unstacked(index), tuple(epochs))
+            taken = Trained(self._contexts[index], self._unstacked(index), tuple(epochs))
             measures = measures_of(self._recipe, taken)
         except broken_device():
             raise
@@ -145,7 +144,7 @@ class _Stack:
 
     def _epochs(self) -> Iterator[tuple[list[Epoch], Mapping[int, str]]]:
         """Each epoch's numbers for every seed, and the seeds that have diverged by then."""
-        settings, device = self._fit.settings, self._bench.device
+        settings, device = self._fit.settings, self._context.device
         optimizer = optimizer_of(self._parameters.values(), settings)
         orders = [torch.Generator().manual_seed(trial.seed) for trial in self._trials]
         steps = self._fit.training.batch_count(settings.batch_size)
@@ -218,7 +217,7 @@ class _Stack:
         before = (
             {name: buffer.clone() for name, buffer in self._buffers.items()} if training else {}
         )
-        seeds, device = len(self._trials), self._bench.device
+        seeds, device = len(self._trials), self._context.device
         loss = torch.zeros(seeds, dtype=torch.float64, device=device)
         correct = torch.zeros(seeds, dtype=torch.int64, device=device)
         with torch.random.fork_rng([device] if device.type == "cuda" else [], enabled=training):

@@ -11,8 +11,7 @@ import platformdirs
 from filelock import FileLock, Timeout
 
 from normdrop.errors import StoreError
-from normdrop.lab.trial import Outcome, Trial
-from normdrop.lab.wire import outcome_line, read_outcome
+from normdrop.lab.trial import Outcome, Trial, outcome_line, read_outcome
 
 _APPLICATION = 0x6E6F7264  # "nord": marks a SQLite file as one of ours
 _VERSION = 1
@@ -69,11 +68,18 @@ class Store:
                 raise
 
     def get(self, trial: Trial) -> Outcome | None:
-        """What came of a trial, or None if it has not ended yet."""
+        """What came of a trial; None if it has not ended yet, or if what was kept of it is damaged.
+
+        A damaged outcome tells nothing: the trial is run again, and `put` replaces what was there.
+        """
         with self._explained():
             query = "SELECT outcome FROM outcome WHERE key = ?"
             row = self._connection.execute(query, (trial.key,)).fetchone()
-        return read_outcome(row[0]) if row else None
+        try:
+            outcome = read_outcome(row[0]) if row else None
+        except ValueError:
+            return None
+        return outcome if outcome is not None and outcome.trial.key == trial.key else None
 
     def put(self, outcome: Outcome) -> None:
         """Keep an outcome, in place of an earlier one of the same trial."""

@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from importlib.metadata import version
 
 import torch
+from torch import nn
 
 from normdrop.errors import RecipeError
-from normdrop.lab.context import Bench, Trained
+from normdrop.lab.context import Trained, TrialContext
 from normdrop.lab.data import Dataset
 from normdrop.lab.fit import Diverged, Progress
 from normdrop.lab.recipe import Recipe
@@ -49,8 +50,8 @@ def train(
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         try:
             found = recipe_of(trial, recipe)
-            bench = Bench(trial, found.task, dataset, progress)
-            measures = _run(found, bench, epochs.append)
+            context = TrialContext(trial, found.task, dataset, progress)
+            measures = _run(found, context, epochs.append)
         except Diverged as error:
             status, message = "diverged", str(error)
         except broken_device():
@@ -88,17 +89,29 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), **packages}
 
 
-def _run(recipe: Recipe, bench: Bench, report: Callable[[Epoch], None]) -> Mapping[str, float]:
+def _run(
+    recipe: Recipe, context: TrialContext, report: Callable[[Epoch], None]
+) -> Mapping[str, float]:
     """Train epoch after epoch and report what each left behind; then take the recipe's measures."""
     if recipe.experiment is not None:
-        torch.manual_seed(bench.seed)
-        return {name: float(value) for name, value in recipe.experiment(bench).items()}
-    network = bench.built(recipe)
+        torch.manual_seed(context.seed)
+        return {name: float(value) for name, value in recipe.experiment(context).items()}
+    network = network_of(recipe, context)
     epochs: list[Epoch] = []
-    for epoch in bench.fit().epochs(network, bench.progress):
+    for epoch in context.fit().epochs(network, context.progress):
         epochs.append(epoch)
         report(epoch)
-    return measures_of(recipe, Trained(bench, network, tuple(epochs)))
+    return measures_of(recipe, Trained(context, network, tuple(epochs)))
+
+
+def network_of(recipe: Recipe, context: TrialContext) -> nn.Module:
+    """The variant's network with the initial weights of the seed.
+
+    Also those that `initialise` leaves as the network's constructor drew them.
+    """
+    torch.manual_seed(context.seed)
+    shape, settings = context.data.shape, context.settings
+    return context.prepared(recipe.build(context.variant, shape, context.outputs, settings))
 
 
 def measures_of(recipe: Recipe, trained: Trained) -> Mapping[str, float]:

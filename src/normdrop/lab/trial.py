@@ -1,10 +1,13 @@
-"""A trial is everything that decides a result, as a value; an outcome is what came of it."""
+"""A trial is everything that decides a result, as a value; an outcome is what came of it.
+
+Both are also one line of JSON: what the store keeps and what workers say.
+"""
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
-from typing import Literal, TypeAlias
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, astuple, dataclass, field, replace
+from typing import Literal, TypeAlias, get_args
 
 Setting: TypeAlias = str | int | float | bool | None
 Status: TypeAlias = Literal["finished", "diverged", "failed"]
@@ -100,3 +103,49 @@ def _values(epoch: Epoch) -> dict[str, float]:
         values["test_accuracy"] = 100 * epoch.test_accuracy
         values["test_error"] = 100 * (1 - epoch.test_accuracy)
     return values
+
+
+def trials_line(trials: Sequence[Trial]) -> str:
+    """Trials as one line of JSON; `read_trials` reads them back."""
+    return json.dumps([asdict(trial) for trial in trials])
+
+
+def read_trials(line: str) -> list[Trial]:
+    """The trials that `trials_line` wrote."""
+    return [Trial(**fields) for fields in json.loads(line)]
+
+
+def outcome_line(outcome: Outcome) -> str:
+    """An outcome as one line of JSON; `read_outcome` reads it back, every bit of its numbers."""
+    return json.dumps(asdict(outcome))
+
+
+def read_outcome(line: str) -> Outcome:
+    """The outcome that `outcome_line` wrote.
+
+    Raises:
+        ValueError: The line holds no outcome, or one with values that no outcome has.
+    """
+    try:
+        fields = json.loads(line)
+        trial = Trial(**fields.pop("trial"))
+        epochs = tuple(Epoch(**epoch) for epoch in fields.pop("epochs"))
+        outcome = Outcome(trial=trial, epochs=epochs, **fields)
+        sound = outcome.status in get_args(Status) and all(map(_is_number, _numbers(outcome)))
+    except (TypeError, KeyError, AttributeError) as error:
+        raise ValueError(f"no outcome: {error}") from error
+    if not sound:
+        raise ValueError("an outcome with values that no outcome has")
+    return outcome
+
+
+def _numbers(outcome: Outcome) -> Iterator[object]:
+    """Whatever stands where an outcome has numbers."""
+    yield from (outcome.seconds, *outcome.measures.values())
+    for epoch in outcome.epochs:
+        accuracy = 0.0 if epoch.test_accuracy is None else epoch.test_accuracy
+        yield from astuple(replace(epoch, test_accuracy=accuracy))
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -2,10 +2,11 @@
 
 Lines of JSON: in, a list of trials to train together, which is one trial on a CPU; out, numbers
 (epochs done so far) and at last an outcome for each.
-Started as `python -m normdrop.lab.worker [KIT]`, KIT a file of what was handed over as values, so
-that a script that calls `normdrop.compare` needs no `if __name__ == "__main__"`.
+Started as `python -m normdrop.lab.worker [PAYLOAD]`, PAYLOAD a file of what was handed over as
+values, so that a script that calls `normdrop.compare` needs no `if __name__ == "__main__"`.
 """
 
+import ctypes
 import os
 import queue
 import signal
@@ -15,13 +16,15 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from normdrop.lab.memory import keep_freed_memory
-
 if TYPE_CHECKING:
     from normdrop.lab.data import Dataset
-    from normdrop.lab.kit import Kit
+    from normdrop.lab.payload import Payload
 
-_SECONDS_BETWEEN_REPORTS = 0.5
+# The options of mallopt, as glibc numbers them.
+_M_TRIM_THRESHOLD = -1
+_M_MMAP_THRESHOLD = -3
+_LARGEST = 1 << 30
+_SECONDS_BETWEEN_REPORTS = 0.5  # a small network takes thousands of batches a second
 _AT_HAND: "dict[str, Dataset | None]" = {}
 
 
@@ -34,9 +37,29 @@ def main() -> None:
     # Whatever a library prints must not end up between our lines.
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
-    kit = _kit(Path(sys.argv[1]) if len(sys.argv) > 1 else None)
+    payload = _payload(Path(sys.argv[1]) if len(sys.argv) > 1 else None)
     while True:
-        _answer(lines.get(), answers, kit)
+        _answer(lines.get(), answers, payload)
+
+
+def keep_freed_memory() -> bool:
+    """Tell glibc to keep freed memory for the next allocation instead of returning it.
+
+    By default glibc maps each block of more than 32 MiB afresh and gives free memory at the top of
+    the heap back, so a training step that frees and allocates the same activations pays for mapping
+    and clearing their pages each time; on virtual machines that can take longer than computing
+    them. Blocks of up to 1 GiB are kept from here on, for the rest of the process.
+
+    Returns:
+        Whether the allocator took the settings; false on systems without glibc, where nothing
+        happens.
+    """
+    if sys.platform != "linux":
+        return False
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is None:
+        return False
+    return all(mallopt(option, _LARGEST) == 1 for option in (_M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD))
 
 
 def _read(lines: "queue.SimpleQueue[str]") -> None:
@@ -46,17 +69,17 @@ def _read(lines: "queue.SimpleQueue[str]") -> None:
     os._exit(0)
 
 
-def _kit(path: Path | None) -> "Kit":
-    from normdrop.lab.kit import Kit
+def _payload(path: Path | None) -> "Payload":
+    from normdrop.lab.payload import Payload
 
-    return Kit() if path is None else Kit.read(path)
+    return Payload() if path is None else Payload.read(path)
 
 
-def _answer(line: str, answers: TextIO, kit: "Kit") -> None:
+def _answer(line: str, answers: TextIO, payload: "Payload") -> None:
     import torch
 
     from normdrop.lab.stacked import train_stacked
-    from normdrop.lab.wire import outcome_line, read_trials
+    from normdrop.lab.trial import outcome_line, read_trials
 
     trials = read_trials(line)
     torch.set_num_threads(1)  # rivals share the processor's cores; threads would fight over them
@@ -68,17 +91,17 @@ def _answer(line: str, answers: TextIO, kit: "Kit") -> None:
             answers.write(f"{epochs_done}\n")
             last = now
 
-    dataset = _dataset(kit, trials[0].data)
-    recipe = kit.recipe(trials[0].recipe)
+    dataset = _dataset(payload, trials[0].data)
+    recipe = payload.recipe(trials[0].recipe)
     outcomes = train_stacked(trials, dataset, report, recipe=recipe)
     answers.writelines(outcome_line(outcome) + "\n" for outcome in outcomes)  # each as it comes
 
 
-def _dataset(kit: "Kit", name: str) -> "Dataset | None":
+def _dataset(payload: "Payload", name: str) -> "Dataset | None":
     """The data set of that name, kept for the next trial."""
     if name not in _AT_HAND:
         _AT_HAND.clear()
-        _AT_HAND[name] = kit.dataset(name)
+        _AT_HAND[name] = payload.dataset(name)
     return _AT_HAND[name]
 
 

@@ -12,6 +12,7 @@ from normdrop.lab.comparison import (
     versions,
 )
 from normdrop.lab.metric import Metric
+from normdrop.lab.recipe_names import file_of, names
 from normdrop.lab.results import read_curves, read_results
 from normdrop.lab.trial import NO_DATA
 from normdrop.report._curves import curves_figure
@@ -61,7 +62,7 @@ def _index(entries: Sequence[tuple[str, Sequence[Comparison]]]) -> str:
         seeds = max(len(comparison.grid.seeds) for comparison in comparisons)
         cells = (
             f"[{name}]({name}.md)",
-            in_markdown(comparisons[0].description.question),
+            in_markdown(comparisons[0].description.question) or "–",
             *_counts([agreement(comparison) for comparison in comparisons]),
             str(seeds),
             _data(comparisons),
@@ -90,9 +91,14 @@ def _page(name: str, comparisons: Sequence[Comparison], curves: str | None) -> s
 
 def _lines(name: str, comparisons: Sequence[Comparison], curves: str | None) -> Iterator[str]:
     about = comparisons[0].description
-    yield from (f"# {in_markdown(about.title)}", "", f"**{in_markdown(about.question)}**", "")
-    yield from (f"Source: {in_markdown(about.source)}.", "", "## What the source says", "")
-    yield from (_source(comparisons), "", "## What we found", "")
+    yield from (f"# {in_markdown(about.title)}", "")
+    if about.question:
+        yield from (f"**{in_markdown(about.question)}**", "")
+    if about.source:
+        yield from (f"Source: {in_markdown(about.source)}.", "")
+    if about.source or any(c.description.published or c.description.claims for c in comparisons):
+        yield from ("## What the source says", "", _source(comparisons), "")
+    yield from ("## What we found", "")
     yield from (f"![{in_markdown(about.endpoint.axis)} of every variant]({name}.svg)", "")
     published = any(c.description.endpoint.name in c.description.published for c in comparisons)
     ring = "; diamonds: published, arrows: published, farther out" if published else ""
@@ -104,7 +110,8 @@ def _lines(name: str, comparisons: Sequence[Comparison], curves: str | None) -> 
     for comparison in comparisons:
         yield from _found(comparison)
     notes = dict.fromkeys(line for comparison in comparisons for line in comparison.reading())
-    yield from ("## How to read it", "", *(f"- {in_markdown(line)}" for line in notes), "")
+    if notes:
+        yield from ("## How to read it", "", *(f"- {in_markdown(line)}" for line in notes), "")
     yield from ("## How it was made", "", *_made(name, comparisons), "", _MADE_BY)
 
 
@@ -112,7 +119,7 @@ def _source(comparisons: Sequence[Comparison]) -> str:
     text = "No published figures stand beside these."
     if any(comparison.description.published for comparison in comparisons):
         label = in_markdown(comparisons[0].description.published_label)
-        text = f"Its figures stand in the columns “publ.”: {label}."
+        text = f"Its figures stand in the columns “publ.”{label and f': {label}'}."
     against = [c for c in comparisons if agreement(c).against]
     if not against:
         return text
@@ -163,7 +170,7 @@ def _found(comparison: Comparison) -> Iterator[str]:
 
 
 def _made(name: str, comparisons: Sequence[Comparison]) -> Iterator[str]:
-    yield f"`normdrop compare {name}`, with these settings:"
+    yield f"`{_call(name, comparisons[0])}`, with these settings:"
     yield ""
     for comparison in comparisons:
         panel = comparison.description.panel
@@ -175,6 +182,15 @@ def _made(name: str, comparisons: Sequence[Comparison]) -> Iterator[str]:
         }
         text = ", ".join(f"{key} {_values(key, values)}" for key, values in facts.items())
         yield f"- {in_markdown(f'{panel}: {text}' if panel else text)}"
+
+
+def _call(name: str, comparison: Comparison) -> str:
+    """What makes the comparison: a recipe of normdrop's, of a file, or handed over as a value."""
+    recipe = comparison.outcomes[0].trial.recipe
+    file = file_of(recipe)
+    if file is not None:
+        return f"normdrop compare {file.name}"
+    return f"normdrop compare {name}" if recipe in names() else "normdrop.compare(recipe)"
 
 
 def _values(setting: str, values: Sequence[object]) -> str:

@@ -1,13 +1,13 @@
 """A comparison as one HTML file that opens without a network."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from normdrop.errors import NormdropError
-from normdrop.lab.comparison import Comparison
-from normdrop.report._sections import provenance, trials
+from normdrop.lab.comparison import Comparison, settings, versions
+from normdrop.values.display import Column, Row, Table
 from normdrop.values.files import write_atomically
 
 
@@ -75,7 +75,53 @@ def _part(comparison: Comparison) -> dict[str, Any]:
         "panel": comparison.description.panel,
         "notes": ranking.notes,
         "ranking": Markup(ranking.without_notes().to_html()),  # noqa: S704 - escaped by Table
-        "trials": Markup(trials(comparison).to_html()),  # noqa: S704 - escaped by Table
-        "provenance": [Markup(table.to_html()) for table in provenance(comparison)],  # noqa: S704 - escaped by Table
+        "trials": Markup(_trials(comparison).to_html()),  # noqa: S704 - escaped by Table
+        "provenance": [Markup(table.to_html()) for table in _provenance(comparison)],  # noqa: S704 - escaped by Table
         "unfinished": [o for o in comparison.outcomes if o.status != "finished"],
     }
+
+
+def _trials(comparison: Comparison) -> Table:
+    """The endpoint of every trial: one row per variant, best first, one column per seed."""
+    grid = comparison.grid
+    columns = [Column("variant"), *(Column(f"seed {seed}", "right") for seed in grid.seeds)]
+    rows = tuple(
+        Row((summary.name, *(_cell(comparison, summary.name, seed) for seed in grid.seeds)))
+        for summary in comparison
+    )
+    label = comparison.description.endpoint.axis
+    return Table(f"Every trial: {label}", tuple(columns), rows)
+
+
+def _cell(comparison: Comparison, variant: str, seed: int) -> str:
+    outcome = comparison.grid.outcomes.get((variant, seed))
+    if outcome is None:
+        return "not run"
+    endpoint = comparison.description.endpoint
+    value = outcome.values.get(endpoint.name)
+    return outcome.status if value is None else endpoint.text(value)
+
+
+def _provenance(comparison: Comparison) -> Iterator[Table]:
+    """Recipe and data, settings, and versions."""
+    trial = comparison.outcomes[0].trial
+    devices = dict.fromkeys(outcome.trial.device for outcome in comparison.outcomes)
+    yield _facts(
+        "Recipe and data",
+        {
+            "recipe": [f"{trial.recipe}, version {trial.recipe_version}"],
+            "data": [trial.data],
+            "data checksum": [trial.data_checksum],
+            "precision": [trial.precision],
+            "device": list(devices),
+            "seeds": list(comparison.grid.seeds),
+            "level of the tests": [comparison.level],
+        },
+    )
+    yield _facts("Settings", settings(comparison))
+    yield _facts("Versions", versions(comparison))
+
+
+def _facts(title: str, facts: Mapping[str, Sequence[object]]) -> Table:
+    rows = tuple(Row((name, ", ".join(map(str, values)))) for name, values in facts.items())
+    return Table(title, (Column("name"), Column("value")), rows)

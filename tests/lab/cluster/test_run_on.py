@@ -16,7 +16,7 @@ from waiting import wait_for
 from normdrop.errors import UsageError
 from normdrop.lab.cluster import Cluster, run_on
 from normdrop.lab.data import Dataset
-from normdrop.lab.kit import Kit
+from normdrop.lab.payload import Payload
 from normdrop.lab.store import Store
 from normdrop.lab.train import train, versions
 from normdrop.lab.trial import Epoch, Outcome, Trial
@@ -72,8 +72,8 @@ def test_an_edited_recipe_changes_nothing(on: Cluster, noted_trial: Make, digits
     file = Path(trials[0].recipe)
     text = file.read_bytes()
     file.unlink()
-    kit = Kit(texts={trials[0].recipe: text})
-    outcomes = list(run_on(on, trials, jobs=1, watcher=_Watcher(), kit=kit))
+    payload = Payload(texts={trials[0].recipe: text})
+    outcomes = list(run_on(on, trials, jobs=1, watcher=_Watcher(), payload=payload))
     file.write_bytes(text)
     assert _numbers(outcomes) == _numbers(train(trial, digits) for trial in trials)
 
@@ -205,7 +205,7 @@ def test_nodes_with_other_packages_are_refused(
 ) -> None:
     """Results of different versions never get under one key."""
     other = {**versions(), "torch": "1.0"}
-    monkeypatch.setattr("normdrop.lab.cluster._crew.versions", lambda: other)
+    monkeypatch.setattr("normdrop.lab.cluster._trials.versions", lambda: other)
     with pytest.raises(UsageError, match=r"has torch .*, this process 1\.0; install the same"):
         list(run_on(on, [tiny_trial()], jobs=None, watcher=_Watcher()))
 
@@ -303,7 +303,7 @@ def _numbers(outcomes: Iterable[Outcome]) -> dict[str, list[Epoch]]:
 
 def _stored(store: Path) -> dict[str, list[Epoch]]:
     """The numbers in a store, also while it is written."""
-    from normdrop.lab.wire import read_outcome
+    from normdrop.lab.trial import read_outcome
 
     if not store.exists():
         return {}

@@ -69,7 +69,7 @@ def server() -> Iterator[Server]:
     thread.join()
 
 
-def source(server: Server, *mirrors: str) -> data.Source:
+def source(server: Server, *mirrors: str) -> data.DataSource:
     """A data set of one file, served by these mirrors."""
     wanted = data.Download(
         "concrete.csv",

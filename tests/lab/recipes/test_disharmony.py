@@ -17,7 +17,7 @@ from normdrop.lab.trial import Outcome
 from normdrop.torch import Block, Dropout, NoiseLayer, ResidualBlock
 
 if TYPE_CHECKING:
-    from normdrop.lab.recipes._disharmony import Place
+    from normdrop.lab.recipes._disharmony import NoisePlace
 
 _DIGITS, _CIFAR = (1, 8, 8), (3, 32, 32)
 _RECIPES = ("last-layer", "noise-families", "rates", "reestimate", "uout", "width")
@@ -66,7 +66,9 @@ def test_a_trial_runs(recipe: str, digits: Dataset) -> None:
         ("ResNeXt", "b", "conv-bn-act-conv-bn-act-drop-conv-bn"),
     ],
 )
-def test_noise_stands_in_its_place_of_every_branch(kind: str, place: "Place", end: str) -> None:
+def test_noise_stands_in_its_place_of_every_branch(
+    kind: str, place: "NoisePlace", end: str
+) -> None:
     """(a) directly before the last norm, (b) directly before the last convolution."""
     settings = {"network": kind, "size": "small"}
     network = li.network(_DIGITS, 10, settings, place=place, noise=0.3)
@@ -80,7 +82,7 @@ def test_noise_stands_in_its_place_of_every_branch(kind: str, place: "Place", en
 
 
 @pytest.mark.parametrize(("place", "last"), [("a", "drop-bn-act-conv"), ("b", "bn-drop-act-conv")])
-def test_noise_stands_in_its_place_of_every_dense_layer(place: "Place", last: str) -> None:
+def test_noise_stands_in_its_place_of_every_dense_layer(place: "NoisePlace", last: str) -> None:
     """In (b) it stands before the ReLU, where the same mask gives what it gives behind it."""
     settings = {"network": "DenseNet", "size": "small"}
     network = li.network(_DIGITS, 10, settings, place=place, noise=0.3)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from recipe_trials import SHORTEST, finished
 
-from normdrop.lab.context import Bench
+from normdrop.lab.context import TrialContext
 from normdrop.lab.data import Dataset, load
 from normdrop.lab.recipe_names import find
 from normdrop.lab.recipes._residual import network
@@ -22,13 +22,13 @@ def digits() -> Dataset:
 def _probabilities(trial: Trial, dataset: Dataset, seed: int) -> torch.Tensor:
     """Of a network trained with a seed, in eval mode, on the test set."""
     recipe = find("ensemble")
-    bench = Bench(trial, recipe.task, dataset)
-    built = bench.prepared(network(dataset.shape, 10, bench.settings), seed=seed)
+    context = TrialContext(trial, recipe.task, dataset)
+    built = context.prepared(network(dataset.shape, 10, context.settings), seed=seed)
     with torch.random.fork_rng():
-        list(bench.fit(seed=seed).epochs(built))
+        list(context.fit(seed=seed).epochs(built))
     built.eval()
     with torch.no_grad():
-        answers = [built(inputs).softmax(1) for inputs, _ in bench.test.batches(100)]
+        answers = [built(inputs).softmax(1) for inputs, _ in context.test.batches(100)]
     return torch.cat(answers)
 
 

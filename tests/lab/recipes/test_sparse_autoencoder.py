@@ -8,7 +8,7 @@ import torch
 from recipe_trials import finished
 from torch import Tensor, nn
 
-from normdrop.lab.context import Bench
+from normdrop.lab.context import TrialContext
 from normdrop.lab.data import load
 from normdrop.lab.networks import Coded, SparseAutoencoder
 from normdrop.lab.plan import plan
@@ -87,9 +87,9 @@ def test_who_always_answers_the_mean_explains_nothing() -> None:
         device="cpu",
         precision="fp32",
     )
-    bench = Bench(trial, RECIPE.task, dataset)
+    context = TrialContext(trial, RECIPE.task, dataset)
     mean = torch.from_numpy(dataset.test.inputs).float().mean(0) / 255
     for answer, unexplained in ((mean.expand_as, 100), (lambda x: x, 0)):
-        values = _measured(cast("SparseAutoencoder", _Answers(answer)), bench, training=False)
+        values = _measured(cast("SparseAutoencoder", _Answers(answer)), context, training=False)
         assert values["unexplained"] == pytest.approx(unexplained, abs=1e-3)
         assert values["activity"] == pytest.approx(0.25)

@@ -7,7 +7,7 @@ import pytest
 from recipe_trials import finished
 from torch import nn
 
-from normdrop.lab.context import Bench
+from normdrop.lab.context import TrialContext
 from normdrop.lab.data import load
 from normdrop.lab.plan import plan
 from normdrop.lab.recipe_names import find
@@ -49,8 +49,8 @@ def test_the_variants_have_the_layers_of_their_names() -> None:
     )
     assert len(trials) == 12
     for trial in trials:
-        bench = Bench(trial, RECIPE.task, dataset)
-        network = _network(bench, trial.variant.partition(" + ")[0])
+        context = TrialContext(trial, RECIPE.task, dataset)
+        network = _network(context, trial.variant.partition(" + ")[0])
         layers = list(network.modules())
         norms = [layer.num_features for layer in layers if isinstance(layer, nn.BatchNorm1d)]
         first = [8] if trial.variant.startswith("bn first") else []

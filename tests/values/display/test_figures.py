@@ -78,3 +78,20 @@ def test_colours_repeat_with_another_dash() -> None:
     lines = [trace.line for trace in traces(curves([Curve("a", (1.0, 2.0))] * 11, "e", "l"))]
     assert lines[10].color == lines[0].color
     assert (lines[0].dash, lines[10].dash) == ("solid", "dash")
+
+
+@pytest.mark.parametrize("steps", [1, 2, 5, 30])
+def test_no_figure_leaves_it_to_plotly_what_is_drawn(steps: int) -> None:
+    """Whose choice depends on how many points there are: a band of few would have markers."""
+    values = tuple(1.0 + step for step in range(steps))
+    curve = Curve(
+        "a", values, low=tuple(v - 0.5 for v in values), high=tuple(v + 0.5 for v in values)
+    )
+    figures = (
+        curves([curve], "epoch", "loss"),
+        ranking([Estimate("a", 1.0, (0.5, 1.5), values, 2.0)], "loss"),
+        dot_pairs([DotPair("a", value, value + 1) for value in values], "loss", "x", "y"),
+    )
+    assert all(trace.mode is not None for figure in figures for trace in traces(figure))
+    bands = [trace for trace in traces(figures[0]) if trace.fill]
+    assert [trace.mode for trace in bands] == ["lines"]

@@ -1,4 +1,4 @@
-"""A Keras model as a graph of the calls it makes."""
+"""A Keras model as a graph of the calls it makes, and its layers by their paths."""
 
 from normdrop.keras.capture._capture import capture as capture
 from normdrop.keras.capture._example import leaves_of as leaves_of

@@ -1,4 +1,4 @@
-"""What runs on the cluster's nodes, in Ray's processes: a trial, and the board for its progress."""
+"""What runs on the cluster's nodes, in Ray's processes: a trial, and the actor for its progress."""
 
 import contextlib
 import time
@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from normdrop.errors import UsageError
 from normdrop.lab.data import Dataset
-from normdrop.lab.memory import keep_freed_memory
 from normdrop.lab.recipe import Recipe
 from normdrop.lab.recipe_names import from_text, without_code
 from normdrop.lab.trial import Outcome, Trial
+from normdrop.lab.worker import keep_freed_memory
 
 if TYPE_CHECKING:
     from ray import ObjectRef
 
 # Ray's types do not know which methods an actor has.
-BoardHandle: TypeAlias = Any
+ActorHandle: TypeAlias = Any
 _SECONDS_BETWEEN_REPORTS = 0.5
 
 
-class Board:
+class ProgressActor:
     """Where trials say how far they are, and the driver reads it."""
 
     def __init__(self) -> None:
@@ -45,7 +45,7 @@ def train_on_node(
     trial: Trial,
     source: Recipe | bytes | None,
     dataset: Dataset | None,
-    board: BoardHandle,
+    actor: ActorHandle,
     versions: Mapping[str, str],
 ) -> Outcome:
     """Train one trial as a local worker would, with one thread.
@@ -55,7 +55,7 @@ def train_on_node(
         source: What stands in the recipe's file, if it is a file of the driver's; the recipe
             itself, if it was handed over as a value.
         dataset: The data set the trial names, in memory that it must not write.
-        board: Where to report progress; once it is taken down nobody waits for the trial.
+        actor: Where to report progress; once it is taken down nobody waits for the trial.
         versions: The driver's packages.
 
     Raises:
@@ -66,7 +66,7 @@ def train_on_node(
     from normdrop.lab.train import train
 
     _check(versions)
-    _tell(board.asked_for.remote())
+    _tell(actor.asked_for.remote())
     torch.set_num_threads(1)  # as many trials as cores
     keep_freed_memory()
     last = 0.0
@@ -74,7 +74,7 @@ def train_on_node(
     def report(epochs_done: float) -> None:
         nonlocal last
         if (now := time.monotonic()) - last >= _SECONDS_BETWEEN_REPORTS:
-            _tell(board.advanced.remote(trial.key, epochs_done))
+            _tell(actor.advanced.remote(trial.key, epochs_done))
             last = now
 
     recipe = source if isinstance(source, Recipe) else None
@@ -87,7 +87,7 @@ def train_on_node(
 
 
 def _tell(heard: "ObjectRef[None]") -> None:
-    """Wait until the board has heard.
+    """Wait until the actor has heard.
 
     Raises:
         RayError: When it was taken down; not while Ray starts it again on another node.

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from normdrop.errors import NormdropError
 from normdrop.lab.cluster._address import Cluster
 from normdrop.lab.cluster._connection import connected
-from normdrop.lab.cluster._crew import Crew
-from normdrop.lab.kit import Kit
+from normdrop.lab.cluster._trials import ClusterTrials
+from normdrop.lab.payload import Payload
 from normdrop.lab.run import Watcher
 from normdrop.lab.trial import Outcome, Trial
 
@@ -26,7 +26,7 @@ def run_on(
     *,
     jobs: int | None,
     watcher: Watcher,
-    kit: Kit | None = None,
+    payload: Payload | None = None,
 ) -> Generator[Outcome, None, None]:
     """Train the trials on a cluster; yield outcomes as they come.
 
@@ -39,7 +39,7 @@ def run_on(
         trials: What to train.
         jobs: How many at a time; as many as the cluster has room for by default.
         watcher: Who wants to know.
-        kit: The recipes and data sets that were handed over as values, if any were.
+        payload: The recipes and data sets that were handed over as values, if any were.
 
     Raises:
         UsageError: When the cluster does not answer, has no room for a trial, or its nodes lack
@@ -48,23 +48,23 @@ def run_on(
     """
     with connected(cluster), _loss_explained(cluster):
         waiting = deque(trials)
-        crew = Crew(cluster.gpus, kit or Kit())
+        running = ClusterTrials(cluster.gpus, payload or Payload())
         faults = _Faults()
         try:
-            while waiting or len(crew):
-                while waiting and (jobs is None or len(crew) < jobs):
-                    crew.start(waiting.popleft())
-                for trial, result in crew.ended():
+            while waiting or len(running):
+                while waiting and (jobs is None or len(running) < jobs):
+                    running.start(waiting.popleft())
+                for trial, result in running.ended():
                     outcome = result if isinstance(result, Outcome) else faults.last(trial, result)
                     if outcome is None:
                         waiting.appendleft(trial)
                         continue
                     watcher.ended(outcome)
                     yield outcome
-                for trial, epochs in crew.news():
+                for trial, epochs in running.news():
                     watcher.advanced(trial, epochs)
         finally:
-            crew.disband()
+            running.stop()
 
 
 class _Faults:

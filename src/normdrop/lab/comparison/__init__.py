@@ -6,6 +6,6 @@ from normdrop.lab.comparison._analysis import Analysis as Analysis
 from normdrop.lab.comparison._comparison import Comparison as Comparison
 from normdrop.lab.comparison._description import Description as Description
 from normdrop.lab.comparison._grid import Grid as Grid
-from normdrop.lab.comparison._record import settings as settings
-from normdrop.lab.comparison._record import versions as versions
+from normdrop.lab.comparison._results import settings as settings
+from normdrop.lab.comparison._results import versions as versions
 from normdrop.lab.comparison._summary import VariantSummary as VariantSummary

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from normdrop.lab.comparison._comparison import Comparison
 from normdrop.lab.comparison._description import Description
+from normdrop.lab.comparison._results import Results
 
 
 @dataclass(frozen=True)
@@ -33,33 +33,33 @@ class Agreement:
         return self.agree + len(self.against)
 
 
-def agreement(comparison: Comparison) -> Agreement:
+def agreement(results: Results) -> Agreement:
     """Hold a comparison against the published figures of its endpoint.
 
     A pair that is not told apart contradicts nothing, and neither does one whose published figures
     are missing or no farther apart than their noise; what the source says in words then counts.
     """
-    ranking = comparison.analysis.ranking
-    pairs = comparison.analysis.pairs
+    ranking = results.analysis.ranking
+    pairs = results.analysis.pairs
     upper = np.triu_indices(len(ranking), 1)
-    different = pairs.different(comparison.level)
+    different = pairs.different(results.level)
     agree, against = 0, []
-    judged = different | _apart_from_baseline(comparison)
+    judged = different | _apart_from_baseline(results)
     for row, column in np.argwhere(judged & (pairs.difference < 0)):
         pair = ranking[row].name, ranking[column].name
-        if (same := _same_order(comparison.description, *pair)) is not None:
+        if (same := _same_order(results.description, *pair)) is not None:
             agree += same
             against += [] if same else [pair]
     known, apart = (int(found[upper].sum()) for found in (pairs.seeds > 0, different))
     return Agreement(known, apart, agree, tuple(against))
 
 
-def _apart_from_baseline(comparison: Comparison) -> NDArray[np.bool_]:
+def _apart_from_baseline(results: Results) -> NDArray[np.bool_]:
     """Which pairs hold the baseline and a variant that differs from it by the baseline's test."""
-    ranking, baseline = comparison.analysis.ranking, comparison.description.baseline
+    ranking, baseline = results.analysis.ranking, results.description.baseline
     is_baseline = np.array([summary.name == baseline for summary in ranking])
     differs = np.array(
-        [summary.p is not None and summary.p <= comparison.level for summary in ranking]
+        [summary.p is not None and summary.p <= results.level for summary in ranking]
     )
     pairs = is_baseline[:, None] & differs
     return np.asarray(pairs | pairs.T)

@@ -5,28 +5,29 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from normdrop.lab.comparison._comparison import Comparison
+from normdrop.lab.comparison._results import Results, settings, versions
+from normdrop.lab.comparison._sentences import sentences
 from normdrop.lab.comparison._summary import VariantSummary
 from normdrop.lab.trial import Outcome
 
 
-def record(comparison: Comparison) -> dict[str, Any]:
+def record(results: Results) -> dict[str, Any]:
     """Everything a reader needs to check or redo the comparison; NaN becomes None."""
-    trial = comparison.outcomes[0].trial
-    names = [summary.name for summary in comparison]
-    pairs = comparison.analysis.pairs
-    endpoint = comparison.description.endpoint.name
+    trial = results.outcomes[0].trial
+    names = [summary.name for summary in results]
+    pairs = results.analysis.pairs
+    endpoint = results.description.endpoint.name
     whole = {
-        "description": asdict(comparison.description),
-        "level": comparison.level,
+        "description": asdict(results.description),
+        "level": results.level,
         "recipe": trial.recipe,
         "recipe_version": trial.recipe_version,
         "data": {"name": trial.data, "checksum": trial.data_checksum},
         "precision": trial.precision,
-        "devices": sorted({outcome.trial.device for outcome in comparison.outcomes}),
-        "settings": settings(comparison),
-        "versions": versions(comparison),
-        "ranking": [_row(summary, endpoint) for summary in comparison],
+        "devices": sorted({outcome.trial.device for outcome in results.outcomes}),
+        "settings": settings(results),
+        "versions": versions(results),
+        "ranking": [_row(summary, endpoint) for summary in results],
         "pairs": [
             {
                 "first": names[row],
@@ -38,9 +39,9 @@ def record(comparison: Comparison) -> dict[str, Any]:
             for row in range(len(names))
             for column in range(row + 1, len(names))
         ],
-        "groups": [[names[row] for row in group] for group in comparison.analysis.groups],
-        "sentences": comparison.sentences(),
-        "trials": [_trial(outcome) for outcome in comparison.outcomes],
+        "groups": [[names[row] for row in group] for group in results.analysis.groups],
+        "sentences": sentences(results),
+        "trials": [_trial(outcome) for outcome in results.outcomes],
     }
     return {name: _plain(value) for name, value in whole.items()}
 
@@ -50,24 +51,6 @@ def _row(summary: VariantSummary, endpoint: str) -> dict[str, Any]:
     fields = asdict(summary)
     means = {endpoint: fields.pop("endpoint"), **fields.pop("metrics")}
     return {**fields, **means, "mean_rank": summary.mean_rank}
-
-
-def settings(comparison: Comparison) -> dict[str, list[Any]]:
-    """Every setting with the distinct values it took, in order of appearance."""
-    return _distinct([outcome.trial.settings for outcome in comparison.outcomes])
-
-
-def versions(comparison: Comparison) -> dict[str, list[Any]]:
-    """Every library with the distinct versions the trials ran on."""
-    return _distinct([outcome.versions for outcome in comparison.outcomes])
-
-
-def _distinct(mappings: list[Mapping[str, Any]]) -> dict[str, list[Any]]:
-    names = sorted({name for mapping in mappings for name in mapping})
-    return {
-        name: list(dict.fromkeys(mapping[name] for mapping in mappings if name in mapping))
-        for name in names
-    }
 
 
 def _trial(outcome: Outcome) -> dict[str, Any]:

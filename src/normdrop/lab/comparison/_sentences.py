@@ -5,91 +5,95 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from normdrop.lab.comparison._agreement import agreement
-from normdrop.lab.comparison._comparison import Comparison
-from normdrop.lab.comparison._record import versions
+from normdrop.lab.comparison._results import Results, versions
 from normdrop.lab.comparison._summary import VariantSummary
 from normdrop.lab.metric import GAP
 from normdrop.lab.statistics import FEWEST_SEEDS, group_letter, seeds_needed
 from normdrop.lab.trial import NO_DATA
 
-_MOST_NAMED = 4
+_MOST_NAMED = 4  # pairs in one sentence: more are for the table
 
 
-def findings(comparison: Comparison) -> list[str]:
+def findings(results: Results) -> list[str]:
     """Which differences are real, which are not, how the source has it, and what is missing."""
-    return [*_differences(comparison), *_agreement(comparison), *_missing(comparison)]
+    return [*_differences(results), *_agreement(results), *_missing(results)]
 
 
-def reading(comparison: Comparison) -> list[str]:
+def reading(results: Results) -> list[str]:
     """What the reader of the numbers must know."""
-    return [*_reading(comparison), *comparison.description.data_notes]
+    return [*_reading(results), *results.description.data_notes]
 
 
-def _differences(comparison: Comparison) -> Iterator[str]:
-    groups = comparison.analysis.groups
+def sentences(results: Results) -> list[str]:
+    """The findings, then how to read them."""
+    return [*findings(results), *reading(results)]
+
+
+def _differences(results: Results) -> Iterator[str]:
+    groups = results.analysis.groups
     if not groups:
-        yield from _too_few(comparison)
+        yield from _too_few(results)
         return
-    names = [summary.name for summary in comparison]
-    found = agreement(comparison)
+    names = [summary.name for summary in results]
+    found = agreement(results)
     yield (
         f"{found.apart} of {found.pairs} pairs can be told apart: those that share no letter. The "
-        f"chance of any false claim among them is at most {100 * comparison.level:g} %."
+        f"chance of any false claim among them is at most {100 * results.level:g} %."
     )
     for number, group in enumerate(groups):
         if len(group) > 1:
             members = _listed(names[row] for row in group)
             yield f"Cannot be told apart ({group_letter(number)}): {members}."
-    yield from _baseline(comparison)
+    yield from _baseline(results)
 
 
-def _too_few(comparison: Comparison) -> Iterator[str]:
-    rivals = len(comparison) - 1
+def _too_few(results: Results) -> Iterator[str]:
+    rivals = len(results) - 1
     if not rivals:
         return
-    needed = f"at least {seeds_needed(1, comparison.level)}"
-    if comparison.description.baseline is not None and rivals > 1:
-        against = seeds_needed(rivals, comparison.level)
+    needed = f"at least {seeds_needed(1, results.level)}"
+    if results.description.baseline is not None and rivals > 1:
+        against = seeds_needed(rivals, results.level)
         needed += f" ({against} against the baseline in {rivals} comparisons)"
-    seeds = _count(comparison.analysis.pairs.most_seeds, "seed")
+    seeds = _count(results.analysis.pairs.most_seeds, "seed")
     yield (
         f"No pair can be told apart with {seeds}, however far apart they are: that takes {needed}."
     )
-    if any(0 < len(summary.seeds) < FEWEST_SEEDS for summary in comparison):
+    if any(0 < len(summary.seeds) < FEWEST_SEEDS for summary in results):
         yield f"Fewer than {FEWEST_SEEDS} seeds bear no interval; each seed's value is shown."
 
 
-def _baseline(comparison: Comparison) -> Iterator[str]:
-    baseline = comparison.description.baseline
+def _baseline(results: Results) -> Iterator[str]:
+    baseline = results.description.baseline
     if baseline is None:
         return
-    others = [summary for summary in comparison if summary.p is not None]
-    real = [summary for summary in others if (summary.p or 0) <= comparison.level]
+    others = [summary for summary in results if summary.p is not None]
+    real = [summary for summary in others if (summary.p or 0) <= results.level]
     for word, sign in (("lower", -1), ("higher", 1)):
         found = [s.name for s in real if s.difference is not None and s.difference * sign > 0]
         if found:
-            endpoint = _endpoint(comparison)
+            endpoint = _endpoint(results)
             yield f"{endpoint} {word} than the baseline's ({baseline}): {_listed(found)}."
     rest = [summary.name for summary in others if summary not in real]
     if rest:
         yield f"Not told apart from the baseline ({baseline}): {_listed(rest)}."
-    needed = seeds_needed(max(1, len(others)), comparison.level)
-    if max(len(summary.seeds) for summary in comparison) < needed:
+    needed = seeds_needed(max(1, len(others)), results.level)
+    if max(len(summary.seeds) for summary in results) < needed:
         yield (
             f"Against the baseline nothing can be shown with fewer than {needed} seeds in "
             f"{_count(len(others), 'comparison')} (Holm's method)."
         )
 
 
-def _agreement(comparison: Comparison) -> Iterator[str]:
+def _agreement(results: Results) -> Iterator[str]:
     """How the published figures order the pairs that are told apart here."""
-    about = comparison.description
+    about = results.description
     if not about.published and not about.claims:
         return
     if about.published:
         label = about.published_label or about.source
         yield f"Published: {label}." if label else "Published: the source's figures."
-    found = agreement(comparison)
+    found = agreement(results)
     if found.judged:
         chance = ""
         if about.published_noise:
@@ -105,19 +109,19 @@ def _agreement(comparison: Comparison) -> Iterator[str]:
         yield f"Against the source, here: {'; '.join(named)}{f' and {rest} more' if rest else ''}."
 
 
-def _missing(comparison: Comparison) -> Iterator[str]:
-    for summary in comparison:
+def _missing(results: Results) -> Iterator[str]:
+    for summary in results:
         if summary.diverged:
             yield _diverged(summary)
         if summary.failed:
             failed = f"{summary.name} failed with {_seed_list(summary.failed)}"
-            yield f"{failed}: {_why(comparison, summary)}"
-    finished = [len(summary.seeds) for summary in comparison]
-    if len(comparison) > 1 and min(finished) < len(comparison.grid.seeds):
-        pairs = comparison.analysis.pairs.seeds[np.triu_indices(len(finished), 1)].tolist()
+            yield f"{failed}: {_why(results, summary)}"
+    finished = [len(summary.seeds) for summary in results]
+    if len(results) > 1 and min(finished) < len(results.grid.seeds):
+        pairs = results.analysis.pairs.seeds[np.triu_indices(len(finished), 1)].tolist()
         yield (
             "A seed enters a pair only where both variants finished: "
-            f"{min(pairs)} to {max(pairs)} of {len(comparison.grid.seeds)}."
+            f"{min(pairs)} to {max(pairs)} of {len(results.grid.seeds)}."
         )
 
 
@@ -130,54 +134,54 @@ def _diverged(summary: VariantSummary) -> str:
     )
 
 
-def _why(comparison: Comparison, summary: VariantSummary) -> str:
-    outcomes = comparison.grid.of(summary.name)
+def _why(results: Results, summary: VariantSummary) -> str:
+    outcomes = results.grid.of(summary.name)
     messages = dict.fromkeys(o.message for o in outcomes if o.status == "failed" and o.message)
     return "; ".join(messages) or "no message."
 
 
-def _reading(comparison: Comparison) -> Iterator[str]:
-    finished = (o for o in comparison.outcomes if o.status == "finished" and o.epochs)
+def _reading(results: Results) -> Iterator[str]:
+    finished = (o for o in results.outcomes if o.status == "finished" and o.epochs)
     epochs = sorted({outcome.epochs[-1].number for outcome in finished})
     if epochs:
         last = f" ({epochs[0]})" if len(epochs) == 1 else ""
-        yield f"{_endpoint(comparison)} is the final epoch's{last}, never the best epoch's."
-    if GAP in comparison.description.metrics:
+        yield f"{_endpoint(results)} is the final epoch's{last}, never the best epoch's."
+    if GAP in results.description.metrics:
         yield (
             "gap: training loss in eval mode − in train mode, same weights, same examples. Above "
             "zero, evaluation is worse than training."
         )
-    if comparison.analysis.groups and comparison.description.baseline is not None:
+    if results.analysis.groups and results.description.baseline is not None:
         yield (
             "Letters are of all pairs, tested together (max-T over sign flips); p is of each "
             "variant against the baseline alone (sign flips, Holm). A pair may differ by one and "
             "not by the other."
         )
-    if any(len(summary.seeds) >= FEWEST_SEEDS for summary in comparison):
-        drawn = comparison.outcomes[0].trial.data == NO_DATA
+    if any(len(summary.seeds) >= FEWEST_SEEDS for summary in results):
+        drawn = results.outcomes[0].trial.data == NO_DATA
         yield "Intervals (95 %, Student's t) cover the spread over seeds" + (
             "."
             if drawn
             else " on this training and test set, not what another test set would give."
         )
-    devices = sorted({outcome.trial.device for outcome in comparison.outcomes})
+    devices = sorted({outcome.trial.device for outcome in results.outcomes})
     if len(devices) > 1:
         yield f"Trials ran on different devices: {_listed(devices)}."
-    mixed = {name: values for name, values in versions(comparison).items() if len(values) > 1}
+    mixed = {name: values for name, values in versions(results).items() if len(values) > 1}
     for name, values in mixed.items():
         yield f"Trials ran with different versions of {name}: {_listed(map(str, values))}."
     finished_how = {
         outcome.trial.variant: outcome.message
-        for outcome in comparison.outcomes
+        for outcome in results.outcomes
         if outcome.status == "finished" and outcome.message
     }
     for variant, message in finished_how.items():
         yield f"{variant}: {message.rstrip('.')}."
 
 
-def _endpoint(comparison: Comparison) -> str:
+def _endpoint(results: Results) -> str:
     """The endpoint's name, at the start of a sentence."""
-    label = comparison.description.endpoint.label
+    label = results.description.endpoint.label
     return label[:1].upper() + label[1:]
 
 

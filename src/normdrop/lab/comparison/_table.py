@@ -5,7 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from normdrop.lab.comparison._comparison import Comparison
+from normdrop.lab.comparison._results import Results
+from normdrop.lab.comparison._sentences import sentences
 from normdrop.lab.comparison._summary import VariantSummary
 from normdrop.lab.metric import Metric
 from normdrop.lab.statistics import FEWEST_SEEDS
@@ -32,21 +33,21 @@ class _Field:
     narrow: bool = True
 
 
-def ranking_table(comparison: Comparison, *, full: bool) -> Table:
+def ranking_table(results: Results, *, full: bool) -> Table:
     """Best first: endpoint with interval or points, other metrics, p-values, letters, published."""
-    fields = [field for field in _fields(comparison) if full or field.narrow]
+    fields = [field for field in _fields(results) if full or field.narrow]
     rows = tuple(
-        Row(tuple(field.cell(summary) for field in fields), _tone(comparison, summary))
-        for summary in comparison
+        Row(tuple(field.cell(summary) for field in fields), _tone(results, summary))
+        for summary in results
     )
     columns = tuple(field.column for field in fields)
-    return Table(_title(comparison), columns, rows, tuple(_notes(comparison)))
+    return Table(_title(results), columns, rows, tuple(_notes(results)))
 
 
-def _title(comparison: Comparison) -> str:
-    description, trial = comparison.description, comparison.outcomes[0].trial
-    epochs = max((o.epochs[-1].number for o in comparison.outcomes if o.epochs), default=0)
-    seeds = len(comparison.grid.seeds)
+def _title(results: Results) -> str:
+    description, trial = results.description, results.outcomes[0].trial
+    epochs = max((o.epochs[-1].number for o in results.outcomes if o.epochs), default=0)
+    seeds = len(results.grid.seeds)
     parts = [
         description.title + (f" on {trial.data}" if trial.data != NO_DATA else ""),
         description.panel,
@@ -56,65 +57,65 @@ def _title(comparison: Comparison) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def _notes(comparison: Comparison) -> list[str]:
-    tones = {_tone(comparison, summary) for summary in comparison}
+def _notes(results: Results) -> list[str]:
+    tones = {_tone(results, summary) for summary in results}
     legend = {
         "good": "Marked *: may be the best, none is shown to be better.",
         "bad": "Marked !: diverged with some seed, or has no result.",
     }
     marks = " ".join(text for tone, text in legend.items() if tone in tones)
-    return [marks, *comparison.sentences()] if marks else comparison.sentences()
+    return [marks, *sentences(results)] if marks else sentences(results)
 
 
-def _tone(comparison: Comparison, summary: VariantSummary) -> Tone:
+def _tone(results: Results, summary: VariantSummary) -> Tone:
     if summary.diverged or not summary.seeds:
         return "bad"
-    return "good" if summary.may_be_best and comparison.analysis.groups else "plain"
+    return "good" if summary.may_be_best and results.analysis.groups else "plain"
 
 
-def _fields(comparison: Comparison) -> list[_Field]:
+def _fields(results: Results) -> list[_Field]:
     fields = [
         _Field(Column("#", "right", "place"), lambda s: str(s.place)),
         _Field(Column("variant"), lambda s: s.name),
-        *_endpoint_fields(comparison),
+        *_endpoint_fields(results),
     ]
-    for metric in comparison.description.metrics:
-        if any(math.isfinite(summary.metrics[metric.name]) for summary in comparison):
-            fields += _metric_fields(comparison, metric)
-    if comparison.analysis.groups:
-        against = "baseline" if comparison.description.baseline else "best"
+    for metric in results.description.metrics:
+        if any(math.isfinite(summary.metrics[metric.name]) for summary in results):
+            fields += _metric_fields(results, metric)
+    if results.analysis.groups:
+        against = "baseline" if results.description.baseline else "best"
         heading = Column("p", "right", f"adjusted p-value against the {against}")
         fields += [
             _Field(heading, lambda s: _p(s.p)),
             _Field(Column("group", meaning="no common letter: told apart"), lambda s: s.letters),
         ]
-    return fields + _full_fields(comparison)
+    return fields + _full_fields(results)
 
 
-def _endpoint_fields(comparison: Comparison) -> list[_Field]:
-    metric = comparison.description.endpoint
+def _endpoint_fields(results: Results) -> list[_Field]:
+    metric = results.description.endpoint
     heading = Column(metric.column, "right", metric.meaning or metric.axis)
     fields = [_Field(heading, partial(_endpoint, metric))]
-    if any(0 < len(summary.seeds) < FEWEST_SEEDS for summary in comparison):
+    if any(0 < len(summary.seeds) < FEWEST_SEEDS for summary in results):
         heading = Column("each seed", meaning=f"{metric.label} of each seed")
         fields.append(_Field(heading, partial(_points, metric)))
-    return fields + _published_fields(comparison, metric, "publ.")
+    return fields + _published_fields(results, metric, "publ.")
 
 
-def _metric_fields(comparison: Comparison, metric: Metric) -> list[_Field]:
+def _metric_fields(results: Results, metric: Metric) -> list[_Field]:
     heading = Column(metric.column, "right", metric.meaning or metric.axis)
     taken = _Field(heading, lambda s: _value(metric, s.metrics[metric.name]), metric.narrow)
-    return [taken, *_published_fields(comparison, metric, f"publ. {metric.column}")]
+    return [taken, *_published_fields(results, metric, f"publ. {metric.column}")]
 
 
-def _published_fields(comparison: Comparison, metric: Metric, heading: str) -> list[_Field]:
-    if metric.name not in comparison.description.published:
+def _published_fields(results: Results, metric: Metric, heading: str) -> list[_Field]:
+    if metric.name not in results.description.published:
         return []
-    column = Column(heading, "right", f"published: {comparison.description.published_label}")
+    column = Column(heading, "right", f"published: {results.description.published_label}")
     return [_Field(column, lambda s: _value(metric, s.published.get(metric.name)), metric.narrow)]
 
 
-def _full_fields(comparison: Comparison) -> list[_Field]:
+def _full_fields(results: Results) -> list[_Field]:
     fields = [
         _Field(Column("mean rank", "right", "over complete seeds"), _ranks, narrow=False),
         _Field(Column("seeds", "right", "finished"), lambda s: str(len(s.seeds)), narrow=False),
@@ -124,7 +125,7 @@ def _full_fields(comparison: Comparison) -> list[_Field]:
             narrow=False,
         ),
     ]
-    if comparison.description.baseline:
+    if results.description.baseline:
         meaning = "paired difference from the baseline, interval by inverting the sign-flip test"
         fields.insert(0, _Field(Column("− baseline", "right", meaning), _difference, narrow=False))
     return fields

@@ -5,26 +5,26 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from normdrop.lab.comparison._comparison import Comparison
+from normdrop.lab.comparison._results import Results
 from normdrop.lab.trial import Epoch, Outcome
 from normdrop.values.display import printable
 from normdrop.values.display.figures import Curve, DotPair, Estimate, curves, dot_pairs, ranking
 
 
-def ranking_figure(comparison: Comparison) -> go.Figure:
+def ranking_figure(results: Results) -> go.Figure:
     """Mean endpoints with their intervals, every seed's value, and the published figures."""
-    endpoint = comparison.description.endpoint
+    endpoint = results.description.endpoint
     estimates = [
         Estimate(_text(s.name), s.endpoint, s.interval, s.points, s.published.get(endpoint.name))
-        for s in comparison
+        for s in results
         if s.seeds
     ]
     return ranking(estimates, endpoint.axis)
 
 
-def learning_figure(comparison: Comparison, value: Callable[[Epoch], float]) -> go.Figure:
+def learning_figure(results: Results, value: Callable[[Epoch], float]) -> go.Figure:
     """Mean over the finished trials of a value of each epoch, and its range over seeds."""
-    series = [_curve(s.name, comparison.grid.of(s.name), value) for s in comparison if s.seeds]
+    series = [_curve(s.name, results.grid.of(s.name), value) for s in results if s.seeds]
     return curves(series, "epoch", "loss")
 
 
@@ -36,17 +36,17 @@ def _curve(name: str, outcomes: Sequence[Outcome], value: Callable[[Epoch], floa
     return Curve(_text(name), tuple(values.mean(axis=0)), tuple(low), tuple(high))
 
 
-def gap_figure(comparison: Comparison) -> go.Figure:
+def gap_figure(results: Results) -> go.Figure:
     """Final training loss in train mode and in eval mode, same weights, same examples."""
     train, evaluated = (
-        dict(zip(comparison.grid.variants, comparison.grid.values(name), strict=True))
+        dict(zip(results.grid.variants, results.grid.values(name), strict=True))
         for name in ("train_loss", "train_eval_loss")
     )
     pairs = [
         DotPair(
             _text(s.name), float(np.nanmean(train[s.name])), float(np.nanmean(evaluated[s.name]))
         )
-        for s in comparison
+        for s in results
         if s.seeds
     ]
     return dot_pairs(pairs, "training loss", "train mode", "eval mode")

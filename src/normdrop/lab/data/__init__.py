@@ -9,7 +9,7 @@ from normdrop.lab.data._load import load as load
 from normdrop.lab.data._locate import locate as locate
 from normdrop.lab.data._registry import names as names
 from normdrop.lab.data._registry import source as source
+from normdrop.lab.data._source import DataSource as DataSource
 from normdrop.lab.data._source import Download as Download
-from normdrop.lab.data._source import Source as Source
 from normdrop.lab.data._verified import FileCheck as FileCheck
 from normdrop.lab.data._verified import verify as verify

@@ -11,7 +11,7 @@ from normdrop.errors import DataError
 from normdrop.lab.data._dataset import Split, distinct
 from normdrop.lab.data._files import Part
 
-_TEST_EVERY = 5
+_TEST_EVERY = 5  # the tables are published without a split
 _LARGEST = float(np.finfo(np.float32).max)
 
 

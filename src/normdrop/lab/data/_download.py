@@ -11,9 +11,9 @@ from typing import Protocol
 from normdrop.errors import DataError
 from normdrop.lab.data._files import read
 from normdrop.lab.data._locate import cache_folder
-from normdrop.lab.data._source import Download, Source
+from normdrop.lab.data._source import DataSource, Download
 
-_ROUNDS = 3
+_ROUNDS = 3  # through all mirrors: what one refuses now it may serve a moment later
 _TIMEOUT = 30.0
 
 
@@ -33,7 +33,7 @@ class Bar(Protocol):
 
 
 def download(
-    source: Source,
+    source: DataSource,
     *,
     folder: Path | None = None,
     bar: Callable[[Download], Bar] | None = None,

@@ -25,7 +25,7 @@ SUFFIXES = ("", ".gz", ".xz")
 """How a file may be compressed; its name says so."""
 
 _CHUNK = 1 << 20
-_XZ_MEMORY = 1 << 28
+_XZ_MEMORY = 1 << 28  # a damaged header may ask for gigabytes
 
 
 class _Readable(Protocol):

@@ -7,9 +7,9 @@ from pathlib import Path
 from normdrop.errors import DataError
 from normdrop.lab.data._dataset import Dataset, Split, checksum
 from normdrop.lab.data._files import Part, expand, read, unpack
-from normdrop.lab.data._locate import Place, locate
+from normdrop.lab.data._locate import FoundFiles, locate
 from normdrop.lab.data._registry import source as find_source
-from normdrop.lab.data._source import Source
+from normdrop.lab.data._source import DataSource
 
 
 def load(name: str, *, folder: str | Path | None = None) -> Dataset:
@@ -50,7 +50,7 @@ def load(name: str, *, folder: str | Path | None = None) -> Dataset:
     )
 
 
-def read_parts(source: Source, place: Place) -> dict[str, Part]:
+def read_parts(source: DataSource, place: FoundFiles) -> dict[str, Part]:
     """The contents of all files, each read once; files in the cache must have their checksum.
 
     Raises:
@@ -76,7 +76,7 @@ def _expect(path: Path, stored: bytes, expected: str) -> None:
         raise DataError(f"{path}: expected SHA-256 {expected}, found {found}")
 
 
-def _notes(source: Source, parts: Iterable[Part]) -> Iterable[str]:
+def _notes(source: DataSource, parts: Iterable[Part]) -> Iterable[str]:
     if source.known:
         yield from (source.known[part.sha256] for part in parts if part.sha256 in source.known)
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from normdrop.errors import DataError
 from normdrop.lab.data._files import SUFFIXES
-from normdrop.lab.data._source import Source
+from normdrop.lab.data._source import DataSource
 
 
 @dataclass(frozen=True)
-class Place:
+class FoundFiles:
     """A folder that holds a whole data set.
 
     Attributes:
@@ -31,7 +31,7 @@ def cache_folder() -> Path:
     return Path(os.environ.get("NORMDROP_CACHE") or pooch.os_cache("normdrop"))
 
 
-def locate(source: Source, folder: str | Path | None = None) -> Place:
+def locate(source: DataSource, folder: str | Path | None = None) -> FoundFiles:
     """Find the files of a data set.
 
     Args:
@@ -43,20 +43,20 @@ def locate(source: Source, folder: str | Path | None = None) -> Place:
         DataError: No place holds all files; the error lists what is missing where.
     """
     if not source.parts:
-        return Place(Path(), {}, cached=False)
+        return FoundFiles(Path(), {}, cached=False)
     missing = []
     for candidate in _candidates(source, folder):
         files = _files(source, candidate)
         if len(files) == len(source.parts) or source.archive in files:
             cached = folder is None and candidate == cache_folder() / source.name
-            return Place(candidate, files, cached)
+            return FoundFiles(candidate, files, cached)
         absent = [part for part in source.parts if part not in files]
         missing.append(f"{candidate} has no {' and no '.join(absent[:2])}")
     looked = "; ".join(missing)
     raise DataError(f"no files of {source.name!r}: {looked}; {source.way_out}")
 
 
-def _candidates(source: Source, folder: str | Path | None) -> list[Path]:
+def _candidates(source: DataSource, folder: str | Path | None) -> list[Path]:
     if folder is not None:
         return [Path(folder) / source.name, Path(folder)]
     shared = os.environ.get("NORMDROP_DATA")
@@ -64,7 +64,7 @@ def _candidates(source: Source, folder: str | Path | None) -> list[Path]:
     return [place / source.name for place in [*places, cache_folder()]]
 
 
-def _files(source: Source, folder: Path) -> dict[str, Path]:
+def _files(source: DataSource, folder: Path) -> dict[str, Path]:
     """The file of each part, plain before compressed; the archive stands in for all of them."""
     files = {}
     for part in source.parts:

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 
 from normdrop.errors import DataError
 from normdrop.lab.data import sets
-from normdrop.lab.data._source import Source
+from normdrop.lab.data._source import DataSource
 
 
 def names() -> tuple[str, ...]:
@@ -15,7 +15,7 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(name.replace("_", "-") for name in modules if not name.startswith("_")))
 
 
-def source(name: str) -> Source:
+def source(name: str) -> DataSource:
     """What is known of a data set before any file is read.
 
     Raises:
@@ -27,7 +27,7 @@ def source(name: str) -> Source:
         raise DataError(f"unknown data set {name!r}: {hint}There are {', '.join(names())}")
     module = importlib.import_module(f"{sets.__name__}.{name.replace('-', '_')}")
     found = module.source
-    if not isinstance(found, Source):
-        message = f"{module.__name__}.source is not a Source"
+    if not isinstance(found, DataSource):
+        message = f"{module.__name__}.source is not a DataSource"
         raise TypeError(message)
     return found

@@ -21,7 +21,7 @@ class Download:
 
 
 @dataclass(frozen=True)
-class Source:
+class DataSource:
     """A data set as its page in the registry describes it.
 
     Attributes:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from normdrop.lab.recipe import Shape
     from normdrop.lab.trial import Setting
 
-Place: TypeAlias = Literal["a", "b"]
+NoisePlace: TypeAlias = Literal["a", "b"]
 
 SOURCE = "Li, Chen, Hu and Yang, CVPR 2019, arXiv 1801.05134"
 
@@ -55,7 +55,7 @@ PLACES = (
 
 _NARROW = 4
 """Channels of a small WRN's first stage, in units of its width."""
-_POSITIONS: "dict[str, dict[Place, str | None]]" = {
+_POSITIONS: "dict[str, dict[NoisePlace, str | None]]" = {
     "PreResNet": {"a": "P4", "b": "P6"},
     "ResNeXt": {"a": "P4", "b": None},  # a place that no position of Kim et al. names
     "WRN": {"a": "P4", "b": "P6"},
@@ -83,7 +83,7 @@ def network(
     classes: int,
     settings: "Mapping[str, Setting]",
     *,
-    place: Place = "a",
+    place: NoisePlace = "a",
     noise: "float | nn.Module" = 0.0,
     head: dict[str, Any] | None = None,
 ) -> "nn.Module":

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-    from normdrop.lab.context import Bench
+    from normdrop.lab.context import TrialContext
 
 _MEBI = 2**20
 
@@ -49,48 +49,48 @@ _VARIANTS = {
 _GARBIN = {"plain": 1.0, "bn": 1.86, "drop (torch)": 1.17}
 
 
-def _network(variant: str, bench: "Bench") -> "nn.Module":
+def _network(variant: str, context: "TrialContext") -> "nn.Module":
     from torch import nn
 
     from normdrop.lab.networks import convolutional_network, perceptron
     from normdrop.torch import Dropout
 
     layers, whose = _VARIANTS[variant]
-    rate = number(bench.settings, "dropout")
-    weight = word(bench.settings, "weight")
+    rate = number(context.settings, "dropout")
+    weight = word(context.settings, "weight")
     make = convolutional_network if weight == "conv" else perceptron
     network = make(
-        bench.data.shape,
-        bench.outputs,
+        context.data.shape,
+        context.outputs,
         order=f"{weight}-{layers}",
-        widths=widths(bench.settings),
+        widths=widths(context.settings),
         dropout=nn.Dropout(rate) if whose == "torch" else Dropout(rate),
     )
-    return bench.prepared(network)
+    return context.prepared(network)
 
 
-def _experiment(bench: "Bench") -> "Mapping[str, float]":
+def _experiment(context: "TrialContext") -> "Mapping[str, float]":
     from normdrop.lab.recipes._step_cost import bytes_kept, median_step_seconds
 
-    batch = next(bench.training.batches(bench.training_settings.batch_size))
-    pair = [_network(variant, bench) for variant in ("plain", bench.variant)]
-    rounds = int(number(bench.settings, "rounds"))
-    plain, seconds = median_step_seconds(pair, bench.task, batch, rounds=rounds)
-    plainly, kept = (bytes_kept(network, bench.task, batch) for network in pair)
+    batch = next(context.training.batches(context.training_settings.batch_size))
+    pair = [_network(variant, context) for variant in ("plain", context.variant)]
+    rounds = int(number(context.settings, "rounds"))
+    plain, seconds = median_step_seconds(pair, context.task, batch, rounds=rounds)
+    plainly, kept = (bytes_kept(network, context.task, batch) for network in pair)
     return {
         TIME.name: seconds / plain,
         _STEP.name: 1000 * seconds,
         _KEPT.name: kept / plainly,
         _MEBIBYTES.name: kept / _MEBI,
-        _EPOCHS.name: _epochs_to_goal(bench),
+        _EPOCHS.name: _epochs_to_goal(context),
     }
 
 
-def _epochs_to_goal(bench: "Bench") -> float:
+def _epochs_to_goal(context: "TrialContext") -> float:
     """How many epochs until the test loss is at most `goal`; one more than there are if never."""
-    goal = number(bench.settings, "goal")
-    fit = bench.fit()
-    for epoch in fit.epochs(_network(bench.variant, bench), bench.progress):
+    goal = number(context.settings, "goal")
+    fit = context.fit()
+    for epoch in fit.epochs(_network(context.variant, context), context.progress):
         if epoch.test_loss <= goal:
             return float(epoch.number)
     return fit.settings.epochs + 1.0

@@ -4,17 +4,17 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-import normdrop
 from normdrop.lab.metric import TEST_ERROR, TEST_LOSS, Metric
 from normdrop.lab.recipe import Recipe
 from normdrop.lab.recipes._residual import PAPER, SMALL, network
+from normdrop.verbs import modes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from torch import Tensor, nn
 
-    from normdrop.lab.context import Bench
+    from normdrop.lab.context import TrialContext
     from normdrop.lab.trial import Setting
 
 _PASSES = {"masks-1": 1, "masks-3": 3, "masks-10": 10, "masks-30": 30}
@@ -27,46 +27,46 @@ _FORWARD = Metric("forward", "passes", "", "passes", "forward passes for one ans
 
 @dataclass(frozen=True)
 class _Member:
-    """What decides a trained network, and the bench it is trained at."""
+    """What decides a trained network, and a trial that it is trained for."""
 
     seed: int
     settings: "tuple[tuple[str, Setting], ...]"
     circumstances: tuple[str, ...]
-    bench: "Bench" = field(compare=False)
+    context: "TrialContext" = field(compare=False)
 
     @classmethod
-    def of(cls, bench: "Bench", number: int) -> "_Member":
-        """A member of the bench's ensemble; no two seeds share one."""
-        trial = bench.trial
+    def of(cls, context: "TrialContext", number: int) -> "_Member":
+        """A member of the trial's ensemble; no two seeds share one."""
+        trial = context.trial
         settings = tuple(sorted(trial.settings.items()))
         circumstances = (trial.data, trial.data_checksum, trial.device, trial.precision)
-        return cls(_MOST * bench.seed + number, settings, circumstances, bench)
+        return cls(_MOST * context.seed + number, settings, circumstances, context)
 
 
 @lru_cache(maxsize=_MOST)  # the variants of a seed, run one after another, share its networks
 def _trained(member: _Member) -> "nn.Module":
-    bench = member.bench
-    settings = bench.settings
+    context = member.context
+    settings = context.settings
     built = network(
-        bench.data.shape, bench.outputs, settings, dropout=settings["rate"], position="P5"
+        context.data.shape, context.outputs, settings, dropout=settings["rate"], position="P5"
     )
-    prepared = bench.prepared(built, seed=member.seed)
-    for _ in bench.fit(seed=member.seed).epochs(prepared):
+    prepared = context.prepared(built, seed=member.seed)
+    for _ in context.fit(seed=member.seed).epochs(prepared):
         pass
     return prepared.eval()
 
 
-def _experiment(bench: "Bench") -> "Mapping[str, float]":
+def _experiment(context: "TrialContext") -> "Mapping[str, float]":
     import torch
 
-    networks, passes = _NETWORKS.get(bench.variant, 1), _PASSES.get(bench.variant, 0)
-    epochs = bench.training_settings.epochs
+    networks, passes = _NETWORKS.get(context.variant, 1), _PASSES.get(context.variant, 0)
+    epochs = context.training_settings.epochs
     members = []
     for number in range(networks):
-        bench.progress(epochs * number / networks)
-        members.append(_trained(_Member.of(bench, number)))
-    torch.manual_seed(bench.seed)  # whether a network was trained now or before
-    error, loss = _scores(bench, members, passes)
+        context.progress(epochs * number / networks)
+        members.append(_trained(_Member.of(context, number)))
+    torch.manual_seed(context.seed)  # whether a network was trained now or before
+    error, loss = _scores(context, members, passes)
     return {
         TEST_ERROR.name: error,
         TEST_LOSS.name: loss,
@@ -75,17 +75,19 @@ def _experiment(bench: "Bench") -> "Mapping[str, float]":
     }
 
 
-def _scores(bench: "Bench", members: "list[nn.Module]", passes: int) -> tuple[float, float]:
+def _scores(
+    context: "TrialContext", members: "list[nn.Module]", passes: int
+) -> tuple[float, float]:
     """Test error in % and mean loss in nats of the averaged probabilities."""
     import torch
 
     wrong, loss = 0, 0.0
     with torch.inference_mode():
-        for inputs, targets in bench.test.batches(500):
+        for inputs, targets in context.test.batches(500):
             average = torch.stack(list(_probabilities(members, inputs, passes))).mean(0)
             wrong += int((average.argmax(1) != targets).sum())
             loss -= average.gather(1, targets[:, None]).log().sum().item()
-    return 100 * wrong / len(bench.test), loss / len(bench.test)
+    return 100 * wrong / len(context.test), loss / len(context.test)
 
 
 def _probabilities(members: "list[nn.Module]", inputs: "Tensor", passes: int) -> "Iterable[Tensor]":
@@ -94,7 +96,7 @@ def _probabilities(members: "list[nn.Module]", inputs: "Tensor", passes: int) ->
         if not passes:
             yield member(inputs).double().softmax(1)
             continue
-        with normdrop.modes(member, dropout=True, norm="running"):
+        with modes(member, dropout=True, norm="running"):
             for _ in range(passes):
                 yield member(inputs).double().softmax(1)
 

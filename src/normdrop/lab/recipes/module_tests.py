@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from torch import Generator, Tensor
 
-    from normdrop.lab.context import Bench
+    from normdrop.lab.context import TrialContext
 
 _BEFORE, _AFTER = "drop-weight", "weight-drop"
 _MEANS = (-0.02, -0.01, 0.0, 0.01, 0.02)
@@ -40,37 +40,37 @@ _FORMULA = Metric(
 )
 
 
-def _experiment(bench: "Bench") -> "Mapping[str, float]":
-    shifted = float(bench.settings["mean"] or 0.0)
-    ratios = {mean: _ratio(bench, mean) for mean in {*_MEANS, shifted}}
+def _experiment(context: "TrialContext") -> "Mapping[str, float]":
+    shifted = float(context.settings["mean"] or 0.0)
+    ratios = {mean: _ratio(context, mean) for mean in {*_MEANS, shifted}}
     return {
         _SHIFT.name: 1 / ratios[shifted],
-        _FORMULA.name: _formula(bench),
+        _FORMULA.name: _formula(context),
         **{metric.name: ratios[mean] for mean, metric in _RATIOS.items()},
     }
 
 
-def _formula(bench: "Bench") -> float:
-    rate, trunk = float(bench.settings["rate"] or 0.0), bench.settings["trunk_deviation"]
+def _formula(context: "TrialContext") -> float:
+    rate, trunk = float(context.settings["rate"] or 0.0), context.settings["trunk_deviation"]
     if trunk is None:
         return float(relu_block_shift(rate))
     return float(residual_shift(rate, float(trunk) ** 2))
 
 
-def _ratio(bench: "Bench", mean: float) -> float:
+def _ratio(context: "TrialContext", mean: float) -> float:
     """Eval variance / train variance of the module's outputs, each summed over the outputs."""
     import torch
 
-    width, rows = int(bench.settings["width"] or 0), int(bench.settings["inputs"] or 0)
-    draws = torch.Generator(bench.device).manual_seed(bench.seed)
-    torch.manual_seed(bench.seed)  # of the masks
+    width, rows = int(context.settings["width"] or 0), int(context.settings["inputs"] or 0)
+    draws = torch.Generator(context.device).manual_seed(context.seed)
+    torch.manual_seed(context.seed)  # of the masks
     first, second = (_weights(width, mean, draws) for _ in range(2))
-    sums = torch.zeros(2, 2, width, dtype=torch.float64, device=bench.device)
+    sums = torch.zeros(2, 2, width, dtype=torch.float64, device=context.device)
     for start in range(0, rows, _CHUNK):
         size = min(_CHUNK, rows - start)
-        z = torch.randn(size, width, generator=draws, device=bench.device)
+        z = torch.randn(size, width, generator=draws, device=context.device)
         for mode in (0, 1):
-            outputs = _outputs(bench, z, first, second, training=bool(mode)).double()
+            outputs = _outputs(context, z, first, second, training=bool(mode)).double()
             sums[mode] += torch.stack([outputs.sum(0), outputs.square().sum(0)])
     means, squares = sums.unbind(1)
     evaluated, train = (squares / rows - (means / rows).square()).sum(1).tolist()
@@ -86,18 +86,18 @@ def _weights(width: int, mean: float, draws: "Generator") -> "Tensor":
 
 
 def _outputs(
-    bench: "Bench", z: "Tensor", first: "Tensor", second: "Tensor", *, training: bool
+    context: "TrialContext", z: "Tensor", first: "Tensor", second: "Tensor", *, training: bool
 ) -> "Tensor":
     """The module's outputs of standard normal inputs, shape (rows, width)."""
     from torch.nn import functional
 
-    rate = float(bench.settings["rate"] or 0.0)
-    trunk = bench.settings["trunk_deviation"]
+    rate = float(context.settings["rate"] or 0.0)
+    trunk = context.settings["trunk_deviation"]
     y = z @ first.T
     if trunk is not None:
         y = functional.batch_norm(y, None, None, training=True)  # the branch's last norm
     y = y.relu()
-    if bench.variant == _BEFORE:
+    if context.variant == _BEFORE:
         y = functional.dropout(y, rate, training) @ second.T
     else:
         y = functional.dropout(y @ second.T, rate, training)

@@ -11,36 +11,36 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from normdrop.lab.context import Bench
+    from normdrop.lab.context import TrialContext
 
 
-def _experiment(bench: "Bench") -> "Mapping[str, float]":
+def _experiment(context: "TrialContext") -> "Mapping[str, float]":
     from torch.nn import functional
 
-    x = _windows(bench)
-    pooled = _pooled(x, bench)
-    rate = float(bench.settings["rate"] or 0.0)
-    if bench.variant == "drop-pool":
-        noisy = _pooled(functional.dropout(x, rate), bench)
+    x = _windows(context)
+    pooled = _pooled(x, context)
+    rate = float(context.settings["rate"] or 0.0)
+    if context.variant == "drop-pool":
+        noisy = _pooled(functional.dropout(x, rate), context)
     else:
         noisy = functional.dropout(pooled, rate)
     return misfit(moments(noisy), moments(pooled))
 
 
-def _windows(bench: "Bench") -> "Tensor":
+def _windows(context: "TrialContext") -> "Tensor":
     """Normal values, each pair of a window with one correlation, shape (windows, size)."""
     import torch
 
-    shape = int(bench.settings["windows"] or 0), int(bench.settings["size"] or 0)
-    correlation = float(bench.settings["correlation"] or 0.0)
-    own, shared = (torch.randn(*shape[:axes], device=bench.device) for axes in (2, 1))
+    shape = int(context.settings["windows"] or 0), int(context.settings["size"] or 0)
+    correlation = float(context.settings["correlation"] or 0.0)
+    own, shared = (torch.randn(*shape[:axes], device=context.device) for axes in (2, 1))
     x = math.sqrt(1 - correlation) * own + math.sqrt(correlation) * shared[:, None]
-    x += float(bench.settings["mean"] or 0.0)
-    return x.relu() if bench.settings["relu"] else x
+    x += float(context.settings["mean"] or 0.0)
+    return x.relu() if context.settings["relu"] else x
 
 
-def _pooled(x: "Tensor", bench: "Bench") -> "Tensor":
-    return x.amax(1) if bench.settings["pool"] == "max" else x.mean(1)
+def _pooled(x: "Tensor", context: "TrialContext") -> "Tensor":
+    return x.amax(1) if context.settings["pool"] == "max" else x.mean(1)
 
 
 RECIPE = Recipe(

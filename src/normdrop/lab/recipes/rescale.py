@@ -6,73 +6,78 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from normdrop import verbs
 from normdrop.lab.metric import TEST_ERROR
 from normdrop.lab.recipe import Panel, Recipe
 from normdrop.lab.recipes._misfit import MISFIT, OFFSET, RATIO, misfit, moments
 from normdrop.lab.recipes._settings import SHORT_TRAINING
 from normdrop.theory import Moments
+from normdrop.verbs import measure
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from torch import Tensor, nn
 
-    from normdrop.lab.context import Bench
+    from normdrop.lab.context import TrialContext
     from normdrop.lab.networks import Correction
 
 _WIDTH = 64
 
 
-def _experiment(bench: "Bench") -> "Mapping[str, float]":
-    return _of_values(bench) if bench.dataset is None else _of_training(bench)
+def _experiment(context: "TrialContext") -> "Mapping[str, float]":
+    return _of_values(context) if context.dataset is None else _of_training(context)
 
 
-def _dropout(bench: "Bench") -> "nn.Module":
+def _dropout(context: "TrialContext") -> "nn.Module":
     from normdrop.lab.networks import RescaledDropout
 
-    rate = float(bench.settings["rate"] or 0.0)
-    return RescaledDropout(rate, cast("Correction", bench.variant))
+    rate = float(context.settings["rate"] or 0.0)
+    return RescaledDropout(rate, cast("Correction", context.variant))
 
 
-def _of_values(bench: "Bench") -> "Mapping[str, float]":
-    x = _values(bench)
-    return misfit(moments(_dropout(bench)(x)), moments(x))
+def _of_values(context: "TrialContext") -> "Mapping[str, float]":
+    x = _values(context)
+    return misfit(moments(_dropout(context)(x)), moments(x))
 
 
-def _values(bench: "Bench") -> "Tensor":
+def _values(context: "TrialContext") -> "Tensor":
     import torch
 
-    x = torch.randn(int(bench.settings["values"] or 0), device=bench.device)
-    x += float(bench.settings["mean"] or 0.0)
-    return x.relu() if bench.settings["relu"] else x
+    x = torch.randn(int(context.settings["values"] or 0), device=context.device)
+    x += float(context.settings["mean"] or 0.0)
+    return x.relu() if context.settings["relu"] else x
 
 
-def _of_training(bench: "Bench") -> "Mapping[str, float]":
+def _of_training(context: "TrialContext") -> "Mapping[str, float]":
     """Train a perceptron with dropout between ReLU and batch norm, and measure its norms."""
-    network = bench.prepared(_perceptron(bench))
-    *_, last = bench.fit().epochs(network, bench.progress)
-    inputs = [inputs for inputs, _ in bench.training.batches(500)]
+    network = context.prepared(_perceptron(context))
+    *_, last = context.fit().epochs(network, context.progress)
+    inputs = [inputs for inputs, _ in context.training.batches(500)]
     taken = [
         misfit(
             Moments(np.asarray(layer.train_mean), np.asarray(layer.train_variance)),
             Moments(np.asarray(layer.eval_mean), np.asarray(layer.eval_variance)),
         )
-        for layer in verbs.measure(network, inputs)
+        for layer in measure(network, inputs)
     ]
     values = {name: fmean(values[name] for values in taken) for name in taken[0]}
     return {**values, TEST_ERROR.name: 100 * (1 - (last.test_accuracy or 0.0))}
 
 
-def _perceptron(bench: "Bench") -> "nn.Module":
+def _perceptron(context: "TrialContext") -> "nn.Module":
     from torch import nn
 
     layers: list[nn.Module] = [nn.Flatten()]
-    features = math.prod(bench.data.shape)
+    features = math.prod(context.data.shape)
     for _ in range(2):
-        layers += [nn.Linear(features, _WIDTH), nn.ReLU(), _dropout(bench), nn.BatchNorm1d(_WIDTH)]
+        layers += [
+            nn.Linear(features, _WIDTH),
+            nn.ReLU(),
+            _dropout(context),
+            nn.BatchNorm1d(_WIDTH),
+        ]
         features = _WIDTH
-    return nn.Sequential(*layers, nn.Linear(features, bench.outputs))
+    return nn.Sequential(*layers, nn.Linear(features, context.outputs))
 
 
 RECIPE = Recipe(

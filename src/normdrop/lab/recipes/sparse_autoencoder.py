@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from normdrop.lab.context import Bench
+    from normdrop.lab.context import TrialContext
     from normdrop.lab.networks import SparseAutoencoder
     from normdrop.lab.task import Loss, Reduction
 
@@ -72,18 +72,18 @@ def sparse_loss(activity: float, penalty: float) -> "Loss":
     return loss
 
 
-def _experiment(bench: "Bench") -> "Mapping[str, float]":
+def _experiment(context: "TrialContext") -> "Mapping[str, float]":
     """Train to the end; note when both goals were first reached together."""
-    network = _network(bench)
+    network = _network(context)
     # a copy: looking in train mode moves the running statistics
-    start = _measured(deepcopy(network), bench, training=True)
-    loss = sparse_loss(number(bench.settings, "activity"), number(bench.settings, "penalty"))
-    fit = replace(bench.fit(), task=replace(bench.task, loss=loss))
+    start = _measured(deepcopy(network), context, training=True)
+    loss = sparse_loss(number(context.settings, "activity"), number(context.settings, "penalty"))
+    fit = replace(context.fit(), task=replace(context.task, loss=loss))
     reached = math.inf
     now = start
-    for epoch in fit.epochs(network, bench.progress):
-        now = _measured(network, bench, training=False)
-        if _good(now, bench):
+    for epoch in fit.epochs(network, context.progress):
+        now = _measured(network, context, training=False)
+        if _good(now, context):
             reached = min(reached, float(epoch.number))
     return {
         EPOCHS.name: min(reached, fit.settings.epochs + 1.0),
@@ -92,26 +92,28 @@ def _experiment(bench: "Bench") -> "Mapping[str, float]":
     }
 
 
-def _network(bench: "Bench") -> "SparseAutoencoder":
+def _network(context: "TrialContext") -> "SparseAutoencoder":
     from torch import nn
 
     from normdrop.lab.networks import autoencoder
 
-    units = int(number(bench.settings, "units"))
-    offset = {"beta=-3.5": _START, "beta=0": 0.0}.get(bench.variant)
-    network = autoencoder(bench.data.shape, units=units, offset=offset)
-    bench.prepared(network)
-    if bench.variant == "bias=-3.5":
+    units = int(number(context.settings, "units"))
+    offset = {"beta=-3.5": _START, "beta=0": 0.0}.get(context.variant)
+    network = autoencoder(context.data.shape, units=units, offset=offset)
+    context.prepared(network)
+    if context.variant == "bias=-3.5":
         nn.init.constant_(network.encoder.bias, _START)
     return network
 
 
-def _measured(network: "SparseAutoencoder", bench: "Bench", *, training: bool) -> dict[str, float]:
+def _measured(
+    network: "SparseAutoencoder", context: "TrialContext", *, training: bool
+) -> dict[str, float]:
     """Unexplained variance and mean activity over the test data."""
     import torch
 
     network.train(training)
-    ((inputs, _),) = bench.test.batches(len(bench.test))
+    ((inputs, _),) = context.test.batches(len(context.test))
     with torch.no_grad():
         reconstruction, codes = network(inputs)
     variance = (inputs - inputs.mean(0)).square().mean()
@@ -119,10 +121,10 @@ def _measured(network: "SparseAutoencoder", bench: "Bench", *, training: bool) -
     return {_ERROR.name: 100 * (error / variance).item(), _ACTIVITY.name: codes.mean().item()}
 
 
-def _good(values: "Mapping[str, float]", bench: "Bench") -> bool:
-    return values[_ERROR.name] <= number(bench.settings, "goal_unexplained") and values[
+def _good(values: "Mapping[str, float]", context: "TrialContext") -> bool:
+    return values[_ERROR.name] <= number(context.settings, "goal_unexplained") and values[
         _ACTIVITY.name
-    ] <= number(bench.settings, "goal_activity")
+    ] <= number(context.settings, "goal_activity")
 
 
 RECIPE = Recipe(

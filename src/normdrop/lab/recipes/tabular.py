@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-    from normdrop.lab.context import Bench
+    from normdrop.lab.context import TrialContext
 
 _INPUTS = ("raw", "bn first", "standardised")
 _ORDERS = {
@@ -43,16 +43,16 @@ _TRAINING_ERROR = Metric(
 )
 
 
-def _experiment(bench: "Bench") -> "Mapping[str, float]":
+def _experiment(context: "TrialContext") -> "Mapping[str, float]":
     """Train the variant on inputs as it has them; errors in the data's own units."""
-    inputs, _, _ = bench.variant.partition(" + ")
+    inputs, _, _ = context.variant.partition(" + ")
     if inputs == "standardised":
-        settings = {**bench.settings, "standardise": True}
-        bench = replace(bench, trial=replace(bench.trial, settings=settings))
-    network = bench.prepared(_network(bench, inputs))
-    *_, last = bench.fit().epochs(network, bench.progress)
-    assert bench.target_scale is not None  # noqa: S101 - the task is a regression
-    unit = bench.target_scale.deviation.item()
+        settings = {**context.settings, "standardise": True}
+        context = replace(context, trial=replace(context.trial, settings=settings))
+    network = context.prepared(_network(context, inputs))
+    *_, last = context.fit().epochs(network, context.progress)
+    assert context.target_scale is not None  # noqa: S101 - the task is a regression
+    unit = context.target_scale.deviation.item()
     return {
         ERROR.name: unit * last.test_loss**0.5,
         _TRAINING_ERROR.name: unit * last.train_eval_loss**0.5,
@@ -60,20 +60,20 @@ def _experiment(bench: "Bench") -> "Mapping[str, float]":
     }
 
 
-def _network(bench: "Bench", inputs: str) -> "nn.Module":
+def _network(context: "TrialContext", inputs: str) -> "nn.Module":
     from torch import nn
 
     from normdrop.lab.networks import perceptron
 
     network = perceptron(
-        bench.data.shape,
-        bench.outputs,
-        order=_ORDERS[bench.variant.removeprefix(inputs)],
-        widths=widths(bench.settings),
-        dropout=number(bench.settings, "dropout"),
+        context.data.shape,
+        context.outputs,
+        order=_ORDERS[context.variant.removeprefix(inputs)],
+        widths=widths(context.settings),
+        dropout=number(context.settings, "dropout"),
     )
     if inputs == "bn first":
-        (features,) = bench.data.shape
+        (features,) = context.data.shape
         network.insert(1, nn.BatchNorm1d(features))
     return network
 

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from normdrop.lab.statistics._holm import holm
-from normdrop.lab.statistics._permutation import sign_flip_test, step_down
+from normdrop.lab.statistics._permutation import holm, sign_flip_test, step_down
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from normdrop.lab.statistics._flips import EXACT_SEEDS, RANDOM_FLIPS, binary_digits
+from normdrop.lab.statistics._permutation import EXACT_SEEDS, RANDOM_FLIPS, binary_digits
 
 # Five points cannot bear a 95 % statement without assuming a shape; they are shown instead.
 FEWEST_SEEDS = 6

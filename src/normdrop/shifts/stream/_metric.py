@@ -1,13 +1,14 @@
 """A user's metric over batches: a function of outputs and targets, or an object that collects."""
 
 import copy
+import inspect
 from collections.abc import Callable
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from normdrop.errors import UsageError
 from normdrop.shifts.stream._batches import Batch
 
-Function: TypeAlias = Callable[[Any, Any], Any]
+Function: TypeAlias = Callable[..., Any]
 
 
 @runtime_checkable
@@ -35,8 +36,9 @@ class KerasMetric(Protocol):
 class MetricMean:
     """One value of a metric over many batches.
 
-    A function's values are averaged with the number of examples as weight; an object that collects
-    is copied and asked, so that the user's own stays as it was.
+    A function's values are averaged with the number of examples as weight; it takes outputs and
+    targets, or the targets first where its arguments are called `y_true` and `y_pred`. An object
+    that collects is copied and asked, so that the user's own stays as it was.
 
     Raises:
         UsageError: The metric is neither, or an object that cannot be copied.
@@ -44,13 +46,13 @@ class MetricMean:
 
     def __init__(self, metric: object) -> None:
         self._collector: Collector | KerasMetric | None = None
-        self._function: Function | None = None
+        self._function: Callable[[Any, Batch], Any] | None = None
         self.total = 0.0
         self.weight = 0
         if isinstance(metric, Collector | KerasMetric) and not isinstance(metric, type):
             self._collector = _emptied_copy(metric)
         elif callable(metric):
-            self._function = metric
+            self._function = _by_batch(metric)
         else:
             raise UsageError(
                 "a metric is a function of outputs and targets, or an object with update and "
@@ -70,7 +72,7 @@ class MetricMean:
                 weights = {} if batch.weights is None else {"sample_weight": batch.weights}
                 self._collector.update_state(batch.targets, outputs, **weights)
             elif self._function is not None:
-                self.total += batch.size * _number(self._function(outputs, batch.targets))
+                self.total += batch.size * _number(self._function(outputs, batch))
         except Exception as error:
             missing = " (the batches hold no targets)" if batch.targets is None else ""
             raise UsageError(
@@ -93,6 +95,28 @@ class MetricMean:
             return _number(compute())
         except Exception as error:
             raise UsageError(f"the metric's {compute.__name__} gave no number: {error}") from error
+
+
+def _by_batch(function: Function) -> Callable[[Any, Batch], Any]:
+    """A user's function, given a batch, with its arguments in the order in which it takes them.
+
+    Functions that call their first arguments `y_true` and `y_pred` get the targets first: Keras'
+    losses, objects and functions, and scikit-learn's metrics do. In the wrong order most of them
+    give a number all the same, so nothing else would tell.
+    """
+    try:
+        names = list(inspect.signature(function).parameters)
+    except (TypeError, ValueError):  # of one in C that does not tell
+        names = []
+    if names[:2] != ["y_true", "y_pred"]:
+        return lambda outputs, batch: function(outputs, batch.targets)
+
+    def called(outputs: Any, batch: Batch) -> Any:  # noqa: ANN401 - whatever they are
+        given = batch.weights is not None and "sample_weight" in names
+        weights = {"sample_weight": batch.weights} if given else {}
+        return function(batch.targets, outputs, **weights)
+
+    return called
 
 
 def metric_name(metric: object) -> str:

@@ -179,6 +179,7 @@ def _band(curve: Curve, steps: list[int], hue: str) -> go.Scatter:
     return go.Scatter(
         x=steps + steps[::-1],
         y=[*curve.high, *curve.low[::-1]],
+        mode="lines",  # few points would have markers otherwise
         fill="toself",
         fillcolor=f"rgba({red}, {green}, {blue}, 0.12)",
         line={"width": 0},

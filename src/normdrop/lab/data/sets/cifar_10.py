@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from normdrop.lab.data._cifar import split
 from normdrop.lab.data._dataset import Split
 from normdrop.lab.data._files import Part
-from normdrop.lab.data._source import Download, Source
+from normdrop.lab.data._source import DataSource, Download
 
 _CLASSES = 10
 _TRAIN = tuple(f"data_batch_{number}.bin" for number in range(1, 6))
@@ -29,7 +29,7 @@ def _assemble(parts: Mapping[str, Part]) -> tuple[Split, Split]:
     return train, split([parts[_TEST]], _CLASSES)
 
 
-source = Source(
+source = DataSource(
     name="cifar-10",
     title="CIFAR-10",
     task="classification",

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from normdrop.lab.data._csv import regression, table
 from normdrop.lab.data._dataset import Split
 from normdrop.lab.data._files import Part
-from normdrop.lab.data._source import Download, Source
+from normdrop.lab.data._source import DataSource, Download
 
 _FILE = "concrete.csv"
 _REPOSITORY = "https://raw.githubusercontent.com/stedy/Machine-Learning-with-R-datasets/"
@@ -26,7 +26,7 @@ def _assemble(parts: Mapping[str, Part]) -> tuple[Split, Split]:
     return regression(table(parts[_FILE], _COLUMNS, ","))
 
 
-source = Source(
+source = DataSource(
     name="concrete",
     title="Concrete compressive strength",
     task="regression",

@@ -6,10 +6,10 @@ import numpy as np
 
 from normdrop.lab.data._dataset import Split
 from normdrop.lab.data._files import Part
-from normdrop.lab.data._source import Source
+from normdrop.lab.data._source import DataSource
 
 _CLASSES = 10
-_TEST_EVERY = 5
+_TEST_EVERY = 5  # scikit-learn bundles them without a split
 
 
 def _assemble(parts: Mapping[str, Part]) -> tuple[Split, Split]:  # noqa: ARG001 - embedded: no files
@@ -26,7 +26,7 @@ def _assemble(parts: Mapping[str, Part]) -> tuple[Split, Split]:  # noqa: ARG001
     return Split(inputs[~test], targets[~test]), Split(inputs[test], targets[test])
 
 
-source = Source(
+source = DataSource(
     name="digits",
     title="Digits (8 × 8)",
     task="classification",

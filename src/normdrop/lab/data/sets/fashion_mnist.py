@@ -1,6 +1,6 @@
 """Fashion-MNIST: articles of clothing in the format of MNIST."""
 
-from normdrop.lab.data._source import Download, Source
+from normdrop.lab.data._source import DataSource, Download
 from normdrop.lab.data.sets import mnist
 
 _MIRRORS = (
@@ -16,7 +16,7 @@ _SHA256 = (
 )
 _BYTES = (26421880, 29515, 4422102, 5148)
 
-source = Source(
+source = DataSource(
     name="fashion-mnist",
     title="Fashion-MNIST",
     task="classification",

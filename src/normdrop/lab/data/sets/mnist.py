@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from normdrop.lab.data._dataset import Split
 from normdrop.lab.data._files import Part
 from normdrop.lab.data._idx import images_and_labels
-from normdrop.lab.data._source import Download, Source
+from normdrop.lab.data._source import DataSource, Download
 
 _PARTS = (
     "train-images-idx3-ubyte",
@@ -35,7 +35,7 @@ def _assemble(parts: Mapping[str, Part]) -> tuple[Split, Split]:
     )
 
 
-source = Source(
+source = DataSource(
     name="mnist",
     title="MNIST",
     task="classification",

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from normdrop.lab.data._csv import regression, table
 from normdrop.lab.data._dataset import Split
 from normdrop.lab.data._files import Part
-from normdrop.lab.data._source import Download, Source
+from normdrop.lab.data._source import DataSource, Download
 
 _FILE = "winequality-red.csv"
 _COLUMNS = (
@@ -28,7 +28,7 @@ def _assemble(parts: Mapping[str, Part]) -> tuple[Split, Split]:
     return regression(table(parts[_FILE], _COLUMNS, ";"))
 
 
-source = Source(
+source = DataSource(
     name="wine",
     title="Red wine quality",
     task="regression",

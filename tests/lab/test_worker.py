@@ -1,4 +1,4 @@
-"""The allocator's settings."""
+"""A worker process: what it asks of the allocator."""
 
 import subprocess
 import sys
@@ -12,7 +12,7 @@ def test_keeps_freed_memory() -> None:
     """
     code = """
 import resource, sys, torch
-from normdrop.lab.memory import keep_freed_memory
+from normdrop.lab.worker import keep_freed_memory
 took = keep_freed_memory()
 def fault_count():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

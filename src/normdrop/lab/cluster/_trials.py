@@ -5,8 +5,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from normdrop.errors import NormdropError, UsageError
-from normdrop.lab.cluster._node import Board, BoardHandle, train_on_node
-from normdrop.lab.kit import Kit
+from normdrop.lab.cluster._node import ActorHandle, ProgressActor, train_on_node
+from normdrop.lab.payload import Payload
 from normdrop.lab.recipe_names import file_of, text_of
 from normdrop.lab.train import versions
 from normdrop.lab.trial import Outcome, Trial
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _SECONDS_TO_WAIT = 0.5
 
 
-class Crew:
+class ClusterTrials:
     """Trials at work on the cluster this process is connected to.
 
     A data set is handed to Ray once: each node that needs it fetches one copy, which all processes
@@ -29,21 +29,21 @@ class Crew:
 
     Args:
         gpus: How many GPUs a trial takes.
-        kit: The recipes and data sets that were handed over as values.
+        payload: The recipes and data sets that were handed over as values.
     """
 
-    def __init__(self, gpus: float, kit: Kit) -> None:
+    def __init__(self, gpus: float, payload: Payload) -> None:
         import ray
 
         self._at_work: dict[ObjectRef[Outcome], Trial] = {}
         self._train = ray.remote(train_on_node).options(num_cpus=1, num_gpus=gpus, max_retries=0)
         # It takes no room, and if its node is lost another begins with what the trials say next.
-        board: BoardHandle = ray.remote(Board)
-        self._board = board.options(num_cpus=0, max_restarts=-1).remote()
-        self._news: ObjectRef[dict[str, float]] = self._board.news.remote()
+        actor: ActorHandle = ray.remote(ProgressActor)
+        self._actor = actor.options(num_cpus=0, max_restarts=-1).remote()
+        self._news: ObjectRef[dict[str, float]] = self._actor.news.remote()
         self._versions = versions()
-        self._data = lru_cache(lambda name: ray.put(kit.dataset(name)))
-        self._source = lru_cache(lambda name: kit.recipes.get(name) or _text(kit, name))
+        self._data = lru_cache(lambda name: ray.put(payload.dataset(name)))
+        self._source = lru_cache(lambda name: payload.recipes.get(name) or _text(payload, name))
 
     def __len__(self) -> int:
         """How many trials are at work or wait for room."""
@@ -52,7 +52,7 @@ class Crew:
     def start(self, trial: Trial) -> None:
         """Have a trial trained as soon as there is room."""
         ref = self._train.remote(
-            trial, self._source(trial.recipe), self._data(trial.data), self._board, self._versions
+            trial, self._source(trial.recipe), self._data(trial.data), self._actor, self._versions
         )
         self._at_work[ref] = trial
 
@@ -63,9 +63,9 @@ class Crew:
         if not ray.wait([self._news], timeout=0)[0]:
             return []
         told: dict[str, float] = {}
-        with contextlib.suppress(ray.exceptions.RayError):  # the board's node was lost
+        with contextlib.suppress(ray.exceptions.RayError):  # the actor's node was lost
             told = ray.get(self._news)
-        self._news = self._board.news.remote()
+        self._news = self._actor.news.remote()
         return [(t, told[t.key]) for t in self._at_work.values() if t.key in told]
 
     def ended(self) -> list[tuple[Trial, "Result"]]:
@@ -79,8 +79,8 @@ class Crew:
         refs, _ = ray.wait(list(self._at_work), timeout=_SECONDS_TO_WAIT)
         return [(self._at_work.pop(ref), _result(ref)) for ref in refs]
 
-    def disband(self) -> None:
-        """End what is at work: a trial that finds the board gone goes no further.
+    def stop(self) -> None:
+        """End what is at work: a trial that finds the actor gone goes no further.
 
         Ray's own way to cancel a task aborts this process when the task ends in that moment
         (ray-project/ray#54785).
@@ -89,13 +89,13 @@ class Crew:
 
         # A cluster that is lost has nothing left to end.
         with contextlib.suppress(ConnectionError, ray.exceptions.RayError):
-            ray.kill(self._board)
+            ray.kill(self._actor)
 
 
-def _text(kit: Kit, recipe: str) -> bytes | None:
+def _text(payload: Payload, recipe: str) -> bytes | None:
     """What stands in a recipe's file: when the run began, or now."""
     file = file_of(recipe)
-    return None if file is None else kit.texts.get(recipe) or text_of(file)
+    return None if file is None else payload.texts.get(recipe) or text_of(file)
 
 
 def _result(ref: "ObjectRef[Outcome]") -> "Result":

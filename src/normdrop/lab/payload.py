@@ -19,7 +19,7 @@ from normdrop.lab.trial import NO_DATA
 
 
 @dataclass(frozen=True)
-class Kit:
+class Payload:
     """What was handed over, by the names that trials have for it.
 
     Attributes:
@@ -55,12 +55,12 @@ class Kit:
         path.write_bytes(pickle.dumps((sys.path, cloudpickle.dumps(self))))
 
     @classmethod
-    def read(cls, path: Path) -> "Kit":
+    def read(cls, path: Path) -> "Payload":
         """What `write` wrote; modules are imported from where the driver has them."""
         folders, pickled = pickle.loads(path.read_bytes())  # noqa: S301 - see the import
         sys.path[:] = [*sys.path, *(folder for folder in folders if folder not in sys.path)]
-        kit = pickle.loads(pickled)  # noqa: S301 - see the import
-        if not isinstance(kit, cls):
-            message = f"{path} holds no kit"
+        payload = pickle.loads(pickled)  # noqa: S301 - see the import
+        if not isinstance(payload, cls):
+            message = f"{path} holds no payload"
             raise TypeError(message)
-        return kit
+        return payload
