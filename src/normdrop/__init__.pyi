@@ -35,5 +35,5 @@ from . import report as report
 from . import theory as theory
 from . import torch as torch
 
-__all__: list[str]
+__all__: list[str]  # noqa: PYI035 - made of this stub, so that no name stands twice
 __version__: str

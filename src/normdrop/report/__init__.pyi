@@ -5,4 +5,4 @@ from normdrop.report._experiments import experiment_pages as experiment_pages
 from normdrop.report._page import to_html as to_html
 from normdrop.report._page import write_html as write_html
 
-__all__: list[str]
+__all__: list[str]  # noqa: PYI035 - made of this stub, so that no name stands twice

@@ -1,14 +1,13 @@
 """Dropout in a head with global average pooling over A positions (Kim et al. 2023, section 5)."""
 
 import numpy as np
-import numpy.typing as npt
 
 from normdrop.theory._factors import dropout_factor
 from normdrop.theory._pooling import average_pool_moments
-from normdrop.theory._values import Values, in_range, plain
+from normdrop.theory._values import Numbers, Values, in_range, plain
 
 
-def cross_term_scale(rate: npt.ArrayLike, *, pooled: bool, inverted: bool = True) -> Values:
+def cross_term_scale(rate: Numbers, *, pooled: bool, inverted: bool = True) -> Values:
     """What dropout does to the cross terms of E[(Σ m x)²] over the positions of a head.
 
     Before pooling each position has its own mask, E[m_j m_k] = E[m]²; after it they share one,
@@ -35,11 +34,11 @@ def cross_term_scale(rate: npt.ArrayLike, *, pooled: bool, inverted: bool = True
 
 
 def head_shift(
-    rate: npt.ArrayLike,
+    rate: Numbers,
     positions: int,
-    mean: npt.ArrayLike = 0.0,
-    variance: npt.ArrayLike = 1.0,
-    correlation: npt.ArrayLike = 0.0,
+    mean: Numbers = 0.0,
+    variance: Numbers = 1.0,
+    correlation: Numbers = 0.0,
     *,
     pooled: bool = False,
 ) -> Values:

@@ -1,15 +1,12 @@
 """Noise before or after a weight layer, with the inputs' full covariance (Kim et al. 2023)."""
 
 import numpy as np
-import numpy.typing as npt
 
 from normdrop.theory._factors import dropout_factor
-from normdrop.theory._values import Array, TheoryError
+from normdrop.theory._values import Array, Numbers, TheoryError
 
 
-def _checked(
-    weight: npt.ArrayLike, mean: npt.ArrayLike, covariance: npt.ArrayLike
-) -> tuple[Array, Array, Array]:
+def _checked(weight: Numbers, mean: Numbers, covariance: Numbers) -> tuple[Array, Array, Array]:
     rows = np.asarray(weight, dtype=np.float64)
     means = np.asarray(mean, dtype=np.float64)
     spread = np.asarray(covariance, dtype=np.float64)
@@ -22,7 +19,7 @@ def _checked(
     return rows, means, spread
 
 
-def cross_terms(weight: npt.ArrayLike, mean: npt.ArrayLike, covariance: npt.ArrayLike) -> Array:
+def cross_terms(weight: Numbers, mean: Numbers, covariance: Numbers) -> Array:
     """Σ_{j≠k} w_ij w_ik E[x_j x_k] of each output i.
 
     Where their sum over the outputs is positive, dropout after the weights shifts more than before
@@ -48,7 +45,7 @@ def cross_terms(weight: npt.ArrayLike, mean: npt.ArrayLike, covariance: npt.Arra
 
 
 def shift_before_weights(
-    rate: npt.ArrayLike, weight: npt.ArrayLike, mean: npt.ArrayLike, covariance: npt.ArrayLike
+    rate: Numbers, weight: Numbers, mean: Numbers, covariance: Numbers
 ) -> Array:
     """Shift of each output of W · Dropout(x); always below 1.
 
@@ -76,7 +73,7 @@ def shift_before_weights(
 
 
 def shift_after_weights(
-    rate: npt.ArrayLike, weight: npt.ArrayLike, mean: npt.ArrayLike, covariance: npt.ArrayLike
+    rate: Numbers, weight: Numbers, mean: Numbers, covariance: Numbers
 ) -> Array:
     """Shift of each output of Dropout(W · x).
 

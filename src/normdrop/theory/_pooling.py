@@ -3,10 +3,9 @@
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 
 from normdrop.theory._gaussian import gaussian_cumulative, gaussian_density
-from normdrop.theory._values import Array, Moments, TheoryError, Values, in_range, plain
+from normdrop.theory._values import Array, Moments, Numbers, TheoryError, Values, in_range, plain
 
 # The maximum of 2 to 2²⁰ Gaussians lies well inside these limits; the trapezoidal rule converges
 # faster than any power of its step for so smooth and vanishing an integrand.
@@ -15,7 +14,7 @@ _STEP = _POINTS[1] - _POINTS[0]
 
 
 def average_pool_moments(
-    mean: npt.ArrayLike, variance: npt.ArrayLike, size: int, correlation: npt.ArrayLike = 0.0
+    mean: Numbers, variance: Numbers, size: int, correlation: Numbers = 0.0
 ) -> Moments:
     """Moments of the average of k values: c and v (1 + (k − 1) ρ) / k, whatever their distribution.
 
@@ -61,7 +60,7 @@ def maximum_moments(size: int) -> Moments:
 
 
 def max_pool_moments(
-    mean: npt.ArrayLike, variance: npt.ArrayLike, size: int, correlation: npt.ArrayLike = 0.0
+    mean: Numbers, variance: Numbers, size: int, correlation: Numbers = 0.0
 ) -> Moments:
     """Moments of the maximum of k Gaussians N(c, v) with equal correlations ρ ≥ 0.
 
@@ -91,8 +90,8 @@ def max_pool_moments(
 
 def activated_max_pool_moments(
     function: Callable[[Array], Array],
-    mean: npt.ArrayLike,
-    variance: npt.ArrayLike,
+    mean: Numbers,
+    variance: Numbers,
     size: int,
 ) -> Moments:
     """Moments of max pooling behind a non-decreasing activation of k independent Gaussians N(c, v).
@@ -130,11 +129,11 @@ def _check_size(size: int) -> None:
 
 
 def pooled_noise_shift(
-    factor: npt.ArrayLike,
-    mean: npt.ArrayLike,
-    variance: npt.ArrayLike,
+    factor: Numbers,
+    mean: Numbers,
+    variance: Numbers,
     size: int,
-    correlation: npt.ArrayLike = 0.0,
+    correlation: Numbers = 0.0,
 ) -> Values:
     """Shift behind a noise and average pooling over k values.
 

@@ -1,6 +1,7 @@
 """What the formulas accept and return: floats and arrays alike."""
 
-from typing import NamedTuple, TypeAlias
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -9,6 +10,18 @@ from normdrop.errors import NormdropError
 
 Array: TypeAlias = npt.NDArray[np.float64]
 Values: TypeAlias = float | Array
+
+
+class RealArray(Protocol):
+    """Anything with real numbers in it that numpy makes an array of: also a tensor of torch's."""
+
+    def __array__(self) -> npt.NDArray[np.floating[Any] | np.integer[Any] | np.bool_]:
+        """The numbers."""
+
+
+# numpy's own `ArrayLike` takes text and complex numbers as well, of which no formula here knows.
+_Row: TypeAlias = Sequence[float | RealArray]
+Numbers: TypeAlias = float | RealArray | _Row | Sequence[_Row] | Sequence[Sequence[_Row]]
 
 
 class Moments(NamedTuple):
@@ -22,14 +35,14 @@ class TheoryError(NormdropError, ValueError):
     """An argument lies outside the range in which a formula means anything."""
 
 
-def plain(values: npt.ArrayLike) -> Values:
+def plain(values: Numbers) -> Values:
     """A float for a scalar result, an array of floats otherwise."""
     array = np.asarray(values, dtype=np.float64)
     return float(array) if array.ndim == 0 else array
 
 
 def in_range(
-    name: str, values: npt.ArrayLike, low: float, high: float = np.inf, *, below: bool = False
+    name: str, values: Numbers, low: float, high: float = np.inf, *, below: bool = False
 ) -> Array:
     """`values` as an array, or an error that names the argument and its range.
 

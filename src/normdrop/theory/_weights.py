@@ -1,13 +1,12 @@
 """Noise before a weight layer (Li et al. 2019, case (b); Kim et al. 2023, section 3)."""
 
 import numpy as np
-import numpy.typing as npt
 
 from normdrop.theory._factors import dropout_factor, gaussian_factor, uniform_factor
-from normdrop.theory._values import Array, TheoryError, Values, in_range, plain
+from normdrop.theory._values import Array, Numbers, TheoryError, Values, in_range, plain
 
 
-def effective_width(weight: npt.ArrayLike, *, groups: int = 1, transposed: bool = False) -> Array:
+def effective_width(weight: Numbers, *, groups: int = 1, transposed: bool = False) -> Array:
     """The (Σw)² / Σw² = d · cos²θ of each output of a weight layer.
 
     θ is the angle between an output's weights and the vector of ones, d the number of inputs it
@@ -48,11 +47,11 @@ def effective_width(weight: npt.ArrayLike, *, groups: int = 1, transposed: bool 
 
 
 def weighted_noise_shift(
-    factor: npt.ArrayLike,
-    mean: npt.ArrayLike = 0.0,
-    variance: npt.ArrayLike = 1.0,
-    correlation: npt.ArrayLike = 0.0,
-    width: npt.ArrayLike = 1.0,
+    factor: Numbers,
+    mean: Numbers = 0.0,
+    variance: Numbers = 1.0,
+    correlation: Numbers = 0.0,
+    width: Numbers = 1.0,
 ) -> Values:
     """Shift behind a noise and a weight layer.
 
@@ -87,11 +86,11 @@ def weighted_noise_shift(
 
 
 def weighted_dropout_shift(
-    rate: npt.ArrayLike,
-    mean: npt.ArrayLike = 0.0,
-    variance: npt.ArrayLike = 1.0,
-    correlation: npt.ArrayLike = 0.0,
-    width: npt.ArrayLike = 1.0,
+    rate: Numbers,
+    mean: Numbers = 0.0,
+    variance: Numbers = 1.0,
+    correlation: Numbers = 0.0,
+    width: Numbers = 1.0,
 ) -> Values:
     """Shift behind dropout and a weight layer; tends to 1 as the width grows and ρ > 0.
 
@@ -117,11 +116,11 @@ def weighted_dropout_shift(
 
 
 def weighted_gaussian_shift(
-    rate: npt.ArrayLike,
-    mean: npt.ArrayLike = 0.0,
-    variance: npt.ArrayLike = 1.0,
-    correlation: npt.ArrayLike = 0.0,
-    width: npt.ArrayLike = 1.0,
+    rate: Numbers,
+    mean: Numbers = 0.0,
+    variance: Numbers = 1.0,
+    correlation: Numbers = 0.0,
+    width: Numbers = 1.0,
 ) -> Values:
     """Shift behind Gaussian dropout and a weight layer: that of dropout at the same rate.
 
@@ -143,11 +142,11 @@ def weighted_gaussian_shift(
 
 
 def weighted_uniform_shift(
-    beta: npt.ArrayLike,
-    mean: npt.ArrayLike = 0.0,
-    variance: npt.ArrayLike = 1.0,
-    correlation: npt.ArrayLike = 0.0,
-    width: npt.ArrayLike = 1.0,
+    beta: Numbers,
+    mean: Numbers = 0.0,
+    variance: Numbers = 1.0,
+    correlation: Numbers = 0.0,
+    width: Numbers = 1.0,
 ) -> Values:
     """Shift behind uniform dropout and a weight layer.
 
