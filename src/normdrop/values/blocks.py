@@ -7,7 +7,7 @@ of each site.
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Generic, Literal, Protocol, TypeAlias, TypeVar
 
 from normdrop.errors import OrderError, UsageError
@@ -135,82 +135,85 @@ def block_weights(order: Order, first: Weight) -> list[Weight]:
     return [first, *[replace(first, stride=1)] * (count - 1)][:count]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class HeadPlan:
-    """The orders of a head before and after its global average pooling, and their channels.
-
-    Attributes:
-        classes: Features of the output.
-        hidden: Channels of the convolution; none where there is none.
-        features: What precedes the pooling, none if that is nothing.
-        classifier: What follows it.
-    """
-
-    classes: int
-    hidden: int | None
-    features: Order | None
-    classifier: Order
-
-    def before_pool(self, in_channels: int, settings: SettingsT) -> list[Site[SettingsT]]:
-        """The layers before the pooling."""
-        if self.features is None:
-            return []
-        weights = [] if self.hidden is None else [Weight(self.hidden)]
-        return sites(self.features, in_channels, weights, settings)
-
-    def after_pool(self, in_channels: int, settings: SettingsT) -> list[Site[SettingsT]]:
-        """The layers after the pooling, by settings of vectors."""
-        weights = [Weight(self.classes)]
-        return sites(self.classifier, self.hidden or in_channels, weights, settings)
-
-
-def plan_head(
-    classes: int,
-    *,
-    hidden: int | None,
-    norm: bool,
-    activation: bool,
-    position: HeadPosition,
-    noisy: bool,
-    dimensions: int,
-) -> HeadPlan:
-    """A head, from the arguments of `Head`.
+    """A head before and after its global average pooling, from the arguments of `Head`.
 
     Raises:
         UsageError: If an argument does not fit.
     """
-    check_count("classes", classes)
-    if dimensions not in {1, 2, 3}:
-        raise UsageError(
-            f"dimensions must be 1, 2 or 3, not {dimensions!r}; vectors need no pooling, so "
-            "Block('drop-linear', ...) is their head"
+
+    classes: int
+    hidden: int | None
+    norm: bool
+    activation: bool
+    noisy: bool
+    position: HeadPosition
+    dimensions: int
+
+    def __post_init__(self) -> None:
+        """Refuse what is no head."""
+        check_count("classes", self.classes)
+        if self.hidden is not None:
+            check_count("hidden", self.hidden)
+        if self.dimensions not in {1, 2, 3}:
+            raise UsageError(
+                f"dimensions must be 1, 2 or 3, not {self.dimensions!r}; vectors need no pooling, "
+                "so Block('drop-linear', ...) is their head"
+            )
+        self._orders()
+
+    def before_pool(self, in_channels: int, settings: SettingsT) -> list[Site[SettingsT]]:
+        """The layers before the pooling."""
+        order, _ = self._orders()
+        weights = [] if self.hidden is None else [Weight(self.hidden)]
+        return [] if order is None else sites(order, in_channels, weights, settings)
+
+    def after_pool(self, in_channels: int, settings: SettingsT) -> list[Site[SettingsT]]:
+        """The layers after the pooling, by settings of vectors."""
+        _, order = self._orders()
+        return sites(order, self.hidden or in_channels, [Weight(self.classes)], settings)
+
+    def _orders(self) -> tuple[Order | None, Order]:
+        return head_orders(
+            conv=self.hidden is not None,
+            norm=self.norm,
+            activation=self.activation,
+            position=self.position,
+            noisy=self.noisy,
         )
-    if hidden is not None:
-        check_count("hidden", hidden)
-    features, classifier = head_orders(
-        conv=hidden is not None, norm=norm, activation=activation, position=position, noisy=noisy
-    )
-    return HeadPlan(classes, hidden, features, classifier)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ResidualPlan:
-    """The orders of a residual block.
+    """The branch and the shortcut of a residual block, from the arguments of `ResidualBlock`.
 
     Attributes:
-        order: The branch.
-        projection: The shortcut, where the shape changes.
-        bottleneck: Whether the branch is a bottleneck with a quarter of the channels inside; or how
-            many channels it has inside.
-        on_trunk: Whether there is noise before branch and shortcut split.
         channels_word: What the framework calls the channels of the output.
+        order: The branch.
+
+    Raises:
+        UsageError: If there is no such style or position.
     """
 
-    order: Order
-    projection: Order
+    style: ResidualStyle
+    position: ResidualPosition
     bottleneck: bool | int
-    on_trunk: bool
+    noisy: bool
+    dimensions: int
     channels_word: str
+    order: Order = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Put the branch in order."""
+        count = 2 if self.bottleneck is False else 3
+        order = branch_order(self.style, count, self._token, self.position, noisy=self.noisy)
+        object.__setattr__(self, "order", order)
+
+    @property
+    def on_trunk(self) -> bool:
+        """Whether there is noise before branch and shortcut split."""
+        return self.noisy and self.position == "P0"
 
     def branch(self, in_channels: int, wide: Weight, settings: SettingsT) -> list[Site[SettingsT]]:
         """The layers of the branch.
@@ -234,9 +237,14 @@ class ResidualPlan:
         steps = [wide.stride] if isinstance(wide.stride, int) else wide.stride
         if in_channels == wide.out_channels and all(step == 1 for step in steps):
             return []
+        order = Order(self._token if self.style == "pre" else f"{self._token}-bn")
         # A norm or the branch's last bias makes one of the shortcut's own superfluous.
         weight = Weight(wide.out_channels, stride=wide.stride, bias=False)
-        return sites(self.projection, in_channels, [weight], settings, prefix=prefix)
+        return sites(order, in_channels, [weight], settings, prefix=prefix)
+
+    @property
+    def _token(self) -> str:
+        return "conv" if self.dimensions else "linear"
 
     def _bottleneck(self, wide: Weight) -> list[Weight]:
         """Three weights, the one in the middle with the stride; `True` inside is a quarter."""
@@ -251,31 +259,6 @@ class ResidualPlan:
         narrow = check_count("bottleneck", inside)
         one = replace(wide, kernel_size=1, stride=1, dilation=1, groups=1)
         return [replace(one, out_channels=narrow), replace(wide, out_channels=narrow), one]
-
-
-def plan_residual(
-    style: ResidualStyle,
-    position: ResidualPosition,
-    *,
-    bottleneck: bool | int,
-    noisy: bool,
-    dimensions: int,
-    channels_word: str,
-) -> ResidualPlan:
-    """A residual block, from the arguments of `ResidualBlock`.
-
-    Raises:
-        UsageError: If there is no such style or position.
-    """
-    token = "conv" if dimensions else "linear"
-    count = 2 if bottleneck is False else 3
-    return ResidualPlan(
-        order=branch_order(style, count, token, position, noisy=noisy),
-        projection=Order(token if style == "pre" else f"{token}-bn"),
-        bottleneck=bottleneck,
-        on_trunk=noisy and position == "P0",
-        channels_word=channels_word,
-    )
 
 
 def residual_stride(name: str, stride: Size, dimensions: int) -> tuple[int, ...]:

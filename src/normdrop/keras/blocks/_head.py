@@ -12,7 +12,7 @@ from normdrop.keras.blocks._parts import build
 from normdrop.keras.blocks._pools import global_average_pool
 from normdrop.keras.blocks._settings import Activation, Noise, Settings, check_data_format
 from normdrop.keras.layers._noise_layer import Along, DataFormat
-from normdrop.values.blocks import plan_head
+from normdrop.values.blocks import HeadPlan
 from normdrop.values.order import HeadPosition
 
 
@@ -75,8 +75,8 @@ class Head(Chain):
     ) -> None:
         data_format = check_data_format(data_format)
         super().__init__(written(Head, locals()), **kwargs)
-        self.plan = plan_head(
-            classes,
+        self.plan = HeadPlan(
+            classes=classes,
             hidden=hidden,
             norm=norm,
             activation=activation is not None,

@@ -19,7 +19,7 @@ from normdrop.keras.blocks._noises import is_silent, make_noise
 from normdrop.keras.blocks._parts import build
 from normdrop.keras.blocks._settings import Activation, Noise, Settings, check_data_format
 from normdrop.keras.layers._noise_layer import Along, DataFormat
-from normdrop.values.blocks import Size, Weight, check_count, plan_residual, residual_stride
+from normdrop.values.blocks import ResidualPlan, Size, Weight, check_count, residual_stride
 from normdrop.values.order import ResidualPosition, ResidualStyle
 
 
@@ -117,9 +117,9 @@ class ResidualBlock(Compound):
             seed=seed,
             dtype=self.dtype_policy,
         )
-        self.plan = plan_residual(
-            style,
-            position,
+        self.plan = ResidualPlan(
+            style=style,
+            position=position,
             bottleneck=bottleneck,
             noisy=not is_silent(dropout),
             dimensions=dimensions,

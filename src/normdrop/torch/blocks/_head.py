@@ -12,7 +12,7 @@ from normdrop.torch.blocks._parts import build
 from normdrop.torch.blocks._pools import global_average_pool
 from normdrop.torch.blocks._settings import Activation, Device, Noise, Settings
 from normdrop.torch.noise import Along
-from normdrop.values.blocks import check_count, plan_head
+from normdrop.values.blocks import HeadPlan, check_count
 from normdrop.values.order import HeadPosition
 
 
@@ -76,8 +76,8 @@ class Head(Chain):
     ) -> None:
         call = written_call(Head, locals())
         check_count("in_channels", in_channels)
-        plan = plan_head(
-            classes,
+        plan = HeadPlan(
+            classes=classes,
             hidden=hidden,
             norm=norm,
             activation=activation is not None,

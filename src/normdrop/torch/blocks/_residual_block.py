@@ -9,7 +9,7 @@ from normdrop.torch.blocks._noises import is_silent, make_noise
 from normdrop.torch.blocks._parts import build
 from normdrop.torch.blocks._settings import Activation, Device, Noise, Settings
 from normdrop.torch.noise import Along
-from normdrop.values.blocks import Size, Weight, check_count, plan_residual, residual_stride
+from normdrop.values.blocks import ResidualPlan, Size, Weight, check_count, residual_stride
 from normdrop.values.order import ResidualPosition, ResidualStyle
 
 
@@ -108,9 +108,9 @@ class ResidualBlock(nn.Module):
             device=device,
             dtype=dtype,
         )
-        plan = plan_residual(
-            style,
-            position,
+        plan = ResidualPlan(
+            style=style,
+            position=position,
             bottleneck=bottleneck,
             noisy=not is_silent(dropout),
             dimensions=dimensions,
