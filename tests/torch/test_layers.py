@@ -16,7 +16,7 @@ from torch.utils.checkpoint import checkpoint
 import normdrop.torch
 from normdrop.errors import NoiseError
 from normdrop.torch import Dropout, GaussianDropout, NoiseLayer, UniformDropout, layers
-from normdrop.torch.noise import Along
+from normdrop.values.noise import Along
 
 for _module in pkgutil.iter_modules(layers.__path__):
     importlib.import_module(f"{layers.__name__}.{_module.name}")

@@ -16,7 +16,7 @@ from normdrop.keras.blocks._settings import (
     Settings,
     check_data_format,
 )
-from normdrop.keras.layers._noise_layer import Along, DataFormat
+from normdrop.keras.layers import DataFormat
 from normdrop.values.blocks import (
     Size,
     Weight,
@@ -26,6 +26,7 @@ from normdrop.values.blocks import (
     check_order,
     sites,
 )
+from normdrop.values.noise import Along
 from normdrop.values.order import Order, Role
 
 

@@ -11,8 +11,9 @@ from normdrop.keras.blocks._noises import is_silent
 from normdrop.keras.blocks._parts import build
 from normdrop.keras.blocks._pools import global_average_pool
 from normdrop.keras.blocks._settings import Activation, Noise, Settings, check_data_format
-from normdrop.keras.layers._noise_layer import Along, DataFormat
+from normdrop.keras.layers import DataFormat
 from normdrop.values.blocks import HeadPlan
+from normdrop.values.noise import Along
 from normdrop.values.order import HeadPosition
 
 

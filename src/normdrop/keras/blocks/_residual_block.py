@@ -18,8 +18,9 @@ from normdrop.keras.blocks._chain import (
 from normdrop.keras.blocks._noises import is_silent, make_noise
 from normdrop.keras.blocks._parts import build
 from normdrop.keras.blocks._settings import Activation, Noise, Settings, check_data_format
-from normdrop.keras.layers._noise_layer import Along, DataFormat
+from normdrop.keras.layers import DataFormat
 from normdrop.values.blocks import ResidualPlan, Size, Weight, check_count, residual_stride
+from normdrop.values.noise import Along
 from normdrop.values.order import ResidualPosition, ResidualStyle
 
 

@@ -7,9 +7,10 @@ from typing import Any, Literal, TypeAlias
 import keras
 
 from normdrop.errors import UsageError
-from normdrop.keras.layers._noise_layer import Along, DataFormat
+from normdrop.keras.layers import DataFormat
 from normdrop.values import blocks
 from normdrop.values.blocks import Size
+from normdrop.values.noise import Along, check_along
 
 Padding: TypeAlias = Literal["same", "valid"]
 Activation: TypeAlias = str | Callable[..., Any]
@@ -33,6 +34,10 @@ class Settings:
     data_format: DataFormat = "channels_last"
     seed: int | None = None
     dtype: Any = None
+
+    def __post_init__(self) -> None:
+        """Refuse a wrong word also where no layer of the block takes it."""
+        check_along(self.along)
 
     @property
     def channel_axis(self) -> int:

@@ -12,7 +12,6 @@ from normdrop.torch.blocks._settings import (
     Noise,
     Settings,
 )
-from normdrop.torch.noise import Along
 from normdrop.values.blocks import (
     Padding,
     Size,
@@ -23,6 +22,7 @@ from normdrop.values.blocks import (
     per_dimension,
     sites,
 )
+from normdrop.values.noise import Along
 from normdrop.values.order import Order, Role
 
 

@@ -11,8 +11,8 @@ from normdrop.torch.blocks._noises import is_silent
 from normdrop.torch.blocks._parts import build
 from normdrop.torch.blocks._pools import global_average_pool
 from normdrop.torch.blocks._settings import Activation, Device, Noise, Settings
-from normdrop.torch.noise import Along
 from normdrop.values.blocks import HeadPlan, check_count
+from normdrop.values.noise import Along
 from normdrop.values.order import HeadPosition
 
 

@@ -7,7 +7,7 @@ from torch import nn
 from normdrop.errors import UsageError
 from normdrop.torch.blocks._settings import Noise, Site
 from normdrop.torch.layers import Dropout, GaussianDropout, UniformDropout
-from normdrop.torch.noise import Along
+from normdrop.values.noise import Along
 
 
 def drop(site: Site) -> nn.Module:

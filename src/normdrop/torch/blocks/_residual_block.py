@@ -8,8 +8,8 @@ from normdrop.torch.blocks._call import structure, written_call
 from normdrop.torch.blocks._noises import is_silent, make_noise
 from normdrop.torch.blocks._parts import build
 from normdrop.torch.blocks._settings import Activation, Device, Noise, Settings
-from normdrop.torch.noise import Along
 from normdrop.values.blocks import ResidualPlan, Size, Weight, check_count, residual_stride
+from normdrop.values.noise import Along
 from normdrop.values.order import ResidualPosition, ResidualStyle
 
 

@@ -7,9 +7,9 @@ from typing import Any, TypeAlias
 import torch
 from torch import nn
 
-from normdrop.torch.noise import Along
 from normdrop.values import blocks
 from normdrop.values.blocks import Size
+from normdrop.values.noise import Along, check_along
 
 Activation: TypeAlias = str | Callable[[], nn.Module]
 Noise: TypeAlias = float | nn.Module
@@ -33,6 +33,10 @@ class Settings:
     pool_padding: Size = 0
     device: Device = None
     dtype: torch.dtype | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a wrong word also where no layer of the block takes it."""
+        check_along(self.along)
 
     @property
     def factory(self) -> Mapping[str, Any]:

@@ -3,8 +3,8 @@
 from torch import Tensor
 
 from normdrop.torch.layers._noise_layer import NoiseLayer
-from normdrop.torch.noise import Along, multiply_noise
-from normdrop.values.noise import Gaussian
+from normdrop.torch.noise import multiply_noise
+from normdrop.values.noise import Along, Gaussian
 
 
 def gaussian_dropout(

@@ -2,8 +2,7 @@
 
 from torch import Tensor, nn
 
-from normdrop.torch.noise import Along, check_along
-from normdrop.values.noise import Noise
+from normdrop.values.noise import Along, Noise, check_along
 
 
 class NoiseLayer(nn.Module):

@@ -1,6 +1,4 @@
 """Multiplying tensors by noise."""
 
-from normdrop.torch.noise._multiply import Along as Along
 from normdrop.torch.noise._multiply import Kind as Kind
-from normdrop.torch.noise._multiply import check_along as check_along
 from normdrop.torch.noise._multiply import multiply_noise as multiply_noise

@@ -1,25 +1,18 @@
 """Any tensor, times noise shared along the axes asked for."""
 
-from typing import Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias
 
 import torch
 from torch import Tensor
 
 from normdrop.errors import NoiseError
 from normdrop.torch.noise._operator import KEY_WORDS, multiply_by_key
+from normdrop.values.noise import Along, check_along
 
-Along: TypeAlias = Literal["element", "channel", "sample"]
 Kind: TypeAlias = Literal["bernoulli", "gaussian", "uniform"]
 
 _AXES: dict[Along, int] = {"channel": 2, "sample": 1}
 _IMAGE_DIMENSIONS = (4, 5)
-
-
-def check_along(along: Along) -> Along:
-    """`along`, if it is one of the three words."""
-    if along not in get_args(Along):
-        raise NoiseError(f"along is 'element', 'channel' or 'sample', not {along!r}")
-    return along
 
 
 def multiply_noise(x: Tensor, kind: Kind, amount: float, along: Along = "element") -> Tensor:
