@@ -11,7 +11,7 @@ from normdrop.theory._gaussian import (
     gaussian_density,
     gaussian_moments,
 )
-from normdrop.theory._values import Array, Moments, Numbers, in_range, plain
+from normdrop.theory._values import Array, Moments, Numbers, in_range, plain, real
 
 _SELU_SCALE = 1.0507009873554804934193349852946
 _SELU_ALPHA = 1.6732632423543772848170429916717
@@ -76,7 +76,7 @@ def leaky_relu_moments(
         >>> moments.mean, moments.variance
         (0.0, 1.0)
     """
-    centre = np.asarray(mean, dtype=np.float64)
+    centre = real("mean", mean)
     value = in_range("variance", variance, 0)
     up, up_square = _positive_part(centre, value)
     down, down_square = _positive_part(-centre, value)

@@ -3,7 +3,16 @@
 import numpy as np
 
 from normdrop.theory._factors import dropout_factor, gaussian_factor, uniform_factor
-from normdrop.theory._values import Array, Numbers, TheoryError, Values, in_range, plain
+from normdrop.theory._values import (
+    Array,
+    Numbers,
+    TheoryError,
+    Values,
+    gathered,
+    in_range,
+    plain,
+    real,
+)
 
 
 def effective_width(weight: Numbers, *, groups: int = 1, transposed: bool = False) -> Array:
@@ -31,7 +40,7 @@ def effective_width(weight: Numbers, *, groups: int = 1, transposed: bool = Fals
         >>> effective_width([[1.0, 1.0, 1.0], [1.0, -1.0, 0.0]])
         array([3., 0.])
     """
-    array = np.asarray(weight, dtype=np.float64)
+    array = real("weight", weight)
     if array.ndim < 2 or groups < 1 or array.shape[0] % groups:  # noqa: PLR2004 - (out, in)
         raise TheoryError(
             f"weights of shape {array.shape} do not fit {groups} groups: "
@@ -63,7 +72,7 @@ def weighted_noise_shift(
         factor: Second-moment factor f of the noise, at least 1.
         mean: Mean c of every input.
         variance: Variance v of every input, at least 0.
-        correlation: Correlation ρ of every pair of inputs, in [−1, 1].
+        correlation: Correlation ρ of every pair of inputs, in [−1 / (width − 1), 1].
         width: d·cos²θ of the weights (see `effective_width`), at least 0.
 
     Returns:
@@ -77,9 +86,8 @@ def weighted_noise_shift(
         0.6666666666666666
     """
     value = in_range("variance", variance, 0)
-    square = np.asarray(mean, dtype=np.float64) ** 2
-    gathered = in_range("correlation", correlation, -1, 1) * (in_range("width", width, 0) - 1)
-    signal = value * (1 + gathered)
+    square = real("mean", mean) ** 2
+    signal = value * gathered(correlation, in_range("width", width, 0))
     noise = (in_range("factor", factor, 1) - 1) * (square + value)
     with np.errstate(invalid="ignore"):
         return plain(signal / (signal + noise))
@@ -100,7 +108,7 @@ def weighted_dropout_shift(
         rate: Probability that a unit is dropped, in [0, 1).
         mean: Mean c of every input.
         variance: Variance v of every input, at least 0.
-        correlation: Correlation ρ of every pair of inputs, in [−1, 1].
+        correlation: Correlation ρ of every pair of inputs, in [−1 / (width − 1), 1].
         width: d·cos²θ of the weights (see `effective_width`), at least 0.
 
     Raises:
@@ -128,7 +136,7 @@ def weighted_gaussian_shift(
         rate: Rate of the dropout it replaces, in [0, 1).
         mean: Mean c of every input.
         variance: Variance v of every input, at least 0.
-        correlation: Correlation ρ of every pair of inputs, in [−1, 1].
+        correlation: Correlation ρ of every pair of inputs, in [−1 / (width − 1), 1].
         width: d·cos²θ of the weights (see `effective_width`), at least 0.
 
     Raises:
@@ -154,7 +162,7 @@ def weighted_uniform_shift(
         beta: Half-width β of the noise, at least 0.
         mean: Mean c of every input.
         variance: Variance v of every input, at least 0.
-        correlation: Correlation ρ of every pair of inputs, in [−1, 1].
+        correlation: Correlation ρ of every pair of inputs, in [−1 / (width − 1), 1].
         width: d·cos²θ of the weights (see `effective_width`), at least 0.
 
     Raises:
