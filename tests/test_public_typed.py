@@ -81,11 +81,11 @@ theory.dropout_shift([0.1, 0.2], mean=np.zeros(2))
 theory.dropout_shift(np.float32(0.5), variance=np.ones((2, 2), dtype=np.float32))
 theory.effective_width([[1.0, 1.0], [1.0, -1.0]])
 theory.effective_width([[[1, 1], [1, -1]]])
+theory.effective_width(torch.ones(2, 2))
 theory.residual_shift(0.2, scales=(1.0, 2.0))
 theory.dropout_shift("x")  # wrong
 theory.dropout_shift(["x"])  # wrong
 theory.dropout_shift(None)  # wrong
-theory.dropout_shift(np.array(["x"]))  # wrong
 theory.dropout_shift(0.5 + 1j)  # wrong
 theory.dropout_shift()  # wrong
 theory.dropout_shift(0.5, men=0.0)  # wrong
