@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from normdrop import theory
-from normdrop.theory import TheoryError
-from normdrop.theory._values import Numbers
+from normdrop.theory import Numbers, TheoryError
 
 FUNCTIONS: dict[str, Any] = {
     name: function
