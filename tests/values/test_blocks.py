@@ -1,7 +1,6 @@
 """What blocks are made of, before a framework makes it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import pytest
 
@@ -9,6 +8,7 @@ from normdrop.errors import NormdropError
 from normdrop.values.blocks import (
     HeadPlan,
     ResidualPlan,
+    Settings,
     Site,
     Weight,
     block_dimensions,
@@ -20,15 +20,11 @@ from normdrop.values.blocks import (
 )
 from normdrop.values.order import Order, ResidualPosition
 
-
-@dataclass(frozen=True)
-class Shared:
-    """The settings of a framework that has none but this."""
-
-    dimensions: int = 2
+IMAGES = Settings(dimensions=2)
+VECTORS = Settings(dimensions=0)
 
 
-def shown(found: list[Site[Shared]]) -> list[str]:
+def shown(found: list[Site[Settings]]) -> list[str]:
     """Each site as its name and channels: those that enter, and of a weight those that leave."""
     return [
         f"{site.name} {site.channels}"
@@ -42,7 +38,7 @@ def test_names_channels_and_biases() -> None:
     order = Order("bn-act-conv-bn-act-conv")
     weights = block_weights(order, Weight(8, 3, 2))
     assert [weight.stride for weight in weights] == [2, 1]
-    found = sites(order, 4, weights, Shared(), prefix="my_")
+    found = sites(order, 4, weights, IMAGES, prefix="my_")
     assert shown(found) == [
         *("my_bn 4", "my_act 4", "my_conv 4 > 8"),
         *("my_bn2 8", "my_act2 8", "my_conv2 8 > 8 + b"),
@@ -54,7 +50,7 @@ def test_names_channels_and_biases() -> None:
 def test_a_stated_bias_counts_more_than_the_order(padded: bool, bias: bool | None) -> None:  # noqa: FBT001 - a case
     """Padded average pooling lets a bias matter; what the caller says stands above that."""
     order, weight = Order("conv-pool(avg)-bn"), Weight(4, 3, bias=bias)
-    site, *_ = sites(order, 4, [weight], Shared(), padded_pool=padded)
+    site, *_ = sites(order, 4, [weight], IMAGES, padded_pool=padded)
     assert site.bias is (padded if bias is None else bias)
 
 
@@ -77,7 +73,7 @@ def test_head(noisy: bool) -> None:  # noqa: FBT001 - a case
         position="before-pool",
         dimensions=2,
     )
-    before, after = plan.before_pool(8, Shared()), plan.after_pool(8, Shared(0))
+    before, after = plan.before_pool(8, IMAGES), plan.after_pool(8, VECTORS)
     assert [site.name for site in before] == ["bn", "act", *["drop"] * noisy]
     assert [(site.name, site.channels, site.weight.out_channels) for site in after] == [
         ("linear", 8, 10)
@@ -106,15 +102,15 @@ def test_residual_shortcut_stands_where_the_shape_changes() -> None:
         (8, 2, 1),
         (8, (1, 2), 1),
     ):
-        assert len(plan.shortcut(channels, Weight(8, 3, stride), Shared())) == number
+        assert len(plan.shortcut(channels, Weight(8, 3, stride), IMAGES)) == number
 
 
 def test_residual_branch() -> None:
     """Only the first convolution of `kernel_size` has the stride; P0 is on the trunk."""
     wide = Weight(16, 3, 2, groups=2)
-    basic = [site.weight for site in residual().branch(8, wide, Shared()) if "conv" in site.name]
+    basic = [site.weight for site in residual().branch(8, wide, IMAGES) if "conv" in site.name]
     assert [(w.kernel_size, w.stride, w.groups) for w in basic] == [(3, 2, 2), (3, 1, 2)]
-    found = residual(bottleneck=True).branch(8, wide, Shared())
+    found = residual(bottleneck=True).branch(8, wide, IMAGES)
     inner = [site.weight for site in found if "conv" in site.name]
     assert [(w.kernel_size, w.stride, w.groups, w.out_channels) for w in inner] == [
         *((1, 1, 1, 4), (3, 2, 2, 4), (1, 1, 1, 16)),
@@ -128,16 +124,17 @@ def test_residual_branch() -> None:
     [
         (lambda: check_count("classes", 0), "classes must be a whole number of at least 1, not 0"),
         (lambda: check_count("classes", count=True), "not True"),
+        (lambda: Settings(dimensions=2, along="row"), "along is 'element', 'channel' or 'sample'"),  # type: ignore[arg-type]
         (lambda: per_dimension("stride", (1, 2), 3), "2 numbers for 3 dimensions; give one number"),
         (lambda: residual_stride("stride", 2, 0), "vectors have no positions to skip"),
         (lambda: residual_stride("stride", 2, 4), "dimensions must be 1, 2 or 3"),
         (lambda: block_dimensions(Order("conv"), 4), "dimensions must be 1, 2 or 3"),
-        (lambda: sites(Order("conv"), 3, [Weight(4)], Shared(0)), "use linear"),
-        (lambda: sites(Order("linear"), 3, [Weight(4)], Shared(2)), "use conv"),
-        (lambda: sites(Order("conv"), 3, [Weight(4, groups=2)], Shared()), "groups=2 does not"),
-        (lambda: sites(Order("conv"), 4, [Weight(6, groups=4)], Shared()), "the 6 channels"),
-        (lambda: residual(bottleneck=0).branch(8, Weight(8), Shared()), "bottleneck must be"),
-        (lambda: residual(bottleneck=True).branch(8, Weight(6), Shared()), "its out_channels"),
+        (lambda: sites(Order("conv"), 3, [Weight(4)], VECTORS), "use linear"),
+        (lambda: sites(Order("linear"), 3, [Weight(4)], IMAGES), "use conv"),
+        (lambda: sites(Order("conv"), 3, [Weight(4, groups=2)], IMAGES), "groups=2 does not"),
+        (lambda: sites(Order("conv"), 4, [Weight(6, groups=4)], IMAGES), "the 6 channels"),
+        (lambda: residual(bottleneck=0).branch(8, Weight(8), IMAGES), "bottleneck must be"),
+        (lambda: residual(bottleneck=True).branch(8, Weight(6), IMAGES), "its out_channels"),
     ],
 )
 def test_what_does_not_fit_is_refused(call: Callable[[], object], words: str) -> None:

@@ -8,9 +8,10 @@ of each site.
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Generic, Literal, Protocol, TypeAlias, TypeVar
+from typing import Generic, Literal, TypeAlias, TypeVar
 
 from normdrop.errors import OrderError, UsageError
+from normdrop.values.noise import Along, check_along
 from normdrop.values.order import (
     HeadPosition,
     Order,
@@ -26,15 +27,29 @@ Size: TypeAlias = int | Sequence[int]
 Padding: TypeAlias = Size | Literal["same", "valid"]
 
 
-class Shared(Protocol):
-    """What all layers of a block share: the settings of one framework."""
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What every layer of a block shares in any framework.
 
-    @property
-    def dimensions(self) -> int:
-        """Axes of positions; 0 for vectors."""
+    Attributes:
+        dimensions: Axes of positions; 0 means vectors, without positions.
+        beta: Of uniform noise.
+        along: What shares one value of the noise; a wrong word is refused also where no layer of
+            the block takes it.
+        affine: Whether norms have a scale and a shift.
+    """
+
+    dimensions: int
+    beta: float = 0.1
+    along: Along = "element"
+    affine: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse a wrong word."""
+        check_along(self.along)
 
 
-SettingsT = TypeVar("SettingsT", bound=Shared)
+SettingsT = TypeVar("SettingsT", bound=Settings)
 
 
 @dataclass(frozen=True)

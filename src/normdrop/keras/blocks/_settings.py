@@ -10,7 +10,6 @@ from normdrop.errors import UsageError
 from normdrop.keras.layers import DataFormat
 from normdrop.values import blocks
 from normdrop.values.blocks import Size
-from normdrop.values.noise import Along, check_along
 
 Padding: TypeAlias = Literal["same", "valid"]
 Activation: TypeAlias = str | Callable[..., Any]
@@ -18,26 +17,18 @@ Noise: TypeAlias = float | keras.layers.Layer
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
-    """What every layer of a block shares; `dimensions` 0 means vectors, without positions."""
+class Settings(blocks.Settings):
+    """What every layer of a block shares."""
 
-    dimensions: int
     activation: Activation = "relu"
     dropout: Noise = 0.5
-    beta: float = 0.1
-    along: Along = "element"
     epsilon: float = 1e-3
     momentum: float = 0.99
-    affine: bool = True
     pool_size: Size = 2
     pool_strides: Size | None = None
     data_format: DataFormat = "channels_last"
     seed: int | None = None
     dtype: Any = None
-
-    def __post_init__(self) -> None:
-        """Refuse a wrong word also where no layer of the block takes it."""
-        check_along(self.along)
 
     @property
     def channel_axis(self) -> int:
