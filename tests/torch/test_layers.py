@@ -15,7 +15,16 @@ from torch.utils.checkpoint import checkpoint
 
 import normdrop.torch
 from normdrop.errors import NoiseError
-from normdrop.torch import Dropout, GaussianDropout, NoiseLayer, UniformDropout, layers
+from normdrop.torch import (
+    Block,
+    Dropout,
+    GaussianDropout,
+    Head,
+    NoiseLayer,
+    ResidualBlock,
+    UniformDropout,
+    layers,
+)
 from normdrop.values.noise import Along
 
 for _module in pkgutil.iter_modules(layers.__path__):
@@ -213,10 +222,13 @@ def test_function_transforms(kind: type[Any], along: Along) -> None:
 
 
 # torch scripts its own decompositions on the first use of forward mode, and warns about it.
-@pytest.mark.filterwarnings("ignore:.*torch.jit.script.*:DeprecationWarning")
+forward_mode = pytest.mark.filterwarnings("ignore:.*torch.jit.script.*:DeprecationWarning")
+
+
+@forward_mode
 @every_layer
 def test_transforms_in_any_order(kind: type[Any]) -> None:
-    """A gradient through `vmap` sees its masks; forward mode is refused, not ignored."""
+    """A gradient or a tangent through `vmap` sees its masks."""
     layer = kind()
 
     def total(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -225,8 +237,9 @@ def test_transforms_in_any_order(kind: type[Any]) -> None:
 
     gradient, y = torch.func.grad(total, has_aux=True)(torch.ones(4, 5, 6))
     assert torch.equal(gradient, y)
-    with forward_ad.dual_level(), pytest.raises(NotImplementedError, match="jvp"):
-        layer(forward_ad.make_dual(torch.ones(3), torch.ones(3)))  # type: ignore[no-untyped-call]
+    inputs = (torch.ones(4, 5, 6),)
+    pushed: Any = torch.func.jvp(lambda x: total(x)[1], inputs, inputs)
+    assert torch.equal(*pushed)
 
 
 # torch's tracer makes an instance of the autograd function, and warns about it.
@@ -359,3 +372,66 @@ def test_parameters_out_of_range(
     """A wrong parameter is refused when the layer is built."""
     with pytest.raises(NoiseError, match=str(value)):
         kind(value)
+
+
+@forward_mode
+@every_layer
+@every_along
+def test_forward_mode(kind: type[Any], along: Along) -> None:
+    """The tangent meets the mask that its tensor meets, in both of torch's forward modes."""
+    layer, x = kind(0.4, along=along), torch.rand(6, 4, 5) + 1
+    pushed: Any = torch.func.jvp(layer, (x,), (torch.ones_like(x),))
+    torch.testing.assert_close(pushed[0], x * pushed[1])
+    with forward_ad.dual_level():
+        dual = layer(forward_ad.make_dual(x, x.sin()))  # type: ignore[no-untyped-call]
+        y, tangent = forward_ad.unpack_dual(dual)  # type: ignore[no-untyped-call]
+    torch.testing.assert_close(y * x.sin(), x * tangent)
+
+
+@forward_mode
+@every_layer
+def test_second_derivatives(kind: type[Any]) -> None:
+    """Forward over reverse mode: the second derivative of Σ (m·x)² is 2 m², on the diagonal."""
+    layer, x = kind(0.4), torch.rand(5) + 1
+
+    def gradient(x: Tensor) -> Tensor:
+        torch.manual_seed(0)
+        slope: Tensor = torch.func.grad(lambda x: layer(x).square().sum())(x)
+        return slope
+
+    curvature = torch.func.jacfwd(gradient, randomness="same")(x)
+    torch.testing.assert_close(curvature, torch.diag(gradient(x) / x))
+
+
+def test_traced_model_keeps_both_modes() -> None:
+    """torch.fx keeps layers and blocks such that what it makes can go to eval mode and back."""
+    network = nn.Sequential(
+        *(kind(0.4, along=along) for kind in LAYERS for along in ALONG),
+        Block("conv-bn-act-drop", 4),
+        ResidualBlock(4, dropout=0.3, position="P0"),
+        Head(4, 3, dropout=0.5),
+    )
+    traced = torch.fx.symbolic_trace(network)
+    assert traced.state_dict().keys() == network.state_dict().keys()
+    for mode in (True, False):
+        torch.manual_seed(0)
+        expected = network.train(mode)(image())
+        torch.manual_seed(0)
+        torch.testing.assert_close(traced.train(mode)(image()), expected)
+    assert not torch.equal(traced.train()(image()), traced(image()))
+
+
+def test_traced_functions_keep_their_arguments() -> None:
+    """torch.fx records a function as it was called."""
+
+    class Functions(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            x = normdrop.torch.dropout(x, 0.2, inplace=True)
+            x = normdrop.torch.gaussian_dropout(x, 0.3, along="channel")
+            return normdrop.torch.uniform_dropout(x, 0.4, training=False)
+
+    traced = torch.fx.symbolic_trace(Functions())
+    torch.manual_seed(0)
+    expected = Functions()(image())
+    torch.manual_seed(0)
+    assert torch.equal(traced(image()), expected)

@@ -49,6 +49,7 @@ from normdrop.theory._residual import relu_dropout_variance as relu_dropout_vari
 from normdrop.theory._residual import residual_shift as residual_shift
 from normdrop.theory._values import Array as Array
 from normdrop.theory._values import Moments as Moments
+from normdrop.theory._values import Numbers as Numbers
 from normdrop.theory._values import TheoryError as TheoryError
 from normdrop.theory._weights import effective_width as effective_width
 from normdrop.theory._weights import weighted_dropout_shift as weighted_dropout_shift

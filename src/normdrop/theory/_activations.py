@@ -4,7 +4,6 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 
 from normdrop.theory._gaussian import (
     error_function,
@@ -12,7 +11,7 @@ from normdrop.theory._gaussian import (
     gaussian_density,
     gaussian_moments,
 )
-from normdrop.theory._values import Array, Moments, in_range, plain
+from normdrop.theory._values import Array, Moments, Numbers, in_range, plain, real
 
 _SELU_SCALE = 1.0507009873554804934193349852946
 _SELU_ALPHA = 1.6732632423543772848170429916717
@@ -57,7 +56,7 @@ def gelu(x: Array, *, approximate: bool = False) -> Array:
 
 
 def leaky_relu_moments(
-    mean: npt.ArrayLike = 0.0, variance: npt.ArrayLike = 1.0, slope: float = 0.01
+    mean: Numbers = 0.0, variance: Numbers = 1.0, slope: float = 0.01
 ) -> Moments:
     """Moments of LeakyReLU(x), x ~ N(c, v), in closed form.
 
@@ -77,7 +76,7 @@ def leaky_relu_moments(
         >>> moments.mean, moments.variance
         (0.0, 1.0)
     """
-    centre = np.asarray(mean, dtype=np.float64)
+    centre = real("mean", mean)
     value = in_range("variance", variance, 0)
     up, up_square = _positive_part(centre, value)
     down, down_square = _positive_part(-centre, value)
@@ -85,7 +84,7 @@ def leaky_relu_moments(
     return Moments(plain(first), plain(up_square + slope**2 * down_square - first**2))
 
 
-def relu_moments(mean: npt.ArrayLike = 0.0, variance: npt.ArrayLike = 1.0) -> Moments:
+def relu_moments(mean: Numbers = 0.0, variance: Numbers = 1.0) -> Moments:
     """Moments of ReLU(x), x ~ N(c, v), in closed form.
 
     For c = 0: mean √(v / 2π) and variance (π − 1) v / (2π) (Kim et al. 2023).
@@ -116,9 +115,7 @@ def _positive_part(mean: Array, variance: Array) -> tuple[Array, Array]:
     return first, (mean**2 + variance) * below + mean * spread * density
 
 
-def elu_moments(
-    mean: npt.ArrayLike = 0.0, variance: npt.ArrayLike = 1.0, alpha: float = 1.0
-) -> Moments:
+def elu_moments(mean: Numbers = 0.0, variance: Numbers = 1.0, alpha: float = 1.0) -> Moments:
     """Moments of ELU(x), x ~ N(mean, variance), by quadrature split at 0.
 
     Example:
@@ -128,7 +125,7 @@ def elu_moments(
     return gaussian_moments(lambda x: elu(x, alpha), mean, variance)
 
 
-def selu_moments(mean: npt.ArrayLike = 0.0, variance: npt.ArrayLike = 1.0) -> Moments:
+def selu_moments(mean: Numbers = 0.0, variance: Numbers = 1.0) -> Moments:
     """Moments of SELU(x), x ~ N(mean, variance); (0, 1) is its fixed point (Klambauer et al. 2017).
 
     Example:
@@ -140,7 +137,7 @@ def selu_moments(mean: npt.ArrayLike = 0.0, variance: npt.ArrayLike = 1.0) -> Mo
 
 
 def gelu_moments(
-    mean: npt.ArrayLike = 0.0, variance: npt.ArrayLike = 1.0, *, approximate: bool = False
+    mean: Numbers = 0.0, variance: Numbers = 1.0, *, approximate: bool = False
 ) -> Moments:
     """Moments of GELU(x), x ~ N(mean, variance), with erf or its approximation by tanh.
 
@@ -151,7 +148,7 @@ def gelu_moments(
     return gaussian_moments(lambda x: gelu(x, approximate=approximate), mean, variance)
 
 
-def silu_moments(mean: npt.ArrayLike = 0.0, variance: npt.ArrayLike = 1.0) -> Moments:
+def silu_moments(mean: Numbers = 0.0, variance: Numbers = 1.0) -> Moments:
     """Moments of SiLU(x), x ~ N(mean, variance).
 
     Example:
@@ -161,7 +158,7 @@ def silu_moments(mean: npt.ArrayLike = 0.0, variance: npt.ArrayLike = 1.0) -> Mo
     return gaussian_moments(silu, mean, variance)
 
 
-def sigmoid_moments(mean: npt.ArrayLike = 0.0, variance: npt.ArrayLike = 1.0) -> Moments:
+def sigmoid_moments(mean: Numbers = 0.0, variance: Numbers = 1.0) -> Moments:
     """Moments of sigmoid(x), x ~ N(mean, variance).
 
     Example:
@@ -171,7 +168,7 @@ def sigmoid_moments(mean: npt.ArrayLike = 0.0, variance: npt.ArrayLike = 1.0) ->
     return gaussian_moments(sigmoid, mean, variance)
 
 
-def tanh_moments(mean: npt.ArrayLike = 0.0, variance: npt.ArrayLike = 1.0) -> Moments:
+def tanh_moments(mean: Numbers = 0.0, variance: Numbers = 1.0) -> Moments:
     """Moments of tanh(x), x ~ N(mean, variance).
 
     Example:

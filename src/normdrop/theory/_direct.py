@@ -1,15 +1,12 @@
 """Noise directly before a norm layer (Li et al. 2019, case (a); Kim et al. 2023, section 3)."""
 
 import numpy as np
-import numpy.typing as npt
 
 from normdrop.theory._factors import dropout_factor, gaussian_factor, uniform_factor
-from normdrop.theory._values import Values, in_range, plain
+from normdrop.theory._values import Numbers, Values, in_range, plain, real
 
 
-def noisy_variance(
-    factor: npt.ArrayLike, mean: npt.ArrayLike = 0.0, variance: npt.ArrayLike = 1.0
-) -> Values:
+def noisy_variance(factor: Numbers, mean: Numbers = 0.0, variance: Numbers = 1.0) -> Values:
     """Variance behind a noise: f (c² + v) − c².
 
     For dropout this is Var[x] / keep + (1 − keep) / keep · E[x]² (Kim et al. 2023).
@@ -26,14 +23,12 @@ def noisy_variance(
         >>> noisy_variance(2.0, mean=1.0, variance=3.0)
         7.0
     """
-    square = np.asarray(mean, dtype=np.float64) ** 2
+    square = real("mean", mean) ** 2
     second = square + in_range("variance", variance, 0)
     return plain(in_range("factor", factor, 1) * second - square)
 
 
-def noise_shift(
-    factor: npt.ArrayLike, mean: npt.ArrayLike = 0.0, variance: npt.ArrayLike = 1.0
-) -> Values:
+def noise_shift(factor: Numbers, mean: Numbers = 0.0, variance: Numbers = 1.0) -> Values:
     """Shift at a norm layer that a noise feeds directly: Δ = v / (f (c² + v) − c²).
 
     Args:
@@ -53,14 +48,12 @@ def noise_shift(
         0.5
     """
     value = in_range("variance", variance, 0)
-    second = np.asarray(mean, dtype=np.float64) ** 2 + value
+    second = real("mean", mean) ** 2 + value
     with np.errstate(invalid="ignore"):
         return plain(value / (value + (in_range("factor", factor, 1) - 1) * second))
 
 
-def dropout_shift(
-    rate: npt.ArrayLike, mean: npt.ArrayLike = 0.0, variance: npt.ArrayLike = 1.0
-) -> Values:
+def dropout_shift(rate: Numbers, mean: Numbers = 0.0, variance: Numbers = 1.0) -> Values:
     """Shift of dropout directly before a norm layer: Δ = v / [(c² + v) / (1 − rate) − c²].
 
     With mean 0 this is 1 − rate. Source: Li et al. 2019, case (a).
@@ -85,9 +78,7 @@ def dropout_shift(
     return noise_shift(dropout_factor(rate), mean, variance)
 
 
-def gaussian_shift(
-    rate: npt.ArrayLike, mean: npt.ArrayLike = 0.0, variance: npt.ArrayLike = 1.0
-) -> Values:
+def gaussian_shift(rate: Numbers, mean: Numbers = 0.0, variance: Numbers = 1.0) -> Values:
     """Shift of Gaussian dropout directly before a norm layer: that of dropout at the same rate.
 
     Args:
@@ -108,9 +99,7 @@ def gaussian_shift(
     return noise_shift(gaussian_factor(rate), mean, variance)
 
 
-def uniform_shift(
-    beta: npt.ArrayLike, mean: npt.ArrayLike = 0.0, variance: npt.ArrayLike = 1.0
-) -> Values:
+def uniform_shift(beta: Numbers, mean: Numbers = 0.0, variance: Numbers = 1.0) -> Values:
     """Shift of uniform dropout directly before a norm layer: Δ = v / (v + (c² + v) β²/3).
 
     With mean 0 this is 3 / (3 + β²). Source: Li et al. 2019, "Uout".

@@ -5,12 +5,11 @@ f = E[m²]. All shifts of this package depend on a noise through f alone.
 """
 
 import numpy as np
-import numpy.typing as npt
 
-from normdrop.theory._values import Values, in_range, plain
+from normdrop.theory._values import Numbers, Values, in_range, plain
 
 
-def dropout_factor(rate: npt.ArrayLike) -> Values:
+def dropout_factor(rate: Numbers) -> Values:
     """E[m²] of inverted dropout: 1 / (1 − rate).
 
     Args:
@@ -26,7 +25,7 @@ def dropout_factor(rate: npt.ArrayLike) -> Values:
     return plain(1 / (1 - in_range("rate", rate, 0, 1, below=True)))
 
 
-def gaussian_factor(rate: npt.ArrayLike) -> Values:
+def gaussian_factor(rate: Numbers) -> Values:
     """E[m²] of Gaussian dropout, m ~ N(1, rate / (1 − rate)): 1 / (1 − rate).
 
     The variance is chosen so that the second moment is that of dropout of the same rate (Srivastava
@@ -45,7 +44,7 @@ def gaussian_factor(rate: npt.ArrayLike) -> Values:
     return dropout_factor(rate)
 
 
-def uniform_factor(beta: npt.ArrayLike) -> Values:
+def uniform_factor(beta: Numbers) -> Values:
     """E[m²] of uniform dropout, m = 1 + r with r ~ U(−β, β): 1 + β²/3.
 
     Source: Li et al. 2019, "Uout".
@@ -63,7 +62,7 @@ def uniform_factor(beta: npt.ArrayLike) -> Values:
     return plain(1 + in_range("beta", beta, 0) ** 2 / 3)
 
 
-def rate_of_factor(factor: npt.ArrayLike) -> Values:
+def rate_of_factor(factor: Numbers) -> Values:
     """The dropout rate with second-moment factor f: 1 − 1/f.
 
     Args:
@@ -79,7 +78,7 @@ def rate_of_factor(factor: npt.ArrayLike) -> Values:
     return plain(1 - 1 / in_range("factor", factor, 1))
 
 
-def beta_of_factor(factor: npt.ArrayLike) -> Values:
+def beta_of_factor(factor: Numbers) -> Values:
     """The half-width of uniform dropout with second-moment factor f: √(3 (f − 1)).
 
     Args:

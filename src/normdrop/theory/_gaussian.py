@@ -4,9 +4,8 @@ import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-from normdrop.theory._values import Array, Moments, in_range, plain
+from normdrop.theory._values import Array, Moments, Numbers, in_range, plain, real
 
 _TAIL = 9.0  # beyond 9 standard deviations a Gaussian keeps 2e-19 of its mass
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(12)
@@ -20,18 +19,18 @@ _GRID = np.arange(-6.0, 6.0 + 1 / 64, 1 / 32)
 _ERF_ON_GRID = np.array([math.erf(point) for point in _GRID])
 
 
-def gaussian_density(values: npt.ArrayLike) -> Array:
+def gaussian_density(values: Numbers) -> Array:
     """Density of the standard Gaussian: exp(−x²/2) / √(2π).
 
     Example:
         >>> gaussian_density([0.0]).round(6)
         array([0.398942])
     """
-    array = np.asarray(values, dtype=np.float64)
+    array = real("values", values)
     return np.asarray(np.exp(-(array**2) / 2) / math.sqrt(2 * math.pi))
 
 
-def error_function(values: npt.ArrayLike) -> Array:
+def error_function(values: Numbers) -> Array:
     """The error function, to 1e-14: a Taylor step from the nearest of 385 tabulated points.
 
     Example:
@@ -39,7 +38,7 @@ def error_function(values: npt.ArrayLike) -> Array:
         >>> bool(abs(error_function([0.3])[0] - math.erf(0.3)) < 1e-14)
         True
     """
-    array = np.clip(np.asarray(values, dtype=np.float64), -6.0, 6.0)
+    array = np.clip(real("values", values), -6.0, 6.0)
     index = np.rint((array + 6.0) * 32).astype(np.intp)
     start = _GRID[index]
     step = array - start
@@ -54,20 +53,20 @@ def error_function(values: npt.ArrayLike) -> Array:
     return np.asarray(_ERF_ON_GRID[index] + slope * total, dtype=np.float64)
 
 
-def gaussian_cumulative(values: npt.ArrayLike) -> Array:
+def gaussian_cumulative(values: Numbers) -> Array:
     """Distribution function Φ of the standard Gaussian.
 
     Example:
         >>> gaussian_cumulative([0.0, 1.0]).round(6)
         array([0.5     , 0.841345])
     """
-    return np.asarray((1 + error_function(np.asarray(values) / math.sqrt(2))) / 2)
+    return np.asarray((1 + error_function(real("values", values) / math.sqrt(2))) / 2)
 
 
 def gaussian_moments(
     function: Callable[[Array], Array],
-    mean: npt.ArrayLike = 0.0,
-    variance: npt.ArrayLike = 1.0,
+    mean: Numbers = 0.0,
+    variance: Numbers = 1.0,
     *,
     kinks: Sequence[float] = (0.0,),
 ) -> Moments:
@@ -94,9 +93,9 @@ def gaussian_moments(
         (1.0, 2.0)
     """
     centre, spread = np.broadcast_arrays(
-        np.asarray(mean, dtype=np.float64), np.sqrt(in_range("variance", variance, 0))
+        real("mean", mean), np.sqrt(in_range("variance", variance, 0))
     )
-    points, weights = _panels(centre, spread, np.asarray(kinks, dtype=np.float64))
+    points, weights = _panels(centre, spread, real("kinks", kinks))
     values = np.asarray(function(centre[..., None] + spread[..., None] * points))
     first = (weights * values).sum(axis=-1)
     second = (weights * (values - first[..., None]) ** 2).sum(axis=-1)

@@ -1,14 +1,13 @@
 """Dropout in a head with global average pooling over A positions (Kim et al. 2023, section 5)."""
 
 import numpy as np
-import numpy.typing as npt
 
 from normdrop.theory._factors import dropout_factor
 from normdrop.theory._pooling import average_pool_moments
-from normdrop.theory._values import Values, in_range, plain
+from normdrop.theory._values import Numbers, Values, in_range, plain, real
 
 
-def cross_term_scale(rate: npt.ArrayLike, *, pooled: bool, inverted: bool = True) -> Values:
+def cross_term_scale(rate: Numbers, *, pooled: bool, inverted: bool = True) -> Values:
     """What dropout does to the cross terms of E[(Σ m x)²] over the positions of a head.
 
     Before pooling each position has its own mask, E[m_j m_k] = E[m]²; after it they share one,
@@ -35,11 +34,11 @@ def cross_term_scale(rate: npt.ArrayLike, *, pooled: bool, inverted: bool = True
 
 
 def head_shift(
-    rate: npt.ArrayLike,
+    rate: Numbers,
     positions: int,
-    mean: npt.ArrayLike = 0.0,
-    variance: npt.ArrayLike = 1.0,
-    correlation: npt.ArrayLike = 0.0,
+    mean: Numbers = 0.0,
+    variance: Numbers = 1.0,
+    correlation: Numbers = 0.0,
     *,
     pooled: bool = False,
 ) -> Values:
@@ -54,7 +53,7 @@ def head_shift(
         positions: Number A of positions that are averaged, at least 1.
         mean: Mean c of the feature.
         variance: Variance v of the feature at one position, at least 0.
-        correlation: Correlation ρ of the feature between two positions, in [−1, 1].
+        correlation: Correlation ρ of the feature between two positions, in [−1 / (A − 1), 1].
         pooled: Whether the dropout stands after the pooling.
 
     Raises:
@@ -67,10 +66,10 @@ def head_shift(
         0.015
     """
     extra = np.asarray(dropout_factor(rate)) - 1
-    square = np.asarray(mean, dtype=np.float64) ** 2
+    square = real("mean", mean) ** 2
     signal = np.asarray(average_pool_moments(mean, variance, positions, correlation).variance)
     if pooled:
         noise = extra * (square + signal)
     else:
-        noise = extra * (square + np.asarray(variance, dtype=np.float64)) / positions
+        noise = extra * (square + real("variance", variance)) / positions
     return plain(signal / (signal + noise))

@@ -1,14 +1,13 @@
 """The formulas for noise directly before a norm layer, solved for what went in."""
 
 import numpy as np
-import numpy.typing as npt
 
 from normdrop.theory._factors import beta_of_factor, rate_of_factor
-from normdrop.theory._values import Values, in_range, plain
+from normdrop.theory._values import Numbers, Values, in_range, plain, real
 
 
 def variance_before_noise(
-    factor: npt.ArrayLike, running_mean: npt.ArrayLike, running_variance: npt.ArrayLike
+    factor: Numbers, running_mean: Numbers, running_variance: Numbers
 ) -> Values:
     """Eval variance from stored statistics: v = (s² + μ²) / f − μ².
 
@@ -32,15 +31,13 @@ def variance_before_noise(
         >>> variance_before_noise(2.0, running_mean=3.0, running_variance=1.0)
         nan
     """
-    square = np.asarray(running_mean, dtype=np.float64) ** 2
+    square = real("running_mean", running_mean) ** 2
     second = square + in_range("running_variance", running_variance, 0)
     before = second / in_range("factor", factor, 1) - square
     return plain(np.where(before < 0, np.nan, before))
 
 
-def factor_for_shift(
-    shift: npt.ArrayLike, mean: npt.ArrayLike = 0.0, variance: npt.ArrayLike = 1.0
-) -> Values:
+def factor_for_shift(shift: Numbers, mean: Numbers = 0.0, variance: Numbers = 1.0) -> Values:
     """The largest second-moment factor that keeps the shift at or above `shift`.
 
     Inverse of `noise_shift`: f = 1 + v (1/Δ − 1) / (c² + v).
@@ -58,14 +55,12 @@ def factor_for_shift(
         2.0
     """
     tiny = np.finfo(np.float64).tiny
-    square = np.asarray(mean, dtype=np.float64) ** 2
+    square = real("mean", mean) ** 2
     value = in_range("variance", variance, tiny)
     return plain(1 + value * (1 / in_range("shift", shift, tiny, 1) - 1) / (square + value))
 
 
-def rate_for_shift(
-    shift: npt.ArrayLike, mean: npt.ArrayLike = 0.0, variance: npt.ArrayLike = 1.0
-) -> Values:
+def rate_for_shift(shift: Numbers, mean: Numbers = 0.0, variance: Numbers = 1.0) -> Values:
     """The largest dropout rate that keeps the shift at or above `shift`.
 
     Inverse of `dropout_shift`.
@@ -85,9 +80,7 @@ def rate_for_shift(
     return rate_of_factor(factor_for_shift(shift, mean, variance))
 
 
-def beta_for_shift(
-    shift: npt.ArrayLike, mean: npt.ArrayLike = 0.0, variance: npt.ArrayLike = 1.0
-) -> Values:
+def beta_for_shift(shift: Numbers, mean: Numbers = 0.0, variance: Numbers = 1.0) -> Values:
     """The largest half-width of uniform dropout that keeps the shift at or above `shift`.
 
     Args:

@@ -1,28 +1,37 @@
 """Noise before or after a weight layer, with the inputs' full covariance (Kim et al. 2023)."""
 
 import numpy as np
-import numpy.typing as npt
 
 from normdrop.theory._factors import dropout_factor
-from normdrop.theory._values import Array, TheoryError
+from normdrop.theory._values import Array, Numbers, TheoryError, real
+
+# Of the largest eigenvalue: what rounding leaves of one that is zero.
+_ROUNDING = 1e-9
 
 
-def _checked(
-    weight: npt.ArrayLike, mean: npt.ArrayLike, covariance: npt.ArrayLike
-) -> tuple[Array, Array, Array]:
-    rows = np.asarray(weight, dtype=np.float64)
-    means = np.asarray(mean, dtype=np.float64)
-    spread = np.asarray(covariance, dtype=np.float64)
+def _checked(weight: Numbers, mean: Numbers, covariance: Numbers) -> tuple[Array, Array, Array]:
+    rows = real("weight", weight)
+    means = real("mean", mean)
+    spread = real("covariance", covariance)
     width = rows.shape[-1] if rows.ndim == 2 else -1  # noqa: PLR2004 - (out, in)
     if means.shape != (width,) or spread.shape != (width, width):
         raise TheoryError(
             f"shapes do not fit: weight {rows.shape}, mean {means.shape}, covariance "
             f"{spread.shape}; expected (out, in), (in,) and (in, in)"
         )
+    if not np.isfinite(spread).all() or not np.allclose(spread, spread.T):
+        raise TheoryError("covariance must be finite and symmetric")
+    eigenvalues = np.linalg.eigvalsh(spread)
+    lowest = eigenvalues.min(initial=0.0)
+    if lowest < -_ROUNDING * eigenvalues.max(initial=0.0):
+        raise TheoryError(
+            f"covariance has the eigenvalue {lowest:.4g}: some sum of the inputs would have a "
+            "negative variance, so that no inputs have these correlations"
+        )
     return rows, means, spread
 
 
-def cross_terms(weight: npt.ArrayLike, mean: npt.ArrayLike, covariance: npt.ArrayLike) -> Array:
+def cross_terms(weight: Numbers, mean: Numbers, covariance: Numbers) -> Array:
     """Σ_{j≠k} w_ij w_ik E[x_j x_k] of each output i.
 
     Where their sum over the outputs is positive, dropout after the weights shifts more than before
@@ -35,7 +44,7 @@ def cross_terms(weight: npt.ArrayLike, mean: npt.ArrayLike, covariance: npt.Arra
         covariance: Covariance of the inputs, shape (in, in).
 
     Raises:
-        TheoryError: If the shapes do not fit.
+        TheoryError: If the shapes do not fit, or no inputs have such a covariance.
 
     Example:
         >>> cross_terms([[1.0, 1.0]], mean=[1.0, 2.0], covariance=[[1.0, 0.0], [0.0, 1.0]])
@@ -48,7 +57,7 @@ def cross_terms(weight: npt.ArrayLike, mean: npt.ArrayLike, covariance: npt.Arra
 
 
 def shift_before_weights(
-    rate: npt.ArrayLike, weight: npt.ArrayLike, mean: npt.ArrayLike, covariance: npt.ArrayLike
+    rate: Numbers, weight: Numbers, mean: Numbers, covariance: Numbers
 ) -> Array:
     """Shift of each output of W · Dropout(x); always below 1.
 
@@ -62,7 +71,8 @@ def shift_before_weights(
         covariance: Covariance Σ of the inputs, shape (in, in).
 
     Raises:
-        TheoryError: If the rate is out of range or the shapes do not fit.
+        TheoryError: If the rate is out of range, the shapes do not fit, or no inputs have such a
+            covariance.
 
     Example:
         >>> shift_before_weights(0.5, [[1.0, 1.0]], [1.0, 1.0], [[1.0, 0.0], [0.0, 1.0]])
@@ -76,7 +86,7 @@ def shift_before_weights(
 
 
 def shift_after_weights(
-    rate: npt.ArrayLike, weight: npt.ArrayLike, mean: npt.ArrayLike, covariance: npt.ArrayLike
+    rate: Numbers, weight: Numbers, mean: Numbers, covariance: Numbers
 ) -> Array:
     """Shift of each output of Dropout(W · x).
 
@@ -90,7 +100,8 @@ def shift_after_weights(
         covariance: Covariance Σ of the inputs, shape (in, in).
 
     Raises:
-        TheoryError: If the rate is out of range or the shapes do not fit.
+        TheoryError: If the rate is out of range, the shapes do not fit, or no inputs have such a
+            covariance.
 
     Example:
         >>> shift_after_weights(0.5, [[1.0, 1.0]], [1.0, 1.0], [[1.0, 0.0], [0.0, 1.0]])

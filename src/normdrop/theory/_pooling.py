@@ -3,10 +3,19 @@
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 
 from normdrop.theory._gaussian import gaussian_cumulative, gaussian_density
-from normdrop.theory._values import Array, Moments, TheoryError, Values, in_range, plain
+from normdrop.theory._values import (
+    Array,
+    Moments,
+    Numbers,
+    TheoryError,
+    Values,
+    gathered,
+    in_range,
+    plain,
+    real,
+)
 
 # The maximum of 2 to 2²⁰ Gaussians lies well inside these limits; the trapezoidal rule converges
 # faster than any power of its step for so smooth and vanishing an integrand.
@@ -15,7 +24,7 @@ _STEP = _POINTS[1] - _POINTS[0]
 
 
 def average_pool_moments(
-    mean: npt.ArrayLike, variance: npt.ArrayLike, size: int, correlation: npt.ArrayLike = 0.0
+    mean: Numbers, variance: Numbers, size: int, correlation: Numbers = 0.0
 ) -> Moments:
     """Moments of the average of k values: c and v (1 + (k − 1) ρ) / k, whatever their distribution.
 
@@ -26,7 +35,7 @@ def average_pool_moments(
         mean: Mean c of every value.
         variance: Variance v of every value, at least 0.
         size: Number k of values in a window, at least 1.
-        correlation: Correlation ρ of every pair of values, in [−1, 1].
+        correlation: Correlation ρ of every pair of values, in [−1 / (k − 1), 1].
 
     Raises:
         TheoryError: If an argument is out of range.
@@ -37,8 +46,8 @@ def average_pool_moments(
     """
     _check_size(size)
     value = in_range("variance", variance, 0)
-    pairs = (size - 1) * in_range("correlation", correlation, -1, 1)
-    return Moments(plain(np.asarray(mean) + 0 * value), plain(value * (1 + pairs) / size))
+    total = gathered(correlation, np.asarray(float(size)))
+    return Moments(plain(real("mean", mean) + 0 * value), plain(value * total / size))
 
 
 def maximum_moments(size: int) -> Moments:
@@ -61,7 +70,7 @@ def maximum_moments(size: int) -> Moments:
 
 
 def max_pool_moments(
-    mean: npt.ArrayLike, variance: npt.ArrayLike, size: int, correlation: npt.ArrayLike = 0.0
+    mean: Numbers, variance: Numbers, size: int, correlation: Numbers = 0.0
 ) -> Moments:
     """Moments of the maximum of k Gaussians N(c, v) with equal correlations ρ ≥ 0.
 
@@ -85,14 +94,14 @@ def max_pool_moments(
     value = in_range("variance", variance, 0)
     shared = in_range("correlation", correlation, 0, 1)
     top = maximum_moments(size)
-    first = np.asarray(mean) + np.sqrt(value * (1 - shared)) * top.mean
+    first = real("mean", mean) + np.sqrt(value * (1 - shared)) * top.mean
     return Moments(plain(first), plain(value * (shared + (1 - shared) * top.variance)))
 
 
 def activated_max_pool_moments(
     function: Callable[[Array], Array],
-    mean: npt.ArrayLike,
-    variance: npt.ArrayLike,
+    mean: Numbers,
+    variance: Numbers,
     size: int,
 ) -> Moments:
     """Moments of max pooling behind a non-decreasing activation of k independent Gaussians N(c, v).
@@ -115,7 +124,7 @@ def activated_max_pool_moments(
         True
     """
     _check_size(size)
-    centre = np.asarray(mean, dtype=np.float64)[..., None]
+    centre = real("mean", mean)[..., None]
     spread = np.sqrt(in_range("variance", variance, 0))[..., None]
     density = size * gaussian_density(_POINTS) * gaussian_cumulative(_POINTS) ** (size - 1)
     values = np.asarray(function(centre + spread * _POINTS))
@@ -130,11 +139,11 @@ def _check_size(size: int) -> None:
 
 
 def pooled_noise_shift(
-    factor: npt.ArrayLike,
-    mean: npt.ArrayLike,
-    variance: npt.ArrayLike,
+    factor: Numbers,
+    mean: Numbers,
+    variance: Numbers,
     size: int,
-    correlation: npt.ArrayLike = 0.0,
+    correlation: Numbers = 0.0,
 ) -> Values:
     """Shift behind a noise and average pooling over k values.
 
@@ -146,7 +155,7 @@ def pooled_noise_shift(
         mean: Mean c of every value.
         variance: Variance v of every value, at least 0.
         size: Number k of values in a window, at least 1.
-        correlation: Correlation ρ of every pair of values, in [−1, 1].
+        correlation: Correlation ρ of every pair of values, in [−1 / (k − 1), 1].
 
     Raises:
         TheoryError: If an argument is out of range.
@@ -156,7 +165,7 @@ def pooled_noise_shift(
         0.5
     """
     signal = np.asarray(average_pool_moments(mean, variance, size, correlation).variance)
-    second = np.asarray(mean, dtype=np.float64) ** 2 + np.asarray(variance, dtype=np.float64)
+    second = real("mean", mean) ** 2 + real("variance", variance)
     noise = (in_range("factor", factor, 1) - 1) * second / size
     with np.errstate(invalid="ignore"):
         return plain(signal / (signal + noise))

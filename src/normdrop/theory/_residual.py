@@ -5,13 +5,12 @@ A norm layer with scale g and no offset gives z ~ N(0, g²); ReLU and dropout fo
 """
 
 import numpy as np
-import numpy.typing as npt
 
 from normdrop.theory._factors import dropout_factor
-from normdrop.theory._values import Values, in_range, plain
+from normdrop.theory._values import Numbers, Values, in_range, plain, real
 
 
-def relu_dropout_variance(rate: npt.ArrayLike = 0.0, scale: npt.ArrayLike = 1.0) -> Values:
+def relu_dropout_variance(rate: Numbers = 0.0, scale: Numbers = 1.0) -> Values:
     """Variance of Dropout(ReLU(z)), z ~ N(0, g²): (π / (1 − rate) − 1) g² / (2π).
 
     Weights with He's initialisation double it.
@@ -31,7 +30,7 @@ def relu_dropout_variance(rate: npt.ArrayLike = 0.0, scale: npt.ArrayLike = 1.0)
     return plain((np.pi * factor - 1) * in_range("scale", scale, 0) ** 2 / (2 * np.pi))
 
 
-def relu_block_shift(rate: npt.ArrayLike) -> Values:
+def relu_block_shift(rate: Numbers) -> Values:
     """Shift behind norm, ReLU, dropout and He-initialised weights: (π − 1) / (π / (1 − rate) − 1).
 
     Independent of the norm layer's scale. Source: Kim et al. 2023.
@@ -53,7 +52,7 @@ def relu_block_shift(rate: npt.ArrayLike) -> Values:
 
 
 def residual_shift(
-    rate: npt.ArrayLike, trunk_variance: npt.ArrayLike = 1.0, scales: npt.ArrayLike = (1.0,)
+    rate: Numbers, trunk_variance: Numbers = 1.0, scales: Numbers = (1.0,)
 ) -> Values:
     """Shift on the trunk behind residual ReLU blocks with dropout in their branches.
 
@@ -78,6 +77,6 @@ def residual_shift(
         0.4054
     """
     trunk = in_range("trunk_variance", trunk_variance, 0)
-    total = (np.atleast_1d(np.asarray(scales, dtype=np.float64)) ** 2).sum(axis=-1)
+    total = (np.atleast_1d(real("scales", scales)) ** 2).sum(axis=-1)
     train = trunk + 2 * total * np.asarray(relu_dropout_variance(rate))
     return plain((trunk + 2 * total * np.asarray(relu_dropout_variance())) / train)

@@ -1,6 +1,7 @@
 """What the formulas accept and return: floats and arrays alike."""
 
-from typing import NamedTuple, TypeAlias
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -9,6 +10,18 @@ from normdrop.errors import NormdropError
 
 Array: TypeAlias = npt.NDArray[np.float64]
 Values: TypeAlias = float | Array
+
+
+class RealArray(Protocol):
+    """Anything with real numbers in it that numpy makes an array of: also a tensor of torch's."""
+
+    def __array__(self) -> npt.NDArray[np.floating[Any] | np.integer[Any] | np.bool_]:
+        """The numbers."""
+
+
+# numpy's own `ArrayLike` takes text and complex numbers as well, of which no formula here knows.
+_Row: TypeAlias = Sequence[float | RealArray]
+Numbers: TypeAlias = float | RealArray | _Row | Sequence[_Row] | Sequence[Sequence[_Row]]
 
 
 class Moments(NamedTuple):
@@ -22,20 +35,32 @@ class TheoryError(NormdropError, ValueError):
     """An argument lies outside the range in which a formula means anything."""
 
 
-def plain(values: npt.ArrayLike) -> Values:
+# Of the lowest correlation, −1 / (k − 1), times k − 1.
+_ROUNDING = 1e-15
+
+
+def plain(values: Numbers) -> Values:
     """A float for a scalar result, an array of floats otherwise."""
     array = np.asarray(values, dtype=np.float64)
     return float(array) if array.ndim == 0 else array
 
 
+def real(name: str, values: Numbers) -> Array:
+    """`values` as an array, or an error that names the argument."""
+    try:
+        return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise TheoryError(f"{name} must be a number or an array of numbers: {error}") from error
+
+
 def in_range(
-    name: str, values: npt.ArrayLike, low: float, high: float = np.inf, *, below: bool = False
+    name: str, values: Numbers, low: float, high: float = np.inf, *, below: bool = False
 ) -> Array:
     """`values` as an array, or an error that names the argument and its range.
 
     `below` excludes the upper end: a dropout rate of 1 leaves nothing to rescale.
     """
-    array = np.asarray(values, dtype=np.float64)
+    array = real(name, values)
     fits = (array >= low) & ((array < high) if below else (array <= high))
     if not np.all(fits):
         culprit = float(array[~fits].flat[0]) if array.ndim else float(array)
@@ -43,3 +68,24 @@ def in_range(
         limit = "" if np.isinf(high) else f" and {upper} {high:g}"
         raise TheoryError(f"{name} must be at least {low:g}{limit}, not {culprit:g}")
     return array
+
+
+def gathered(correlation: Numbers, count: Array) -> Array:
+    """1 + (k − 1) ρ: the variance of a sum of k values against that of k independent ones.
+
+    No k values are more contrary to each other than those whose sum is constant, so ρ is at least
+    −1 / (k − 1).
+
+    Raises:
+        TheoryError: If a correlation is out of [−1, 1], or such that no values have it.
+    """
+    pairs = in_range("correlation", correlation, -1, 1)
+    total = 1 + (count - 1) * pairs
+    wrong = total < -_ROUNDING * count
+    if np.any(wrong):
+        culprit, size = (float(each[wrong][0]) for each in np.broadcast_arrays(pairs, count))
+        raise TheoryError(
+            f"correlation must be at least {-1 / (size - 1):.4g} for {size:g} values, not "
+            f"{culprit:g}: no more than that can all be contrary to each other"
+        )
+    return np.maximum(total, 0.0)

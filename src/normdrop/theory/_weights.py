@@ -1,13 +1,21 @@
 """Noise before a weight layer (Li et al. 2019, case (b); Kim et al. 2023, section 3)."""
 
 import numpy as np
-import numpy.typing as npt
 
 from normdrop.theory._factors import dropout_factor, gaussian_factor, uniform_factor
-from normdrop.theory._values import Array, TheoryError, Values, in_range, plain
+from normdrop.theory._values import (
+    Array,
+    Numbers,
+    TheoryError,
+    Values,
+    gathered,
+    in_range,
+    plain,
+    real,
+)
 
 
-def effective_width(weight: npt.ArrayLike, *, groups: int = 1, transposed: bool = False) -> Array:
+def effective_width(weight: Numbers, *, groups: int = 1, transposed: bool = False) -> Array:
     """The (Σw)² / Σw² = d · cos²θ of each output of a weight layer.
 
     θ is the angle between an output's weights and the vector of ones, d the number of inputs it
@@ -32,7 +40,7 @@ def effective_width(weight: npt.ArrayLike, *, groups: int = 1, transposed: bool 
         >>> effective_width([[1.0, 1.0, 1.0], [1.0, -1.0, 0.0]])
         array([3., 0.])
     """
-    array = np.asarray(weight, dtype=np.float64)
+    array = real("weight", weight)
     if array.ndim < 2 or groups < 1 or array.shape[0] % groups:  # noqa: PLR2004 - (out, in)
         raise TheoryError(
             f"weights of shape {array.shape} do not fit {groups} groups: "
@@ -48,11 +56,11 @@ def effective_width(weight: npt.ArrayLike, *, groups: int = 1, transposed: bool 
 
 
 def weighted_noise_shift(
-    factor: npt.ArrayLike,
-    mean: npt.ArrayLike = 0.0,
-    variance: npt.ArrayLike = 1.0,
-    correlation: npt.ArrayLike = 0.0,
-    width: npt.ArrayLike = 1.0,
+    factor: Numbers,
+    mean: Numbers = 0.0,
+    variance: Numbers = 1.0,
+    correlation: Numbers = 0.0,
+    width: Numbers = 1.0,
 ) -> Values:
     """Shift behind a noise and a weight layer.
 
@@ -64,7 +72,7 @@ def weighted_noise_shift(
         factor: Second-moment factor f of the noise, at least 1.
         mean: Mean c of every input.
         variance: Variance v of every input, at least 0.
-        correlation: Correlation ρ of every pair of inputs, in [−1, 1].
+        correlation: Correlation ρ of every pair of inputs, in [−1 / (width − 1), 1].
         width: d·cos²θ of the weights (see `effective_width`), at least 0.
 
     Returns:
@@ -78,20 +86,19 @@ def weighted_noise_shift(
         0.6666666666666666
     """
     value = in_range("variance", variance, 0)
-    square = np.asarray(mean, dtype=np.float64) ** 2
-    gathered = in_range("correlation", correlation, -1, 1) * (in_range("width", width, 0) - 1)
-    signal = value * (1 + gathered)
+    square = real("mean", mean) ** 2
+    signal = value * gathered(correlation, in_range("width", width, 0))
     noise = (in_range("factor", factor, 1) - 1) * (square + value)
     with np.errstate(invalid="ignore"):
         return plain(signal / (signal + noise))
 
 
 def weighted_dropout_shift(
-    rate: npt.ArrayLike,
-    mean: npt.ArrayLike = 0.0,
-    variance: npt.ArrayLike = 1.0,
-    correlation: npt.ArrayLike = 0.0,
-    width: npt.ArrayLike = 1.0,
+    rate: Numbers,
+    mean: Numbers = 0.0,
+    variance: Numbers = 1.0,
+    correlation: Numbers = 0.0,
+    width: Numbers = 1.0,
 ) -> Values:
     """Shift behind dropout and a weight layer; tends to 1 as the width grows and ρ > 0.
 
@@ -101,7 +108,7 @@ def weighted_dropout_shift(
         rate: Probability that a unit is dropped, in [0, 1).
         mean: Mean c of every input.
         variance: Variance v of every input, at least 0.
-        correlation: Correlation ρ of every pair of inputs, in [−1, 1].
+        correlation: Correlation ρ of every pair of inputs, in [−1 / (width − 1), 1].
         width: d·cos²θ of the weights (see `effective_width`), at least 0.
 
     Raises:
@@ -117,11 +124,11 @@ def weighted_dropout_shift(
 
 
 def weighted_gaussian_shift(
-    rate: npt.ArrayLike,
-    mean: npt.ArrayLike = 0.0,
-    variance: npt.ArrayLike = 1.0,
-    correlation: npt.ArrayLike = 0.0,
-    width: npt.ArrayLike = 1.0,
+    rate: Numbers,
+    mean: Numbers = 0.0,
+    variance: Numbers = 1.0,
+    correlation: Numbers = 0.0,
+    width: Numbers = 1.0,
 ) -> Values:
     """Shift behind Gaussian dropout and a weight layer: that of dropout at the same rate.
 
@@ -129,7 +136,7 @@ def weighted_gaussian_shift(
         rate: Rate of the dropout it replaces, in [0, 1).
         mean: Mean c of every input.
         variance: Variance v of every input, at least 0.
-        correlation: Correlation ρ of every pair of inputs, in [−1, 1].
+        correlation: Correlation ρ of every pair of inputs, in [−1 / (width − 1), 1].
         width: d·cos²θ of the weights (see `effective_width`), at least 0.
 
     Raises:
@@ -143,11 +150,11 @@ def weighted_gaussian_shift(
 
 
 def weighted_uniform_shift(
-    beta: npt.ArrayLike,
-    mean: npt.ArrayLike = 0.0,
-    variance: npt.ArrayLike = 1.0,
-    correlation: npt.ArrayLike = 0.0,
-    width: npt.ArrayLike = 1.0,
+    beta: Numbers,
+    mean: Numbers = 0.0,
+    variance: Numbers = 1.0,
+    correlation: Numbers = 0.0,
+    width: Numbers = 1.0,
 ) -> Values:
     """Shift behind uniform dropout and a weight layer.
 
@@ -155,7 +162,7 @@ def weighted_uniform_shift(
         beta: Half-width β of the noise, at least 0.
         mean: Mean c of every input.
         variance: Variance v of every input, at least 0.
-        correlation: Correlation ρ of every pair of inputs, in [−1, 1].
+        correlation: Correlation ρ of every pair of inputs, in [−1 / (width − 1), 1].
         width: d·cos²θ of the weights (see `effective_width`), at least 0.
 
     Raises:

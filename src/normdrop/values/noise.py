@@ -128,9 +128,16 @@ class Uniform:
 
 Noise: TypeAlias = Bernoulli | Gaussian | Uniform
 
+Along: TypeAlias = Literal["element", "channel", "sample"]
+"""What shares one mask value: nothing, the positions of one channel of one sample, a sample."""
+
 
 def check_along(along: Along) -> Along:
-    """`along`, if it is one of the three words."""
+    """`along`, if it is one of the three words.
+
+    Raises:
+        NoiseError: It is not.
+    """
     if along not in get_args(Along):
         raise NoiseError(f"along is 'element', 'channel' or 'sample', not {along!r}")
     return along

@@ -18,7 +18,7 @@ from normdrop.errors import OrderError, UsageError
 from normdrop.keras import Block, Head, ResidualBlock, UniformDropout
 from normdrop.keras.blocks._activations import make_activation
 from normdrop.keras.blocks._parts import PARTS
-from normdrop.keras.layers._noise_layer import DataFormat
+from normdrop.keras.layers import DataFormat
 from normdrop.values.order import ACTIVATIONS, KINDS, HeadPosition, ResidualPosition, ResidualStyle
 
 IMAGE_TOKENS = [

@@ -1,26 +1,32 @@
 """Layers in any order, from one string."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import keras
 
 from normdrop.errors import OrderError
-from normdrop.keras.blocks._chain import Chain, Shape
-from normdrop.keras.blocks._config import read, written
-from normdrop.keras.blocks._parts import build, check_order
+from normdrop.keras.blocks._chain import Chain, Shape, written
+from normdrop.keras.blocks._parts import build
 from normdrop.keras.blocks._settings import (
     Activation,
     Noise,
     Padding,
     Settings,
+    check_data_format,
+)
+from normdrop.keras.layers import DataFormat
+from normdrop.values.blocks import (
     Size,
     Weight,
+    block_dimensions,
+    block_weights,
     check_count,
-    check_data_format,
-    check_dimensions,
+    check_order,
+    sites,
 )
-from normdrop.keras.layers._noise_layer import Along, DataFormat
+from normdrop.values.noise import Along
 from normdrop.values.order import Order, Role
 
 
@@ -98,11 +104,9 @@ class Block(Chain):
     ) -> None:
         self.order = order if isinstance(order, Order) else Order(order)
         data_format = check_data_format(data_format)
-        config = written(Block, {**locals(), "order": str(order)})
-        super().__init__(**kwargs)
-        self._config = config
+        super().__init__(written(Block, {**locals(), "order": str(order)}), **kwargs)
         self.settings = Settings(
-            dimensions=_dimensions(self.order, dimensions),
+            dimensions=block_dimensions(self.order, dimensions),
             activation=activation,
             dropout=dropout,
             beta=beta,
@@ -117,10 +121,9 @@ class Block(Chain):
             dtype=self.dtype_policy,
         )
         check_order(self.order, self.settings.dimensions)
-        self.weight_shapes = _weights(
-            self.order,
-            Weight(filters, kernel_size, strides, padding, dilation_rate, groups, use_bias),
-            Weight(filters, kernel_size, 1, padding, dilation_rate, groups, use_bias),
+        self.filters = _filters(self.order, filters)
+        self.first = Weight(
+            self.filters or 1, kernel_size, strides, padding, dilation_rate, groups, use_bias
         )
 
     def make_parts(self, input_shape: Shape) -> Sequence[keras.layers.Layer]:
@@ -128,38 +131,19 @@ class Block(Chain):
         channels = input_shape[self.settings.channel_axis]
         if channels is None:
             raise OrderError(f"the channels of inputs of shape {input_shape} must be known")
-        return build(self.order, channels, self.weight_shapes, self.settings)
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments that build this block again."""
-        return {**super().get_config(), **self._config}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> "Block":
-        """The block a configuration describes."""
-        return cls(**read(config))
+        first = replace(self.first, out_channels=self.filters or channels)
+        weights = block_weights(self.order, first)
+        return build(sites(self.order, channels, weights, self.settings))
 
 
-def _weights(order: Order, first: Weight, later: Weight) -> list[Weight]:
-    """The shape of each weight.
-
-    Raises:
-        OrderError: The number of channels is to change, and no weight is there to change it.
-        UsageError: It is no number of channels.
-    """
-    if first.filters is not None:
-        check_count("filters", first.filters)
-    count = sum(token.role is Role.WEIGHT for token in order)
-    if first.filters is not None and not count:
+def _filters(order: Order, filters: int | None) -> int | None:
+    """How many channels leave the block; none for those that enter it."""
+    if filters is None:
+        return None
+    check_count("filters", filters)
+    if not any(token.role is Role.WEIGHT for token in order):
         raise OrderError(
-            f"order {str(order)!r} has no conv or linear that could make {first.filters} channels; "
+            f"order {str(order)!r} has no conv or linear that could make {filters} channels; "
             "leave filters out"
         )
-    return [first, *[later] * (count - 1)][:count]
-
-
-def _dimensions(order: Order, dimensions: int | None) -> int:
-    """How many axes of positions the block works on."""
-    if dimensions is None:
-        return 0 if any(token.name == "linear" for token in order) else 2
-    return check_dimensions(dimensions)
+    return filters

@@ -1,22 +1,48 @@
-"""Layers one after the other, made when the shape of the input is known."""
+"""Layers made of others, which are made when the shape of the input is known."""
 
-from collections.abc import Sequence
-from typing import Any
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
 
 import keras
+
+from normdrop.errors import UsageError
+from normdrop.keras.blocks._settings import Settings
 
 Shape = tuple[int | None, ...]
 
 
-class Chain(keras.layers.Layer):
-    """A layer made of others, which are built from the input's shape.
+class Compound(keras.layers.Layer):
+    """A layer that is saved as the arguments of its constructor.
+
+    Args:
+        config: These arguments, as `written` gives them.
+        **kwargs: What every Keras layer takes.
+    """
+
+    def __init__(self, config: dict[str, Any], **kwargs: Any) -> None:  # noqa: ANN401 - what Keras' own layer takes
+        super().__init__(**kwargs)
+        self._config = config
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that build this layer again."""
+        return {**super().get_config(), **self._config}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """The layer a configuration describes; only classes that Keras knows are built."""
+        return cls(**{name: _read(value) for name, value in config.items()})
+
+
+class Chain(Compound):
+    """A layer made of others in a row, which are built from the input's shape.
 
     Attributes:
         parts: The layers, once the chain is built.
     """
 
-    def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401 - what Keras' own layer takes
-        super().__init__(**kwargs)
+    def __init__(self, config: dict[str, Any], **kwargs: Any) -> None:  # noqa: ANN401 - what Keras' own layer takes
+        super().__init__(config, **kwargs)
         self.parts: Sequence[keras.layers.Layer] = ()
 
     def make_parts(self, input_shape: Shape) -> Sequence[keras.layers.Layer]:
@@ -60,3 +86,40 @@ def apply_all(parts: Sequence[keras.layers.Layer], inputs: Any) -> Any:  # noqa:
     for part in parts:
         inputs = part(inputs)
     return inputs
+
+
+def entering_channels(shape: Shape, settings: Settings) -> int:
+    """How many channels inputs of a shape have.
+
+    Raises:
+        UsageError: If the shape does not say.
+    """
+    channels = shape[settings.channel_axis]
+    if channels is None:
+        raise UsageError(f"the channels of inputs of shape {shape} must be known")
+    return channels
+
+
+def written(cls: type, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of a constructor's own, as they go into `get_config`.
+
+    Layers and functions among them stand there as Keras writes them.
+    """
+    names = [
+        name
+        for name, parameter in inspect.signature(cls).parameters.items()
+        if parameter.kind is not parameter.VAR_KEYWORD
+    ]
+    return {name: _written(arguments[name]) for name in names}
+
+
+def _written(value: Any) -> Any:  # noqa: ANN401 - an argument
+    if isinstance(value, keras.layers.Layer) or callable(value):
+        return keras.saving.serialize_keras_object(value)
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _read(value: Any) -> Any:  # noqa: ANN401 - an argument
+    if isinstance(value, dict) and "class_name" in value:
+        return keras.saving.deserialize_keras_object(value)
+    return value

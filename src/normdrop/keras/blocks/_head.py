@@ -6,22 +6,15 @@ from typing import Any
 
 import keras
 
-from normdrop.errors import UsageError
-from normdrop.keras.blocks._chain import Chain, Shape
-from normdrop.keras.blocks._config import read, written
+from normdrop.keras.blocks._chain import Chain, Shape, entering_channels, written
 from normdrop.keras.blocks._noises import is_silent
 from normdrop.keras.blocks._parts import build
 from normdrop.keras.blocks._pools import global_average_pool
-from normdrop.keras.blocks._settings import (
-    Activation,
-    Noise,
-    Settings,
-    Weight,
-    check_count,
-    check_data_format,
-)
-from normdrop.keras.layers._noise_layer import Along, DataFormat
-from normdrop.values.order import HeadPosition, head_orders
+from normdrop.keras.blocks._settings import Activation, Noise, Settings, check_data_format
+from normdrop.keras.layers import DataFormat
+from normdrop.values.blocks import HeadPlan
+from normdrop.values.noise import Along
+from normdrop.values.order import HeadPosition
 
 
 @keras.saving.register_keras_serializable("normdrop")
@@ -82,16 +75,16 @@ class Head(Chain):
         **kwargs: Any,  # noqa: ANN401 - what Keras' own layer takes
     ) -> None:
         data_format = check_data_format(data_format)
-        config = written(Head, locals())
-        super().__init__(**kwargs)
-        self._config = config
-        self.classes = check_count("classes", classes)
-        self.hidden = None if hidden is None else check_count("hidden", hidden)
-        if dimensions not in {1, 2, 3}:
-            raise UsageError(
-                f"dimensions must be 1, 2 or 3, not {dimensions!r}; vectors need no pooling, so "
-                "Block('drop-linear', ...) is their head"
-            )
+        super().__init__(written(Head, locals()), **kwargs)
+        self.plan = HeadPlan(
+            classes=classes,
+            hidden=hidden,
+            norm=norm,
+            activation=activation is not None,
+            position=position,
+            noisy=not is_silent(dropout),
+            dimensions=dimensions,
+        )
         self.settings = Settings(
             dimensions=dimensions,
             activation="relu" if activation is None else activation,
@@ -103,32 +96,13 @@ class Head(Chain):
             seed=seed,
             dtype=self.dtype_policy,
         )
-        self.features, self.classifier = head_orders(
-            conv=hidden is not None,
-            norm=norm,
-            activation=activation is not None,
-            position=position,
-            noisy=not is_silent(dropout),
-        )
 
     def make_parts(self, input_shape: Shape) -> Sequence[keras.layers.Layer]:
         """The layers for inputs of a shape."""
         settings = self.settings
-        channels = input_shape[settings.channel_axis]
-        if channels is None:
-            raise UsageError(f"the channels of inputs of shape {input_shape} must be known")
-        weights = [] if self.hidden is None else [Weight(self.hidden)]
-        before = build(self.features, channels, weights, settings) if self.features else []
-        pool = global_average_pool(settings.dimensions, settings.data_format, "pool")
-        vectors = replace(settings, dimensions=0)
-        after = build(self.classifier, self.hidden or channels, [Weight(self.classes)], vectors)
-        return [*before, pool, *after]
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments that build this head again."""
-        return {**super().get_config(), **self._config}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> "Head":
-        """The head a configuration describes."""
-        return cls(**read(config))
+        channels = entering_channels(input_shape, settings)
+        return [
+            *build(self.plan.before_pool(channels, settings)),
+            global_average_pool(settings.dimensions, settings.data_format, "pool"),
+            *build(self.plan.after_pool(channels, replace(settings, dimensions=0))),
+        ]

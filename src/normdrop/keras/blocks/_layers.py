@@ -2,33 +2,22 @@
 
 import keras
 
-from normdrop.errors import UsageError
 from normdrop.keras.blocks._settings import Site
 
 _CONV = {1: "Conv1D", 2: "Conv2D", 3: "Conv3D"}
 
 
 def conv(site: Site) -> keras.layers.Layer:
-    """A convolution.
-
-    Raises:
-        UsageError: Groups that do not divide both channel counts.
-    """
+    """A convolution."""
     weight, settings = site.weight, site.settings
-    filters = weight.filters or site.channels
-    for channels in (site.channels, filters):
-        if weight.groups < 1 or channels % weight.groups:
-            raise UsageError(
-                f"groups={weight.groups} does not divide the {channels} channels of a convolution"
-            )
     layer: keras.layers.Layer = getattr(keras.layers, _CONV[settings.dimensions])(
-        filters,
+        weight.out_channels,
         weight.kernel_size,
-        strides=weight.strides,
+        strides=weight.stride,
         padding=weight.padding,
-        dilation_rate=weight.dilation_rate,
+        dilation_rate=weight.dilation,
         groups=weight.groups,
-        use_bias=site.use_bias,
+        use_bias=site.bias,
         data_format=settings.data_format,
         name=site.name,
         dtype=settings.dtype,
@@ -39,8 +28,8 @@ def conv(site: Site) -> keras.layers.Layer:
 def linear(site: Site) -> keras.layers.Layer:
     """A dense layer."""
     return keras.layers.Dense(
-        site.weight.filters or site.channels,
-        use_bias=site.use_bias,
+        site.weight.out_channels,
+        use_bias=site.bias,
         name=site.name,
         dtype=site.settings.dtype,
     )

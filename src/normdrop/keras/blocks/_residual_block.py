@@ -5,28 +5,27 @@ from typing import Any
 
 import keras
 
-from normdrop.errors import UsageError
 from normdrop.keras.blocks._activations import make_activation
-from normdrop.keras.blocks._chain import Shape, apply_all, build_all, shape_after
-from normdrop.keras.blocks._config import read, written
+from normdrop.keras.blocks._chain import (
+    Compound,
+    Shape,
+    apply_all,
+    build_all,
+    entering_channels,
+    shape_after,
+    written,
+)
 from normdrop.keras.blocks._noises import is_silent, make_noise
 from normdrop.keras.blocks._parts import build
-from normdrop.keras.blocks._settings import (
-    Activation,
-    Noise,
-    Settings,
-    Size,
-    Weight,
-    check_count,
-    check_data_format,
-    check_dimensions,
-)
-from normdrop.keras.layers._noise_layer import Along, DataFormat
-from normdrop.values.order import Order, ResidualPosition, ResidualStyle, branch_order
+from normdrop.keras.blocks._settings import Activation, Noise, Settings, check_data_format
+from normdrop.keras.layers import DataFormat
+from normdrop.values.blocks import ResidualPlan, Size, Weight, check_count, residual_stride
+from normdrop.values.noise import Along
+from normdrop.values.order import ResidualPosition, ResidualStyle
 
 
 @keras.saving.register_keras_serializable("normdrop")
-class ResidualBlock(keras.layers.Layer):
+class ResidualBlock(Compound):
     """A residual block whose dropout stands between its last norm and its last weight.
 
     There it reaches no norm of the branch, and a norm of a later block only through the sum with
@@ -97,21 +96,16 @@ class ResidualBlock(keras.layers.Layer):
         **kwargs: Any,  # noqa: ANN401 - what Keras' own layer takes
     ) -> None:
         data_format = check_data_format(data_format)
-        config = written(ResidualBlock, locals())
-        super().__init__(**kwargs)
-        self._config = config
+        super().__init__(written(ResidualBlock, locals()), **kwargs)
         self.filters = None if filters is None else check_count("filters", filters)
-        self.position = position
         self.style = style
-        self.bottleneck = bottleneck
-        self.strides = _strides(strides, check_dimensions(dimensions))
-        self.shape = Weight(
-            self.filters,
+        self.wide = Weight(
+            self.filters or 1,
             kernel_size,
-            self.strides,
-            dilation_rate=dilation_rate,
+            residual_stride("strides", strides, dimensions),
+            dilation=dilation_rate,
             groups=groups,
-            use_bias=use_bias,
+            bias=use_bias,
         )
         self.settings = Settings(
             dimensions=dimensions,
@@ -124,13 +118,15 @@ class ResidualBlock(keras.layers.Layer):
             seed=seed,
             dtype=self.dtype_policy,
         )
-        self.order = branch_order(
-            style,
-            2 if bottleneck is False else 3,
-            "conv" if dimensions else "linear",
-            position,
+        self.plan = ResidualPlan(
+            style=style,
+            position=position,
+            bottleneck=bottleneck,
             noisy=not is_silent(dropout),
+            dimensions=dimensions,
+            channels_word="filters",
         )
+        self.order = self.plan.order
         self.trunk: list[keras.layers.Layer] = []
         self.branch: list[keras.layers.Layer] = []
         self.shortcut: list[keras.layers.Layer] = []
@@ -139,23 +135,13 @@ class ResidualBlock(keras.layers.Layer):
     def build(self, input_shape: Shape) -> None:
         """Make and build the layers."""
         settings = self.settings
-        entering = input_shape[settings.channel_axis]
-        if entering is None:
-            raise UsageError(f"the channels of inputs of shape {input_shape} must be known")
-        leaving = self.filters or entering
-        if not is_silent(settings.dropout) and self.position == "P0":
+        channels = entering_channels(input_shape, settings)
+        wide = replace(self.wide, out_channels=self.filters or channels)
+        if self.plan.on_trunk:
             self.trunk = [make_noise(settings.dropout, settings, "trunk")]
-        wide = replace(self.shape, filters=leaving)
-        inside = self.bottleneck
-        basic = [wide, replace(wide, strides=1)]
-        weights = basic if inside is False else _bottleneck(wide, inside)
-        self.branch = build(self.order, entering, weights, settings)
-        if entering != leaving or any(step != 1 for step in self.strides):
-            token = "conv" if settings.dimensions else "linear"
-            order = Order(token if self.style == "pre" else f"{token}-bn")
-            # A norm or the branch's last bias makes one of the shortcut's own superfluous.
-            projection = Weight(leaving, strides=self.strides or 1, use_bias=False)
-            self.shortcut = build(order, entering, [projection], settings, prefix="shortcut_")
+        self.branch = build(self.plan.branch(channels, wide, settings))
+        # No two variables of a layer may have one path, so the shortcut's have names of their own.
+        self.shortcut = build(self.plan.shortcut(channels, wide, settings, prefix="shortcut_"))
         if self.style == "post":
             self.end = [make_activation(settings.activation, name="end", dtype=settings.dtype)]
         build_all(self.trunk, input_shape)
@@ -174,41 +160,3 @@ class ResidualBlock(keras.layers.Layer):
         if not self.built:
             self.build(input_shape)
         return shape_after(self.branch, input_shape)
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments that build this block again."""
-        return {**super().get_config(), **self._config}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> "ResidualBlock":
-        """The block a configuration describes."""
-        return cls(**read(config))
-
-
-def _strides(strides: Size, dimensions: int) -> tuple[int, ...]:
-    """The strides as one number per dimension."""
-    if dimensions == 0 and strides != 1:
-        raise UsageError(
-            f"strides={strides!r} with dimensions=0: vectors have no positions to skip"
-        )
-    if isinstance(strides, int):
-        return (strides,) * dimensions
-    if len(strides) != dimensions:
-        raise UsageError(
-            f"strides={strides!r} has {len(strides)} numbers for {dimensions} dimensions"
-        )
-    return tuple(strides)
-
-
-def _bottleneck(wide: Weight, inside: int) -> list[Weight]:
-    """Three weights, the one in the middle with the strides; `True` inside is a quarter."""
-    if inside is True:
-        if wide.filters is None or wide.filters % 4:
-            raise UsageError(
-                f"a bottleneck has a quarter of its filters inside, and {wide.filters} is no "
-                "multiple of 4: give their number, bottleneck=..."
-            )
-        inside = wide.filters // 4
-    narrow = check_count("bottleneck", inside)
-    one = replace(wide, kernel_size=1, strides=1, dilation_rate=1, groups=1)
-    return [replace(one, filters=narrow), replace(wide, filters=narrow), one]

@@ -1,14 +1,13 @@
 """What the noise layers share."""
 
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias
 
 import keras
 from keras import ops
 
 from normdrop.errors import NoiseError
-from normdrop.values.noise import Noise
+from normdrop.values.noise import Along, Noise, check_along
 
-Along: TypeAlias = Literal["element", "channel", "sample"]
 DataFormat: TypeAlias = Literal["channels_last", "channels_first"]
 
 
@@ -37,9 +36,7 @@ class NoiseLayer(keras.layers.Layer):
         **kwargs: Any,  # noqa: ANN401 - what Keras' own layer takes
     ) -> None:
         super().__init__(**kwargs)
-        if along not in get_args(Along):
-            raise NoiseError(f"along is 'element', 'channel' or 'sample', not {along!r}")
-        self.along = along
+        self.along = check_along(along)
         self.data_format = keras.config.image_data_format() if data_format is None else data_format
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)

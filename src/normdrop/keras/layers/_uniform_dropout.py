@@ -4,8 +4,8 @@ from typing import Any
 
 import keras
 
-from normdrop.keras.layers._noise_layer import Along, DataFormat, NoiseLayer
-from normdrop.values.noise import Uniform
+from normdrop.keras.layers._noise_layer import DataFormat, NoiseLayer
+from normdrop.values.noise import Along, Uniform
 
 
 @keras.saving.register_keras_serializable("normdrop")

@@ -2,7 +2,7 @@
 
 import torch
 
-from normdrop.errors import OrderError, UsageError
+from normdrop.errors import OrderError
 from normdrop.torch.blocks._call import written_call
 from normdrop.torch.blocks._chain import Chain
 from normdrop.torch.blocks._parts import build
@@ -10,11 +10,17 @@ from normdrop.torch.blocks._settings import (
     Activation,
     Device,
     Noise,
-    Padding,
     Settings,
+)
+from normdrop.values.blocks import (
+    Padding,
     Size,
     Weight,
-    check_channels,
+    block_dimensions,
+    block_weights,
+    check_count,
+    per_dimension,
+    sites,
 )
 from normdrop.values.noise import Along
 from normdrop.values.order import Order, Role
@@ -101,7 +107,7 @@ class Block(Chain):
         order = order if isinstance(order, Order) else Order(order)
         call = written_call(Block, {**locals(), "order": str(order)})
         settings = Settings(
-            dimensions=_dimensions(order, dimensions),
+            dimensions=block_dimensions(order, dimensions),
             activation=activation,
             dropout=dropout,
             beta=beta,
@@ -115,29 +121,21 @@ class Block(Chain):
             device=device,
             dtype=dtype,
         )
+        padded = any(per_dimension("pool_padding", pool_padding, settings.dimensions))
         out = _out_channels(order, in_channels, out_channels)
-        later = Weight(out, kernel_size, 1, padding, dilation, groups, bias)
         first = Weight(out, kernel_size, stride, padding, dilation, groups, bias)
-        weights = [first, *[later] * (len(order.biases()) - 1)][: len(order.biases())]
-        super().__init__(call, build(order, in_channels, weights, settings))
+        weights = block_weights(order, first)
+        layers = sites(order, in_channels, weights, settings, padded_pool=padded)
+        super().__init__(call, build(layers))
         self.order = order
-
-
-def _dimensions(order: Order, dimensions: int | None) -> int:
-    """How many axes of positions the block works on."""
-    if dimensions is None:
-        return 0 if any(token.name == "linear" for token in order) else 2
-    if dimensions not in {0, 1, 2, 3}:
-        raise UsageError(f"dimensions must be 1, 2 or 3, or 0 for vectors, not {dimensions!r}")
-    return dimensions
 
 
 def _out_channels(order: Order, in_channels: int, out_channels: int | None) -> int:
     """How many channels leave the block."""
-    check_channels("in_channels", in_channels)
+    check_count("in_channels", in_channels)
     if out_channels is None:
         return in_channels
-    check_channels("out_channels", out_channels)
+    check_count("out_channels", out_channels)
     if out_channels != in_channels and not any(token.role is Role.WEIGHT for token in order):
         raise OrderError(
             f"order {str(order)!r} has no conv or linear that could turn {in_channels} channels "

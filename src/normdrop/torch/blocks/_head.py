@@ -1,27 +1,19 @@
 """The end of a network, with dropout where it belongs."""
 
-from collections import OrderedDict
 from dataclasses import replace
 
 import torch
 from torch import nn
 
-from normdrop.errors import UsageError
 from normdrop.torch.blocks._call import written_call
 from normdrop.torch.blocks._chain import Chain
 from normdrop.torch.blocks._noises import is_silent
 from normdrop.torch.blocks._parts import build
 from normdrop.torch.blocks._pools import global_average_pool
-from normdrop.torch.blocks._settings import (
-    Activation,
-    Device,
-    Noise,
-    Settings,
-    Weight,
-    check_channels,
-)
+from normdrop.torch.blocks._settings import Activation, Device, Noise, Settings
+from normdrop.values.blocks import HeadPlan, check_count
 from normdrop.values.noise import Along
-from normdrop.values.order import HeadPosition, head_orders
+from normdrop.values.order import HeadPosition
 
 
 class Head(Chain):
@@ -83,13 +75,16 @@ class Head(Chain):
         dtype: torch.dtype | None = None,
     ) -> None:
         call = written_call(Head, locals())
-        check_channels("in_channels", in_channels)
-        check_channels("classes", classes)
-        if dimensions not in {1, 2, 3}:
-            raise UsageError(
-                f"dimensions must be 1, 2 or 3, not {dimensions!r}; vectors need no pooling, so "
-                "Block('drop-linear', ...) is their head"
-            )
+        check_count("in_channels", in_channels)
+        plan = HeadPlan(
+            classes=classes,
+            hidden=hidden,
+            norm=norm,
+            activation=activation is not None,
+            position=position,
+            noisy=not is_silent(dropout),
+            dimensions=dimensions,
+        )
         settings = Settings(
             dimensions=dimensions,
             activation="relu" if activation is None else activation,
@@ -100,17 +95,8 @@ class Head(Chain):
             device=device,
             dtype=dtype,
         )
-        features, classifier = head_orders(
-            conv=hidden is not None,
-            norm=norm,
-            activation=activation is not None,
-            position=position,
-            noisy=not is_silent(dropout),
-        )
-        weights = [] if hidden is None else [Weight(check_channels("hidden", hidden))]
-        parts = build(features, in_channels, weights, settings) if features else OrderedDict()
+        parts = build(plan.before_pool(in_channels, settings))
         parts["pool"] = global_average_pool(dimensions)
         parts["flatten"] = nn.Flatten()
-        vectors = replace(settings, dimensions=0)
-        parts.update(build(classifier, hidden or in_channels, [Weight(classes)], vectors))
+        parts |= build(plan.after_pool(in_channels, replace(settings, dimensions=0)))
         super().__init__(call, parts)

@@ -5,7 +5,8 @@ from typing import Any
 from torch import nn
 
 from normdrop.errors import UsageError
-from normdrop.torch.blocks._settings import Site, Size, Weight, per_dimension
+from normdrop.torch.blocks._settings import Site
+from normdrop.values.blocks import Size, Weight, per_dimension
 
 _CONV = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 
@@ -13,7 +14,6 @@ _CONV = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 def conv(site: Site) -> nn.Module:
     """A convolution."""
     weight, dimensions = site.weight, site.settings.dimensions
-    _check_groups(site)
     layer: Any = _CONV[dimensions]  # each types its sizes as tuples of its own length
     made: nn.Module = layer(
         site.channels,
@@ -34,16 +34,6 @@ def linear(site: Site) -> nn.Module:
     return nn.Linear(
         site.channels, site.weight.out_channels, bias=site.bias, **site.settings.factory
     )
-
-
-def _check_groups(site: Site) -> None:
-    """Refuse groups that do not divide both channel counts."""
-    groups = site.weight.groups
-    for channels in (site.channels, site.weight.out_channels):
-        if groups < 1 or channels % groups:
-            raise UsageError(
-                f"groups={groups} does not divide the {channels} channels of a convolution"
-            )
 
 
 def _sizes(name: str, size: Size, dimensions: int) -> tuple[int, ...]:

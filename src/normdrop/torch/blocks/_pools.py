@@ -4,7 +4,8 @@ from typing import Any
 
 from torch import nn
 
-from normdrop.torch.blocks._settings import Site, per_dimension
+from normdrop.torch.blocks._settings import Site
+from normdrop.values.blocks import per_dimension
 
 _MAX = {1: nn.MaxPool1d, 2: nn.MaxPool2d, 3: nn.MaxPool3d}
 _AVERAGE = {1: nn.AvgPool1d, 2: nn.AvgPool2d, 3: nn.AvgPool3d}

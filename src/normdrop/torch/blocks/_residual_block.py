@@ -1,27 +1,16 @@
 """A residual block with dropout where it belongs."""
 
-from dataclasses import replace
-
 import torch
 from torch import Tensor, nn
 
-from normdrop.errors import UsageError
 from normdrop.torch.blocks._activations import make_activation
 from normdrop.torch.blocks._call import structure, written_call
 from normdrop.torch.blocks._noises import is_silent, make_noise
 from normdrop.torch.blocks._parts import build
-from normdrop.torch.blocks._settings import (
-    Activation,
-    Device,
-    Noise,
-    Settings,
-    Size,
-    Weight,
-    check_channels,
-    per_dimension,
-)
+from normdrop.torch.blocks._settings import Activation, Device, Noise, Settings
+from normdrop.values.blocks import ResidualPlan, Size, Weight, check_count, residual_stride
 from normdrop.values.noise import Along
-from normdrop.values.order import Order, ResidualPosition, ResidualStyle, branch_order
+from normdrop.values.order import ResidualPosition, ResidualStyle
 
 
 class ResidualBlock(nn.Module):
@@ -106,10 +95,9 @@ class ResidualBlock(nn.Module):
     ) -> None:
         super().__init__()
         self._call = written_call(ResidualBlock, locals())
-        entering = check_channels("in_channels", in_channels)
-        leaving = entering if out_channels is None else out_channels
-        check_channels("out_channels", leaving)
-        strides = _strides(stride, dimensions)
+        check_count("in_channels", in_channels)
+        leaving = in_channels if out_channels is None else check_count("out_channels", out_channels)
+        strides = residual_stride("stride", stride, dimensions)
         settings = Settings(
             dimensions=dimensions,
             activation=activation,
@@ -120,20 +108,20 @@ class ResidualBlock(nn.Module):
             device=device,
             dtype=dtype,
         )
+        plan = ResidualPlan(
+            style=style,
+            position=position,
+            bottleneck=bottleneck,
+            noisy=not is_silent(dropout),
+            dimensions=dimensions,
+            channels_word="out_channels",
+        )
+        self.order = plan.order
         wide = Weight(leaving, kernel_size, strides, dilation=dilation, groups=groups, bias=bias)
-        weights = _basic(wide) if bottleneck is False else _bottleneck(wide, bottleneck)
-        token = "conv" if dimensions else "linear"
-        noisy = not is_silent(dropout)
-        self.order = branch_order(style, len(weights), token, position, noisy=noisy)
-        on_trunk = noisy and position == "P0"
-        self.trunk = make_noise(dropout, along) if on_trunk else nn.Identity()
-        self.branch = nn.Sequential(build(self.order, entering, weights, settings))
-        self.shortcut: nn.Module = nn.Identity()
-        if entering != leaving or any(step != 1 for step in strides):
-            order = Order(token if style == "pre" else f"{token}-bn")
-            # A norm or the branch's last bias makes one of the shortcut's own superfluous.
-            projection = Weight(leaving, stride=strides, bias=False)
-            self.shortcut = nn.Sequential(build(order, entering, [projection], settings))
+        self.trunk = make_noise(dropout, along) if plan.on_trunk else nn.Identity()
+        self.branch = nn.Sequential(build(plan.branch(in_channels, wide, settings)))
+        shortcut = build(plan.shortcut(in_channels, wide, settings))
+        self.shortcut = nn.Sequential(shortcut) if shortcut else nn.Identity()
         self.act = make_activation(activation, settings) if style == "post" else nn.Identity()
         self._built = structure(self)
 
@@ -146,31 +134,3 @@ class ResidualBlock(nn.Module):
     def __repr__(self) -> str:
         """The call that builds this block again; its parts, where they are others by now."""
         return self._call if structure(self) == self._built else super().__repr__()
-
-
-def _strides(stride: Size, dimensions: int) -> tuple[int, ...]:
-    """The stride as one number per dimension."""
-    if dimensions not in {0, 1, 2, 3}:
-        raise UsageError(f"dimensions must be 1, 2 or 3, or 0 for vectors, not {dimensions!r}")
-    if dimensions == 0 and stride != 1:
-        raise UsageError(f"stride={stride!r} with dimensions=0: vectors have no positions to skip")
-    return per_dimension("stride", stride, dimensions)
-
-
-def _basic(wide: Weight) -> list[Weight]:
-    """Two weights, the first with the stride."""
-    return [wide, replace(wide, stride=1)]
-
-
-def _bottleneck(wide: Weight, inside: int) -> list[Weight]:
-    """Three weights, the one in the middle with the stride; `True` inside is a quarter."""
-    if inside is True:
-        if wide.out_channels % 4:
-            raise UsageError(
-                "a bottleneck has a quarter of its out_channels inside, and "
-                f"{wide.out_channels} is no multiple of 4: give their number, bottleneck=..."
-            )
-        inside = wide.out_channels // 4
-    narrow = check_channels("bottleneck", inside)
-    one = replace(wide, kernel_size=1, stride=1, dilation=1, groups=1)
-    return [replace(one, out_channels=narrow), replace(wide, out_channels=narrow), one]

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from normdrop.torch.layers._noise_layer import NoiseLayer
+from normdrop.torch.layers._noise_layer import NoiseLayer, is_recorded, recorded
 from normdrop.torch.noise import multiply_noise
 from normdrop.values.noise import Along, Bernoulli
 
@@ -36,6 +36,8 @@ def dropout(
     >>> sorted(set(dropout(torch.ones(1000), 0.5).tolist()))
     [0.0, 2.0]
     """
+    if is_recorded(x):
+        return recorded(x, dropout, p, training, inplace, along=along)
     noise = Bernoulli(p)
     y = multiply_noise(x, "bernoulli", noise.rate, along) if training else x
     return x.copy_(y) if inplace and y is not x else y
@@ -75,7 +77,7 @@ class Dropout(NoiseLayer):
         """The distribution of the mask."""
         return Bernoulli(self.p)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def multiply(self, x: Tensor) -> Tensor:
         """`x` times a fresh mask in train mode, `x` in eval mode; shape and dtype of `x`."""
         return dropout(x, self.p, self.training, self.inplace, along=self.along)
 

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from normdrop.torch.layers._noise_layer import NoiseLayer
+from normdrop.torch.layers._noise_layer import NoiseLayer, is_recorded, recorded
 from normdrop.torch.noise import multiply_noise
 from normdrop.values.noise import Along, Gaussian
 
@@ -32,6 +32,8 @@ def gaussian_dropout(
     >>> round(y.mean().item(), 1), round(y.std().item(), 1)
     (1.0, 0.5)
     """
+    if is_recorded(x):
+        return recorded(x, gaussian_dropout, p, training, along=along)
     noise = Gaussian(p)
     return multiply_noise(x, "gaussian", noise.deviation, along) if training else x
 
@@ -61,7 +63,7 @@ class GaussianDropout(NoiseLayer):
         """The distribution of the mask."""
         return Gaussian(self.p)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def multiply(self, x: Tensor) -> Tensor:
         """`x` times a fresh mask in train mode, `x` in eval mode; shape and dtype of `x`."""
         return gaussian_dropout(x, self.p, self.training, along=self.along)
 

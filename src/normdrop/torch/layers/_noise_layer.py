@@ -1,6 +1,10 @@
 """What the noise layers share."""
 
+from collections.abc import Callable
+from typing import Any
+
 from torch import Tensor, nn
+from torch.fx import Proxy
 
 from normdrop.values.noise import Along, Noise, check_along
 
@@ -9,7 +13,7 @@ class NoiseLayer(nn.Module):
     """A layer that multiplies its input by noise in train mode and passes it on in eval mode.
 
     A new noise layer derives from this class, says what its `noise` is and calls its own function
-    in `forward`.
+    in `multiply`.
     """
 
     def __init__(self, along: Along) -> None:
@@ -26,6 +30,31 @@ class NoiseLayer(nn.Module):
         """E[m²] of the mask m: what train mode multiplies the second moment of the input by."""
         return self.noise.second_moment_factor
 
-    def forward(self, x: Tensor) -> Tensor:
+    def multiply(self, x: Tensor) -> Tensor:
         """`x` times a fresh mask in train mode, `x` in eval mode; shape and dtype of `x`."""
         raise NotImplementedError
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`x` times a fresh mask in train mode, `x` in eval mode; shape and dtype of `x`."""
+        # torch.fx takes none but torch's own layers as they are. It would look into this one and
+        # keep the mode of the moment for good, so that what it makes could not leave train mode.
+        return _recorded_layer(x, self) if is_recorded(x) else self.multiply(x)
+
+
+def is_recorded(x: object) -> bool:
+    """Whether this is what torch.fx shows to a model in place of a tensor."""
+    return isinstance(x, Proxy)
+
+
+def recorded(x: Any, function: Callable[..., Tensor], *arguments: object, along: Along) -> Tensor:  # noqa: ANN401 - a proxy
+    """A call of one of our functions in the graph that torch.fx makes, as one of torch's own is."""
+    call: Tensor = x.tracer.create_proxy(
+        "call_function", function, (x, *arguments), {"along": along}
+    )
+    return call
+
+
+def _recorded_layer(x: Any, layer: NoiseLayer) -> Tensor:  # noqa: ANN401 - a proxy
+    """A layer, as it is, in the graph that torch.fx makes."""
+    call: Tensor = x.tracer.create_proxy("call_module", x.tracer.path_of_module(layer), (x,), {})
+    return call

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from normdrop.torch.layers._noise_layer import NoiseLayer
+from normdrop.torch.layers._noise_layer import NoiseLayer, is_recorded, recorded
 from normdrop.torch.noise import multiply_noise
 from normdrop.values.noise import Along, Uniform
 
@@ -31,6 +31,8 @@ def uniform_dropout(
     >>> bool(((y >= 0.9) & (y <= 1.1)).all())
     True
     """
+    if is_recorded(x):
+        return recorded(x, uniform_dropout, beta, training, along=along)
     noise = Uniform(beta)
     return multiply_noise(x, "uniform", noise.beta, along) if training else x
 
@@ -61,7 +63,7 @@ class UniformDropout(NoiseLayer):
         """The distribution of the mask."""
         return Uniform(self.beta)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def multiply(self, x: Tensor) -> Tensor:
         """`x` times a fresh mask in train mode, `x` in eval mode; shape and dtype of `x`."""
         return uniform_dropout(x, self.beta, self.training, along=self.along)
 

@@ -46,6 +46,7 @@ class _MultiplyNoise(Function):
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:  # noqa: ANN401, ARG004
         _, keys, ctx.kind, ctx.amount = inputs
         ctx.save_for_backward(keys)
+        ctx.save_for_forward(keys)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:  # noqa: ANN401
@@ -67,16 +68,28 @@ class _MultiplyNoise(Function):
         return multiply_by_key(x, keys.reshape(-1, KEY_WORDS), kind, amount), 0
 
 
+class _MultiplyNoiseForward(_MultiplyNoise):
+    """The same with its rule for forward mode, with which `torch.compile` takes no function."""
+
+    @staticmethod
+    def jvp(ctx: Any, tangent: Tensor, *_: None) -> Tensor:  # noqa: ANN401
+        """The tangent times the same mask."""
+        (keys,) = ctx.saved_tensors
+        return multiply_by_key(tangent, keys, ctx.kind, ctx.amount)
+
+
 # What `Function.apply` calls itself where no transform of torch.func is at work. On its way there
 # it inspects the signature of `forward` at every call, which takes as long as all the rest.
-_apply = super(Function, _MultiplyNoise).apply
+_apply = super(Function, _MultiplyNoiseForward).apply
 
 
 def multiply_by_key(x: Tensor, keys: Tensor, kind: str, amount: float) -> Tensor:
     """`x`, cut into as many equal blocks as there are keys, times the mask of each block's key."""
     product: Tensor
-    if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():  # noqa: SLF001
+    if torch.compiler.is_compiling():
         product = _MultiplyNoise.apply(x, keys, kind, amount)  # type: ignore[no-untyped-call]
+    elif torch._C._are_functorch_transforms_active():  # noqa: SLF001 - no public name
+        product = _MultiplyNoiseForward.apply(x, keys, kind, amount)  # type: ignore[no-untyped-call]
     elif _is_followed(x):
         product = _apply(x, keys, kind, amount)  # type: ignore[no-untyped-call]
     else:
