@@ -11,8 +11,6 @@ from typing import Literal, TypeAlias, get_args
 
 from normdrop.errors import NoiseError
 
-Along: TypeAlias = Literal["element", "channel", "sample"]
-"""What shares one mask value: nothing, the positions of a channel, or a whole sample."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +127,7 @@ class Uniform:
 Noise: TypeAlias = Bernoulli | Gaussian | Uniform
 
 Along: TypeAlias = Literal["element", "channel", "sample"]
-"""What shares one mask value: nothing, the positions of one channel of one sample, a sample."""
+"""What shares one mask value: nothing, the positions of a channel, or a whole sample."""
 
 
 def check_along(along: Along) -> Along:
