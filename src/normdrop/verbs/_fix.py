@@ -102,9 +102,9 @@ def fix_with(
     share_weights: bool = False,
 ) -> Fix[Any]:
     """Mend what some rules find, notes too if asked; see `fix`."""
-    from normdrop.mending.repairs import Wishes
+    from normdrop.mending.repairs import Request
 
-    wishes = Wishes(move, remove_bias)
+    request = Request(move, remove_bias)
     if is_keras(model):
         if in_place:
             raise UsageError(
@@ -114,7 +114,7 @@ def fix_with(
         from normdrop.keras.rewrite import rewrite as rewrite_keras
 
         return rewrite_keras(
-            model, example, rules, wishes, notes=notes, share_weights=share_weights
+            model, example, rules, request, notes=notes, share_weights=share_weights
         )
     from normdrop.torch.rewrite import rewrite
 
@@ -123,4 +123,4 @@ def fix_with(
         raise UsageError(
             "fix: share_weights is for Keras models: in_place=True changes a torch model itself"
         )
-    return rewrite(network, example, rules, wishes, notes=notes, in_place=in_place)
+    return rewrite(network, example, rules, request, notes=notes, in_place=in_place)

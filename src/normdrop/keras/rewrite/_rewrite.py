@@ -8,21 +8,21 @@ import keras
 from normdrop.errors import UsageError
 from normdrop.keras.capture import capture
 from normdrop.keras.rewrite._copy import copied
-from normdrop.keras.rewrite._editor import KerasBench
+from normdrop.keras.rewrite._editor import KerasEditor
 from normdrop.keras.rewrite._plan import Plan
 from normdrop.keras.rewrite._rebuild import Rebuild, refuse_closed
-from normdrop.lint.rules import Rule
-from normdrop.mending.repairs import Fix, Journal, Wishes, repair
+from normdrop.lint.rules import ModelMend, Rule
+from normdrop.mending.repairs import Fix, Journal, Request, repair
 
-_VALUES = frozenset({"ND201", "ND206"})
-"""Findings that are mended by other values in the layers themselves."""
+_VALUES = frozenset({ModelMend.FOLD_BIAS, ModelMend.TURN_MOMENTUM})
+"""They put other values into the layers themselves."""
 
 
 def rewrite(
     model: keras.Model,
     example: Any,  # noqa: ANN401 - see capture
     rules: Sequence[Rule],
-    wishes: Wishes | None = None,
+    request: Request | None = None,
     *,
     notes: bool = False,
     share_weights: bool = False,
@@ -36,7 +36,7 @@ def rewrite(
         model: A Sequential or Functional model, also one of nested ones.
         example: What the model takes; see `capture`.
         rules: The rules whose findings are mended.
-        wishes: What the user asks for.
+        request: What the user asks for.
         notes: Whether notes are mended too, and not only errors and warnings.
         share_weights: Whether the mended model is made of the layers of the one given, so that
             training either trains both. Only where noise stands is then mended: a folded bias or
@@ -44,10 +44,10 @@ def rewrite(
 
     Raises:
         CaptureError: The model is not built, or raised; the message names the layer.
-        UsageError: It is subclassed, cannot be copied, or a wish names no layer.
+        UsageError: It is subclassed, cannot be copied, or a request names no layer.
     """
-    wishes = wishes or Wishes()
-    if share_weights and wishes.remove_bias:
+    request = request or Request()
+    if share_weights and request.remove_bias:
         raise UsageError(
             "fix: a bias cannot be removed from weights that are shared: leave out remove_bias or "
             "share_weights"
@@ -55,12 +55,12 @@ def rewrite(
     capture(model, example)  # says what is wrong with either before anything is copied
     refuse_closed(model)
     work, twins = copied(model)
-    bench = KerasBench(work, example, rules, Journal())
-    done = repair(bench, wishes, notes=notes, leave=_VALUES if share_weights else frozenset())
+    editor = KerasEditor(work, example, rules, Journal())
+    done = repair(editor, request, notes=notes, leave=_VALUES if share_weights else frozenset())
     if share_weights:
-        mended = _shared(model, bench.plan, twins)
+        mended = _shared(model, editor.plan, twins)
     else:
-        mended, _ = copied(bench.model)
+        mended, _ = copied(editor.model)
     _compile_as(model, mended)
     return done.of(mended)
 

@@ -31,6 +31,7 @@ class MonteCarloThroughTrain(Rule):
     - Gal, Ghahramani: Dropout as a Bayesian Approximation, ICML 2016
     """
 
+    words = ("BatchNorm",)
     valid = (
         """
         import torch

@@ -26,6 +26,7 @@ class RefreshedWithDropout(Rule):
     - Hendrycks, Gimpel: Adjusting for Dropout Variance, 2016
     """
 
+    words = ("update_bn",)
     valid = (
         """
         from torch import nn

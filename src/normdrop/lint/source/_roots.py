@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from normdrop.lint.source._arguments import Arguments
 from normdrop.lint.source._definitions import Names, method, module_kind
+from normdrop.lint.source._names import MODEL_WORDS
 from normdrop.lint.source._notes import Notes
 from normdrop.lint.source._reach import Reach
 from normdrop.lint.source._run import Run
@@ -18,8 +19,7 @@ from normdrop.shifts.graph import Kind
 _LIBRARIES = {"torch", "keras", "tensorflow"}
 # A function this long is followed on no further way.
 _ENOUGH_STEPS = 3000
-# Whatever is said of a model's order is said of these norms: without one, nothing is followed.
-_NORM = re.compile(rb"BatchNorm|InstanceNorm")
+_NORM = re.compile("|".join(MODEL_WORDS).encode())
 
 
 @dataclass(frozen=True, slots=True)

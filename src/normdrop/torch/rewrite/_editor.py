@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from normdrop.lint.rules import Rule
-from normdrop.mending.repairs import Look, Spot
+from normdrop.mending.repairs import Snapshot, Spot
 from normdrop.shifts.graph import Node
 from normdrop.torch.capture import capture
 from normdrop.torch.layers import UniformDropout
@@ -18,8 +18,8 @@ from normdrop.torch.rewrite._outputs import Witness
 _FIRST_BETA = 0.1
 
 
-class TorchBench:
-    """Changes a module where it is; see `normdrop.mending.repairs.Bench`."""
+class TorchEditor:
+    """Changes a module where it is; see `normdrop.mending.repairs.Editor`."""
 
     kit = "normdrop.torch"
     older_files = "older checkpoints load with strict=False only"
@@ -33,25 +33,27 @@ class TorchBench:
         self._rules = rules
         self._witness = Witness(model, example)
 
-    def look(self) -> Look:
-        """Look at the model, which only is read."""
+    def snapshot(self) -> Snapshot:
+        """Snapshot at the model, which only is read."""
         captured = capture(self.model, self._example)
         modules = list(self.model.named_modules())
         names = {id(module): path for path, module in modules}
-        return Look(captured, names, {path: each.training for path, each in modules}, self._rules)
+        return Snapshot(
+            captured, names, {path: each.training for path, each in modules}, self._rules
+        )
 
     def difference(self, tolerance: float = 0.0) -> str:
         """Whether eval outputs are others than they were."""
         agrees = self._witness.agrees(tolerance)
         return "" if agrees else "the model's eval outputs would change"
 
-    def noise_layer(self, look: Look, path: str) -> nn.Module | str:
+    def noise_layer(self, snapshot: Snapshot, path: str) -> nn.Module | str:
         """The module at a path that is a noise layer, or why there is none."""
-        return noise_module(self.model, look, path)
+        return noise_module(self.model, snapshot, path)
 
-    def realizable(self, look: Look, noise: Node, spots: Iterable[Spot]) -> Spot | None:
+    def realizable(self, snapshot: Snapshot, noise: Node, spots: Iterable[Spot]) -> Spot | None:
         """The first spot that needs no other `forward`."""
-        return realizable(self.model, look, noise, spots)
+        return realizable(self.model, snapshot, noise, spots)
 
     def move(self, layer: nn.Module, spot: Spot) -> None:
         """An `Identity` where it stood, so that no key is renumbered."""
@@ -103,7 +105,7 @@ class TorchBench:
         """Positions that were flattened follow each channel."""
         return np.repeat(bias, count // bias.size)
 
-    def is_tied(self, look: Look, node: Node, role: str) -> bool:
+    def is_tied(self, snapshot: Snapshot, node: Node, role: str) -> bool:
         """Whether a parameter is registered twice, or read by other calls."""
         name = node.parameters[role].path
         tensor = self._tensor(name)
@@ -112,11 +114,11 @@ class TorchBench:
             return True
         reading = [
             each.layer
-            for each in look.graph
+            for each in snapshot.graph
             for parameter in each.parameters.values()
             if parameter.path == name
         ]
-        return len(reading) != len(look.nodes(node.layer))
+        return len(reading) != len(snapshot.nodes(node.layer))
 
     def remove_bias(self, node: Node) -> None:
         """An entry that is None is what a layer made with bias=False has."""

@@ -5,16 +5,16 @@ from collections.abc import Iterable
 from torch import nn
 from torch.nn.modules.dropout import _DropoutNd
 
-from normdrop.mending.repairs import Look, Spot
+from normdrop.mending.repairs import Snapshot, Spot
 from normdrop.shifts.graph import Node
 from normdrop.torch import hooks
 from normdrop.torch.layers import NoiseLayer
 from normdrop.torch.rewrite._journal import ModuleJournal
 
 
-def noise_module(model: nn.Module, look: Look, layer: str) -> nn.Module | str:
+def noise_module(model: nn.Module, snapshot: Snapshot, layer: str) -> nn.Module | str:
     """The module that is a noise layer, or why there is none that can be exchanged."""
-    nodes = look.nodes(layer)
+    nodes = snapshot.nodes(layer)
     where = f" at {nodes[0].location}" if nodes and nodes[0].location else ""
     try:
         module = model.get_submodule(layer)
@@ -27,10 +27,12 @@ def noise_module(model: nn.Module, look: Look, layer: str) -> nn.Module | str:
     return module
 
 
-def realizable(model: nn.Module, look: Look, noise: Node, spots: Iterable[Spot]) -> Spot | None:
+def realizable(
+    model: nn.Module, snapshot: Snapshot, noise: Node, spots: Iterable[Spot]
+) -> Spot | None:
     """The first spot into which the noise can be put without touching any `forward`."""
     for spot in spots:
-        if spot.fits(look.graph, noise) and _has_seat(model, look, spot):
+        if spot.fits(snapshot.graph, noise) and _has_seat(model, snapshot, spot):
             return spot
     return None
 
@@ -58,12 +60,12 @@ def put(journal: ModuleJournal, model: nn.Module, noise: nn.Module, spot: Spot) 
         )
 
 
-def _has_seat(model: nn.Module, look: Look, spot: Spot) -> bool:
+def _has_seat(model: nn.Module, snapshot: Snapshot, spot: Spot) -> bool:
     """Whether the node is a module that one line calls once."""
     node = spot.node
-    if not node.layer or node.module != node.layer or look.calls.get(node.layer) != 1:
+    if not node.layer or node.module != node.layer or snapshot.calls.get(node.layer) != 1:
         return False
-    if len(look.nodes(node.layer)) != 1:
+    if len(snapshot.nodes(node.layer)) != 1:
         return False
     seat = model.get_submodule(node.layer)
     name = hooks.BEFORE if spot.side == "before" else hooks.AFTER

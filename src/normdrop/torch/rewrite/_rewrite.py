@@ -8,9 +8,9 @@ from torch import nn
 
 from normdrop.errors import UsageError
 from normdrop.lint.rules import Rule
-from normdrop.mending.repairs import Fix, Wishes, repair
+from normdrop.mending.repairs import Fix, Request, repair
 from normdrop.torch._values import need_values
-from normdrop.torch.rewrite._editor import TorchBench
+from normdrop.torch.rewrite._editor import TorchEditor
 from normdrop.torch.rewrite._journal import ModuleJournal
 
 
@@ -18,7 +18,7 @@ def rewrite(
     model: nn.Module,
     example: object,
     rules: Sequence[Rule],
-    wishes: Wishes | None = None,
+    request: Request | None = None,
     *,
     notes: bool = False,
     in_place: bool = False,
@@ -29,19 +29,19 @@ def rewrite(
         model: Any module.
         example: What the model takes; see `capture`.
         rules: The rules whose findings are mended.
-        wishes: What the user asks for.
+        request: What the user asks for.
         notes: Whether notes are mended too, and not only errors and warnings.
         in_place: Whether to change the model itself, as a whole or not at all.
 
     Raises:
         CaptureError: The model raised; the message names the module.
-        UsageError: The model cannot be changed or copied, or a wish names no layer.
+        UsageError: The model cannot be changed or copied, or a request names no layer.
     """
     _refuse_sealed(model)
     work = model if in_place else _copied(model)
     with ModuleJournal() as journal:
-        bench = TorchBench(work, example, rules, journal)
-        return repair(bench, wishes or Wishes(), notes=notes).of(work)
+        editor = TorchEditor(work, example, rules, journal)
+        return repair(editor, request or Request(), notes=notes).of(work)
 
 
 def _refuse_sealed(model: nn.Module) -> None:
