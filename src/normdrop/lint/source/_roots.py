@@ -6,13 +6,22 @@ from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
 from normdrop.lint.source._arguments import Arguments
-from normdrop.lint.source._definitions import Names, method, module_kind
 from normdrop.lint.source._names import MODEL_WORDS
 from normdrop.lint.source._notes import Notes
 from normdrop.lint.source._reach import Reach
 from normdrop.lint.source._run import Run
 from normdrop.lint.source._sketch import Draft, Sketch, TooLarge
-from normdrop.lint.source._values import Chain, Class, Flow, Function, Imported, Instance
+from normdrop.lint.source._values import (
+    Chain,
+    Class,
+    Flow,
+    Function,
+    Imported,
+    Instance,
+    Names,
+    method,
+    module_kind,
+)
 from normdrop.lint.source._worlds import World, worlds
 from normdrop.shifts.graph import Kind
 
