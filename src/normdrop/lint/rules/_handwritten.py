@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from normdrop.lint.source import Source
 
@@ -24,6 +25,8 @@ def noise_modules(source: Source) -> Iterator[tuple[ast.ClassDef, ast.FunctionDe
                     yield owner, node
 
 
+# Three rules ask of one file after another.
+@lru_cache(maxsize=1)
 def may_define_noise(text: bytes) -> bool:
     """Whether a file has a class of such a name."""
     return _CLASS.search(text) is not None

@@ -89,7 +89,6 @@ class Run:
 
     Args:
         notes: What is known of the file's nodes.
-        shared: The names of the module.
         world: How open conditions are answered.
 
     Attributes:
@@ -99,12 +98,11 @@ class Run:
         steps: How many statements were run.
     """
 
-    def __init__(self, notes: Notes, shared: Names, world: World) -> None:
+    def __init__(self, notes: Notes, world: World) -> None:
         self.draft = Draft()
         self.instances: list[Instance] = []
         self.steps = 0
         self._notes = notes
-        self._shared = shared
         self._world = world
         self._libraries = Libraries(notes, self.draft)
         self._depth = 0
