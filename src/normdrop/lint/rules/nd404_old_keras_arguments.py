@@ -49,23 +49,24 @@ _GONE = {
 }
 
 
-def _written(layer: str, arguments: Iterable[str]) -> Callable[[bytes], bool]:
+def _written(stem: bytes, layer: str, arguments: Iterable[str]) -> Callable[[bytes], bool]:
     """A test of whether a layer may be given one of some arguments, fast on files without it."""
     called = re.compile(rf"{layer}(?:[\s)]*\(|\s+as\b)".encode())
     named = [re.compile(rf"{name}\s*=".encode()) for name in arguments]
     # A keyword stands behind a bracket or comma, and an assignment does not.
     keyword = re.compile(rf"[(,](?:\s|\\|#[^\n]*\n)*(?:{'|'.join(arguments)})\s*=".encode())
     return lambda text: (
-        called.search(text) is not None
+        stem in text
+        and called.search(text) is not None
         and any(each.search(text) for each in named)
         and keyword.search(text) is not None
     )
 
 
 _WRITTEN = (
-    _written(r"Dense(?<!\wDense)", _GONE["Dense"]),
-    _written(r"Conv(?:olution)?[123]D", _CONVOLUTION),
-    _written(r"Pooling[12]D", _POOL),
+    _written(b"Dense", r"Dense(?<!\wDense)", _GONE["Dense"]),
+    _written(b"Conv", r"Conv(?:olution)?[123]D", _CONVOLUTION),
+    _written(b"Pooling", r"Pooling[12]D", _POOL),
 )
 
 
