@@ -12,7 +12,6 @@ from typing import Literal, TypeAlias, get_args
 from normdrop.errors import NoiseError
 
 
-
 @dataclass(frozen=True)
 class Bernoulli:
     """Inverted dropout: m is 0 with probability `rate`, else 1/(1-rate).

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from normdrop.mending.repairs import Fix, Move, Wishes, repair
+from normdrop.mending.repairs import Fix, Move, Request, repair
 from normdrop.verbs._framework import opened
 from normdrop.verbs._types import AnyModel, ModelT
 
@@ -100,9 +100,9 @@ def fix_with(
     share_weights: bool = False,
 ) -> Fix[Any]:
     """Mend what some rules find, notes too if asked; see `fix`."""
-    wishes = Wishes(move, remove_bias)
+    request = Request(move, remove_bias)
     with opened(model, "fix", example=example).editing(
         example, rules, remove_bias=remove_bias, in_place=in_place, share_weights=share_weights
     ) as editing:
-        done = repair(editing.bench, wishes, notes=notes, leave=editing.leave)
+        done = repair(editing.editor, request, notes=notes, leave=editing.leave)
         return done.of(editing.result())

@@ -20,8 +20,8 @@ from normdrop.shifts.stream import (
 )
 
 if TYPE_CHECKING:
-    from normdrop.lint.rules import Rule
-    from normdrop.mending.repairs import Bench
+    from normdrop.lint.rules import ModelMend, Rule
+    from normdrop.mending.repairs import Editor
     from normdrop.shifts.graph import Captured
 
 
@@ -152,14 +152,14 @@ class Editing(Protocol):
     """A model under repair, and what comes out.
 
     Attributes:
-        bench: How it is looked at and changed.
-        leave: Codes of findings that must stay as they are.
+        editor: How it is looked at and changed.
+        leave: What is not done, so that the findings it would mend are left.
     """
 
     @property
-    def bench(self) -> "Bench": ...
+    def editor(self) -> "Editor": ...
     @property
-    def leave(self) -> frozenset[str]: ...
+    def leave(self) -> "frozenset[ModelMend]": ...
 
     def result(self) -> Any:  # noqa: ANN401 - the framework's
         """The mended model."""

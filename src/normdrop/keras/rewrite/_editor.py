@@ -14,7 +14,7 @@ from normdrop.keras.layers import NoiseLayer, UniformDropout
 from normdrop.keras.rewrite._plan import Plan, Seat
 from normdrop.keras.rewrite._rebuild import Rebuild, is_open
 from normdrop.lint.rules import Rule
-from normdrop.mending.repairs import Journal, Look, Spot
+from normdrop.mending.repairs import Journal, Snapshot, Spot
 from normdrop.shifts.graph import Along, Node
 
 _NOISE = (keras.layers.Dropout, keras.layers.GaussianDropout, NoiseLayer)
@@ -24,10 +24,10 @@ _SEED = 20190
 _COUNT = 2
 
 
-class KerasBench:
-    """Plans changes, and builds the model anew from its own layers to look at them.
+class KerasEditor:
+    """Plans changes, and builds the model anew from its own layers to judge them.
 
-    A graph of layers cannot be changed where it is; see `normdrop.mending.repairs.Bench`.
+    A graph of layers cannot be changed where it is; see `normdrop.mending.repairs.Editor`.
     """
 
     kit = "normdrop.keras"
@@ -66,9 +66,9 @@ class KerasBench:
             self._built = (self.plan, model)
         return model
 
-    def look(self) -> Look:
-        """Look at the model, which only is read."""
-        return Look(capture(self.model, self._example), paths_of(self.model), {}, self._rules)
+    def snapshot(self) -> Snapshot:
+        """The model as it is now, which only is read."""
+        return Snapshot(capture(self.model, self._example), paths_of(self.model), {}, self._rules)
 
     def difference(self, tolerance: float = 0.0) -> str:
         """Whether eval outputs are others than they were, or the weights in another order."""
@@ -81,7 +81,7 @@ class KerasBench:
         agrees = self._outputs.agrees(model, tolerance)
         return "" if agrees else "the model's eval outputs would change"
 
-    def noise_layer(self, _: Look, path: str) -> keras.layers.Layer | str:
+    def noise_layer(self, _: Snapshot, path: str) -> keras.layers.Layer | str:
         """The layer at a path that is a noise layer, or why there is none."""
         layer = self._layers().get(path)
         if layer is None:
@@ -95,11 +95,11 @@ class KerasBench:
             return "it is called with training=True"
         return layer
 
-    def realizable(self, look: Look, noise: Node, spots: Iterable[Spot]) -> Spot | None:
+    def realizable(self, snapshot: Snapshot, noise: Node, spots: Iterable[Spot]) -> Spot | None:
         """The first spot next to a layer of the graph, with the weights in the order they have."""
         layer = self._layers()[noise.layer]
         for spot in spots:
-            fits = spot.fits(look.graph, noise) and self._has_seat(look, spot)
+            fits = spot.fits(snapshot.graph, noise) and self._has_seat(snapshot, spot)
             if fits and self._placed(layer, spot) is not None:
                 return spot
         return None
@@ -107,7 +107,7 @@ class KerasBench:
     def move(self, layer: Any, spot: Spot) -> None:  # noqa: ANN401 - a layer
         """Nothing stays where it stood, unless the order of the weights needs it.
 
-        With others moved, the spot may do no longer, which the next look or `difference` says.
+        With others moved, the spot may do no longer, which the next snapshot or `difference` says.
         """
         self._set(self._placed(layer, spot) or self.plan.move(layer, self._seat(spot)))
 
@@ -171,7 +171,7 @@ class KerasBench:
         times = count // bias.size
         return np.repeat(bias, times) if node.channel_axis == 1 else np.tile(bias, times)
 
-    def is_tied(self, _: Look, node: Node, role: str) -> bool:
+    def is_tied(self, _: Snapshot, node: Node, role: str) -> bool:
         """Whether another layer has the same variable."""
         variable = self._variable(node, role)
         theirs = [getattr(layer, _ROLES[role], None) for layer in self._layers().values()]
@@ -210,11 +210,11 @@ class KerasBench:
         around = [layers[path[:end]] for end in ends(path)[:-1] if path[:end] in layers]
         return next((layer for layer in around if not is_open(layer)), None)
 
-    def _has_seat(self, look: Look, spot: Spot) -> bool:
+    def _has_seat(self, snapshot: Snapshot, spot: Spot) -> bool:
         """Whether the node is a layer of a graph that is called once."""
         path = spot.node.layer
         layer = self._layers().get(path)
-        once = look.calls.get(path) == 1 and len(look.nodes(path)) == 1
+        once = snapshot.calls.get(path) == 1 and len(snapshot.nodes(path)) == 1
         return once and not isinstance(layer, _NOISE) and self._closed_holder(path) is None
 
     def _placed(self, layer: Any, spot: Spot) -> Plan | None:  # noqa: ANN401 - a layer

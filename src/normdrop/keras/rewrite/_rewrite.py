@@ -9,14 +9,14 @@ import keras
 from normdrop.errors import UsageError
 from normdrop.keras.capture import capture
 from normdrop.keras.rewrite._copy import copied
-from normdrop.keras.rewrite._editor import KerasBench
+from normdrop.keras.rewrite._editor import KerasEditor
 from normdrop.keras.rewrite._plan import Plan
 from normdrop.keras.rewrite._rebuild import Rebuild, refuse_closed
-from normdrop.lint.rules import Rule
+from normdrop.lint.rules import ModelMend, Rule
 from normdrop.mending.repairs import Journal
 
-_VALUES = frozenset({"ND201", "ND206"})
-"""Findings that are mended by other values in the layers themselves."""
+_VALUES = frozenset({ModelMend.FOLD_BIAS, ModelMend.TURN_MOMENTUM})
+"""They put other values into the layers themselves."""
 
 
 class Editing:
@@ -28,15 +28,15 @@ class Editing:
         work, self._twins = copied(model)
         self._model = model
         self._share_weights = share_weights
-        self.bench = KerasBench(work, example, rules, Journal())
+        self.editor = KerasEditor(work, example, rules, Journal())
         self.leave = _VALUES if share_weights else frozenset()
 
     def result(self) -> keras.Model:
         """The mended model, compiled as the model is."""
         if self._share_weights:
-            mended = _shared(self._model, self.bench.plan, self._twins)
+            mended = _shared(self._model, self.editor.plan, self._twins)
         else:
-            mended, _ = copied(self.bench.model)
+            mended, _ = copied(self.editor.model)
         _compile_as(self._model, mended)
         return mended
 

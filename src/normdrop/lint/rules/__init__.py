@@ -6,6 +6,8 @@ from normdrop.lint.rules._engine import check_captured as check_captured
 from normdrop.lint.rules._engine import check_files as check_files
 from normdrop.lint.rules._engine import check_text as check_text
 from normdrop.lint.rules._engine import without_accepted as without_accepted
+from normdrop.lint.rules._mend import ModelMend as ModelMend
+from normdrop.lint.rules._mend import SourceMend as SourceMend
 from normdrop.lint.rules._page import page as page
 from normdrop.lint.rules._page import pages as pages
 from normdrop.lint.rules._registry import all_rules as all_rules

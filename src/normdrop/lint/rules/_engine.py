@@ -5,13 +5,13 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from normdrop.lint.rules._registry import codes
 from normdrop.lint.rules._rule import Rule
 from normdrop.lint.rules._subject import Subject
 from normdrop.lint.rules._suppressions import Suppression, comments, suppress
-from normdrop.lint.rules.nd901_unused_suppression import UnusedSuppression
 from normdrop.lint.source import Source, files, read, read_text
 from normdrop.values.findings import Finding, Findings
 from normdrop.values.location import Location
@@ -21,15 +21,11 @@ if TYPE_CHECKING:
     from normdrop.shifts.report import LayerShift
 
 _RANK = {"error": 0, "warning": 1, "note": 2}
-# Every rule speaks of one of these words, and of one of these libraries; any other file is not
-# parsed.
-_WORDS = re.compile(
-    rb"Dropout|BatchNorm|\.(alpha_)?dropout[123]?d?\(|import[^\n]*\bdropout|nb_epoch|border_mode"
-    rb"|update_bn|normdrop:"
+_NAMES = (b"torch", b"keras", b"tensorflow")
+# No rule has anything to say about a file that imports none of these.
+_LIBRARIES = re.compile(
+    rb"\b(?:import|from)\b(?:[^\n\\]|\\\r?\n|\\)*\b(?:torch|keras|tensorflow|tf_keras)\b"
 )
-# One of these stands in every such file, and is found faster than a word by a pattern.
-_TRACES = (b"ropout", b"BatchNorm", b"nb_epoch", b"border_mode", b"update_bn", b"normdrop:")
-_LIBRARIES = re.compile(rb"^\s*(import|from)\s+(torch|keras|tensorflow|tf_keras)\b", re.MULTILINE)
 
 
 def check_captured(
@@ -75,9 +71,10 @@ def check_text(path: str, text: str | bytes, rules: Sequence[Rule]) -> list[Find
 
 def _checked(source: Source, rules: Sequence[Rule]) -> list[Finding]:
     found = [finding for rule in rules for finding in rule.in_source(source)]
-    for sketch in source.sketches:
+    of_models = [rule for rule in rules if type(rule).in_model is not Rule.in_model]
+    for sketch in source.sketches if of_models else ():
         subject = Subject.from_sketch(sketch)
-        found.extend(finding for rule in rules for finding in rule.in_model(subject))
+        found.extend(finding for rule in of_models for finding in rule.in_model(subject))
     return _once(found)
 
 
@@ -123,9 +120,10 @@ def check_files(
     found: list[Finding] = []
     notes: list[str] = []
     used: set[Suppression] = set()
+    worth = _Worth(rules)
     for path in files(paths, exclude):
         try:
-            kept, of_use = _check_file(path, rules, suppressions)
+            kept, of_use = _check_file(path, worth, suppressions)
         except Exception as error:  # noqa: BLE001 - one unreadable file must not stop the others
             notes.append(f"{path}: {_reason(error)}")
         else:
@@ -136,29 +134,45 @@ def check_files(
 
 
 def _check_file(
-    path: str, rules: Sequence[Rule], suppressions: Sequence[Suppression]
+    path: str, worth: "_Worth", suppressions: Sequence[Suppression]
 ) -> tuple[list[Finding], set[Suppression]]:
     """The findings of one file, and the suppressions they needed."""
     text = read_text(path)
-    if not _is_relevant(text.code):
+    rules = worth.rules(text.code)
+    if not rules:
         return [], set()
     with _without_collection():
         found = check_text(path, text.code, rules)
     written = comments(path, text.lines()) if b"normdrop:" in text.code else []
     kept, used = suppress(found, [*written, *suppressions])
-    kept.extend(_unused(written, used, rules))
+    kept.extend(_unused(written, used, worth.every))
     if text.cells:
         kept = [_moved(each, lambda line: text.place(path, line)) for each in kept]
     return kept, used
 
 
-def _is_relevant(code: bytes) -> bool:
-    """Whether any rule may have something to say."""
-    return (
-        any(trace in code for trace in _TRACES)
-        and _WORDS.search(code) is not None
-        and _LIBRARIES.search(code) is not None
-    )
+class _Worth:
+    """For which rules a file is worth parsing, by the words in it."""
+
+    def __init__(self, every: Sequence[Rule]) -> None:
+        self.every = every
+
+    @cached_property
+    def _words(self) -> list[tuple[bytes, str]]:
+        # Only now: a run over a few files that import no library needs no rule.
+        words = {word for rule in self.every for word in rule.words}
+        return [(word.encode(), word) for word in sorted(words)]
+
+    def rules(self, text: bytes) -> list[Rule]:
+        """The rules that may have something to say."""
+        if not any(name in text for name in _NAMES):
+            return []
+        found = {word for sought, word in self._words if sought in text}
+        if not found or _LIBRARIES.search(text) is None:
+            return []
+        return [
+            rule for rule in self.every if not found.isdisjoint(rule.words) and rule.is_worth(text)
+        ]
 
 
 @contextmanager
@@ -181,8 +195,7 @@ def _unused(
     ran = {rule.code for rule in rules}
     # A code that no rule has is never of use.
     ran |= {code for each in suppressions for code in each.codes} - codes().keys()
-    judges = [rule for rule in rules if isinstance(rule, UnusedSuppression)]
-    return [finding for rule in judges for finding in rule.unused(suppressions, used, ran)]
+    return [finding for rule in rules for finding in rule.in_suppressions(suppressions, used, ran)]
 
 
 def _moved(finding: Finding, place: Callable[[int], tuple[str, int]]) -> Finding:

@@ -1,11 +1,15 @@
 """Noise layers that users write themselves."""
 
 import ast
+import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from normdrop.lint.source import Source
 
 _DRAWS = {"bernoulli", "bernoulli_", "rand", "rand_like", "randn", "randn_like", "uniform_"}
+_NAMED = ("drop", "uout")
+_CLASS = re.compile(rb"class\s+\w*(?i:drop|uout)")
 
 
 def noise_modules(source: Source) -> Iterator[tuple[ast.ClassDef, ast.FunctionDef]]:
@@ -15,10 +19,17 @@ def noise_modules(source: Source) -> Iterator[tuple[ast.ClassDef, ast.FunctionDe
     """
     for owner in source.classes:
         direct = [source.name(base) for base in owner.bases] == ["torch.nn.Module"]
-        if direct and any(word in owner.name.lower() for word in ("drop", "uout")):
+        if direct and any(word in owner.name.lower() for word in _NAMED):
             for node in owner.body:
                 if isinstance(node, ast.FunctionDef) and node.name == "forward":
                     yield owner, node
+
+
+# Three rules ask of one file after another.
+@lru_cache(maxsize=1)
+def may_define_noise(text: bytes) -> bool:
+    """Whether a file has a class of such a name."""
+    return _CLASS.search(text) is not None
 
 
 def draws(forward: ast.FunctionDef) -> set[str]:

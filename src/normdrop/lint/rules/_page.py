@@ -16,12 +16,12 @@ def page(rule: type[Rule]) -> str:
 
 
 _BANDS = {
-    "ND1": "Order: what dropout does to norm layers and to the layers around it",
-    "ND2": "Norm layers",
-    "ND3": "Train and evaluation mode",
-    "ND4": "Written and never reached",
-    "ND5": "Noise layers written by hand",
-    "ND9": "Suppressions",
+    1: "Order: what dropout does to norm layers and to the layers around it",
+    2: "Norm layers",
+    3: "Train and evaluation mode",
+    4: "Written and never reached",
+    5: "Noise layers written by hand",
+    9: "Suppressions",
 }
 
 
@@ -35,14 +35,14 @@ def _index() -> str:
     """All rules by band, each with a link to its page."""
     parts = ["# Rules", "Written by `normdrop explain --write FOLDER`."]
     for band, title in _BANDS.items():
-        rows = [_row(rule) for rule in all_rules() if rule.code.startswith(band)]
+        rows = [_row(rule) for rule in all_rules() if rule.code.startswith(f"ND{band}")]
         table = ["| code | rule | severity | finds |", "|---|---|---|---|", *rows]
         parts.append(f"## {title}\n\n" + "\n".join(table))
     return "\n\n".join(parts) + "\n"
 
 
 def _row(rule: type[Rule]) -> str:
-    severity = "off" if rule.opinion else "by its cost" if rule.code == "ND101" else rule.severity
+    severity = "off" if rule.opinion else "by its cost" if rule.by_cost else rule.severity
     return f"| {rule.code} | [{rule.name}]({rule.name}.md) | {severity} | {rule.summary()} |"
 
 

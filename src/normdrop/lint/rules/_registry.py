@@ -7,33 +7,66 @@ from functools import cache, cached_property
 from types import MappingProxyType
 from typing import overload
 
-from normdrop.errors import UsageError
-from normdrop.lint.rules._rule import Rule
+from normdrop.errors import NormdropError, UsageError
+from normdrop.lint.rules._rule import FILE, Rule
+
+_PACKAGE = "normdrop.lint.rules"
 
 
 @cache
 def codes() -> Mapping[str, str]:
     """Every rule's code and its module, by code; no rule is imported for it.
 
+    Raises:
+        NormdropError: A file of the folder is not named as a rule's, or two have one code.
+
     >>> codes()["ND101"]
     'normdrop.lint.rules.nd101_noise_before_norm'
     """
     import normdrop.lint.rules
 
-    found = {
-        module.name.partition("_")[0].upper(): f"normdrop.lint.rules.{module.name}"
-        for module in pkgutil.iter_modules(normdrop.lint.rules.__path__)
-        if not module.name.startswith("_")
-    }
+    found: dict[str, str] = {}
+    for module in pkgutil.iter_modules(normdrop.lint.rules.__path__):
+        if module.name.startswith("_"):
+            continue
+        named = FILE.fullmatch(module.name)
+        if named is None:
+            raise NormdropError(
+                f"{_PACKAGE}.{module.name} is not named as a rule: nd101_noise_before_norm"
+            )
+        path = f"{_PACKAGE}.{module.name}"
+        if found.setdefault(named[1].upper(), path) != path:
+            raise NormdropError(f"{found[named[1].upper()]} and {path} have one code")
     return MappingProxyType(dict(sorted(found.items())))
 
 
 @cache
 def all_rules() -> tuple[type[Rule], ...]:
-    """Every rule, by its code."""
-    for module in codes().values():
-        importlib.import_module(module)
-    return tuple(sorted(Rule.__subclasses__(), key=lambda rule: rule.code))
+    """Every rule, by its code.
+
+    Raises:
+        NormdropError: A file of the folder holds no rule, or one that is not named after it.
+    """
+    return tuple(map(_held, codes().values()))
+
+
+def _held(module: str) -> type[Rule]:
+    """The one rule that a file of the folder defines."""
+    inside = vars(importlib.import_module(module)).values()
+    defined = [
+        each
+        for each in inside
+        if isinstance(each, type) and issubclass(each, Rule) and each.__module__ == module
+    ]
+    named = FILE.fullmatch(module.rpartition(".")[2])
+    wanted = "".join(map(str.capitalize, named[2].split("_"))) if named else ""
+    if [each.__name__ for each in defined] != [wanted]:
+        found = ", ".join(each.__name__ for each in defined) or "none"
+        raise NormdropError(f"{module} holds one rule, {wanted}: found {found}")
+    (rule,) = defined
+    if not hasattr(rule, "words"):
+        raise NormdropError(f"{module} does not say which words make a file worth reading")
+    return rule
 
 
 def rule(code: str) -> type[Rule]:

@@ -66,6 +66,19 @@ class Subject:
             return node.module_type in _KERAS_ALONE
         return self._libraries.get(node.id) == "keras"
 
+    def pools_everything(self, node: "Node") -> bool:
+        """Whether a node averages whole maps."""
+        from normdrop.shifts.graph import Pool
+
+        if not isinstance(node.details, Pool) or node.details.method != "average":
+            return False
+        if self.captured is None:
+            return node.operation.startswith("Global")
+        (source,) = self.graph.sources(node)
+        extents = tuple(source.shape[axis] for axis in node.details.axes)
+        spatial = set(range(2, len(source.shape)))
+        return set(node.details.axes) == spatial != set() and node.details.kernel == extents != ()
+
     def describe(self, node: "Node") -> str:
         """A layer in the words of a message: its path and class, and its rate if it has one."""
         named = node.layer and not node.layer.startswith(f"{node.operation} (line")

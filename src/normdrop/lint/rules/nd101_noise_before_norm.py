@@ -3,9 +3,11 @@
 import math
 from collections.abc import Iterator
 
+from normdrop.lint.rules._mend import ModelMend, SourceMend
 from normdrop.lint.rules._noise_paths import Cause, causes, expected_shift
 from normdrop.lint.rules._rule import Invalid, Rule
 from normdrop.lint.rules._subject import Subject
+from normdrop.lint.source import MODEL_WORDS
 from normdrop.values.findings import Finding
 from normdrop.values.severity import severity
 
@@ -38,6 +40,10 @@ class NoiseBeforeNorm(Rule):
       Normalization, UAI 2023, arXiv 2302.06112
     """
 
+    words = MODEL_WORDS
+    by_cost = True
+    source_mend = SourceMend.MOVE_LATER
+    model_mend = ModelMend.MOVE_NOISE
     valid = (
         """
         from torch import nn

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from normdrop.lint.rules._branches import already_blamed, furnished, leads_to
 from normdrop.lint.rules._rule import Invalid, Rule
 from normdrop.lint.rules._subject import Subject
+from normdrop.lint.source import MODEL_WORDS
 from normdrop.shifts.graph import Kind
 from normdrop.values.findings import Finding
 
@@ -30,6 +31,7 @@ class ResidualDropoutPlacement(Rule):
       Normalization, UAI 2023, arXiv 2302.06112, guideline 1
     """
 
+    words = MODEL_WORDS
     severity = "note"
     valid = (
         """

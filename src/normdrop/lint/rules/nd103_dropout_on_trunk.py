@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from normdrop.lint.rules._branches import furnished, on_trunk
 from normdrop.lint.rules._rule import Invalid, Rule
 from normdrop.lint.rules._subject import Subject
+from normdrop.lint.source import MODEL_WORDS
 from normdrop.values.findings import Finding
 
 
@@ -28,6 +29,7 @@ class DropoutOnTrunk(Rule):
       Normalization, UAI 2023, arXiv 2302.06112, position P0 of tables 2 and 3
     """
 
+    words = MODEL_WORDS
     valid = (
         """
         from torch import nn

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from normdrop.lint.rules._branches import furnished, leads_to
 from normdrop.lint.rules._rule import Invalid, Rule
 from normdrop.lint.rules._subject import Subject
+from normdrop.lint.source import MODEL_WORDS
 from normdrop.values.findings import Finding
 
 
@@ -28,6 +29,7 @@ class TwoDropoutsInBranch(Rule):
       Normalization, UAI 2023, arXiv 2302.06112
     """
 
+    words = MODEL_WORDS
     severity = "note"
     valid = (
         """

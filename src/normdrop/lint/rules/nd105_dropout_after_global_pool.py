@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from normdrop.lint.rules._branches import drops_units
 from normdrop.lint.rules._rule import Invalid, Rule
 from normdrop.lint.rules._subject import Subject
-from normdrop.shifts.graph import Kind, Node, Pool
+from normdrop.lint.source import MODEL_WORDS
+from normdrop.shifts.graph import Kind, Node
 from normdrop.values.findings import Finding
 
 
@@ -29,6 +30,7 @@ class DropoutAfterGlobalPool(Rule):
       Normalization, UAI 2023, arXiv 2302.06112, guideline 2
     """
 
+    words = MODEL_WORDS
     severity = "note"
     opinion = True
     valid = (
@@ -100,16 +102,4 @@ def _pool_before(subject: Subject, noise: Node) -> Node | None:
     before = subject.graph.sources(noise)
     while len(before) == 1 and before[0].kind in {Kind.RESHAPE, Kind.ACTIVATION}:
         before = subject.graph.sources(before[0])
-    return before[0] if len(before) == 1 and pools_everything(subject, before[0]) else None
-
-
-def pools_everything(subject: Subject, node: Node) -> bool:
-    """Whether it averages whole maps."""
-    if not isinstance(node.details, Pool) or node.details.method != "average":
-        return False
-    if subject.captured is None:
-        return node.operation.startswith("Global")
-    (source,) = subject.graph.sources(node)
-    extents = tuple(source.shape[axis] for axis in node.details.axes)
-    spatial = set(range(2, len(source.shape)))
-    return set(node.details.axes) == spatial != set() and node.details.kernel == extents != ()
+    return before[0] if len(before) == 1 and subject.pools_everything(before[0]) else None

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 
+from normdrop.lint.rules._mend import ModelMend, SourceMend
 from normdrop.lint.rules._rule import Invalid, Rule
 from normdrop.lint.rules._subject import Subject
+from normdrop.lint.source import MODEL_WORDS
 from normdrop.shifts.graph import Activation, Graph, Kind, Node
 from normdrop.values.findings import Finding
 
@@ -25,6 +27,9 @@ class DropoutOnLogits(Rule):
     - Srivastava et al.: Dropout, JMLR 2014, which drops units of input and hidden layers
     """
 
+    words = MODEL_WORDS
+    source_mend = SourceMend.MOVE_EARLIER
+    model_mend = ModelMend.MOVE_BEFORE_WEIGHT
     valid = (
         """
         from torch import nn

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 
+from normdrop.lint.rules._mend import ModelMend, SourceMend
 from normdrop.lint.rules._rule import Invalid, Rule
 from normdrop.lint.rules._subject import Subject
+from normdrop.lint.source import MODEL_WORDS
 from normdrop.shifts.graph import Kind, Node, Pool
 from normdrop.values.findings import Finding
 
@@ -27,8 +29,11 @@ class DropoutBeforeMaxPool(Rule):
     - Stack Overflow 39691902, whose answer races ten orders
     """
 
+    words = MODEL_WORDS
     severity = "note"
     opinion = True
+    source_mend = SourceMend.MOVE_LATER
+    model_mend = ModelMend.MOVE_BEHIND_POOL
     valid = (
         """
         from torch import nn

@@ -3,8 +3,10 @@
 import re
 from collections.abc import Iterator
 
+from normdrop.lint.rules._mend import ModelMend, SourceMend
 from normdrop.lint.rules._rule import Invalid, Rule
 from normdrop.lint.rules._subject import Subject
+from normdrop.lint.source import MODEL_WORDS
 from normdrop.shifts.graph import Along, Kind, Node, Weight
 from normdrop.values.findings import Finding
 
@@ -29,6 +31,9 @@ class ChannelDropoutOnFeatures(Rule):
     - PyTorch documentation of `torch.nn.Dropout2d`
     """
 
+    words = MODEL_WORDS
+    source_mend = SourceMend.PLAIN_DROPOUT
+    model_mend = ModelMend.PLAIN_DROPOUT
     valid = (
         """
         from torch import nn

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 
+from normdrop.lint.rules._mend import ModelMend, SourceMend
 from normdrop.lint.rules._rule import Invalid, Rule
 from normdrop.lint.rules._subject import Subject
+from normdrop.lint.source import MODEL_WORDS
 from normdrop.shifts.graph import Kind, Node, Pool, Reshape
 from normdrop.values.findings import Finding
 
@@ -28,6 +30,9 @@ class BiasBeforeNorm(Rule):
     - Ioffe, Szegedy: Batch Normalization, 2015, section 3.2
     """
 
+    words = MODEL_WORDS
+    source_mend = SourceMend.LEAVE_OUT_BIAS
+    model_mend = ModelMend.FOLD_BIAS
     valid = (
         """
         from torch import nn

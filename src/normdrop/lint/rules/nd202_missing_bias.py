@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 
+from normdrop.lint.rules._mend import SourceMend
 from normdrop.lint.rules._rule import Invalid, Rule
 from normdrop.lint.rules._subject import Subject
+from normdrop.lint.source import MODEL_WORDS
 from normdrop.shifts.graph import Graph, Kind, Node
 from normdrop.values.findings import Finding
 
@@ -28,7 +30,9 @@ class MissingBias(Rule):
     - open-mmlab/mmcv, whose `ConvModule(bias="auto")` leaves the bias out in either order
     """
 
+    words = MODEL_WORDS
     severity = "note"
+    source_mend = SourceMend.LEAVE_OUT_ARGUMENT
     valid = (
         """
         from torch import nn

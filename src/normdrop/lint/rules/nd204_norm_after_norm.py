@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from normdrop.lint.rules._rule import Invalid, Rule
 from normdrop.lint.rules._subject import Subject
+from normdrop.lint.source import MODEL_WORDS
 from normdrop.shifts.graph import Kind, Node
 from normdrop.values.findings import Finding
 
@@ -26,6 +27,7 @@ class NormAfterNorm(Rule):
     - Ioffe, Szegedy: Batch Normalization, 2015
     """
 
+    words = MODEL_WORDS
     valid = (
         """
         from torch import nn

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from normdrop.lint.rules._rule import Invalid, Rule
 from normdrop.lint.rules._subject import Subject
-from normdrop.lint.rules.nd105_dropout_after_global_pool import pools_everything
+from normdrop.lint.source import MODEL_WORDS
 from normdrop.shifts.graph import Kind, Node, Weight
 from normdrop.values.findings import Finding
 
@@ -31,6 +31,7 @@ class OneValuePerChannel(Rule):
     - pytorch/pytorch issue 4534, meetshah1995/pytorch-semseg issue 214, thangvubk/ISBNet issue 12
     """
 
+    words = MODEL_WORDS
     severity = "note"
     valid = (
         """
@@ -97,7 +98,7 @@ def _behind_global_pool(subject: Subject, norm: Node) -> bool:
     before = subject.graph.sources(norm)
     while len(before) == 1 and _keeps_single(before[0]):
         before = subject.graph.sources(before[0])
-    return len(before) == 1 and pools_everything(subject, before[0])
+    return len(before) == 1 and subject.pools_everything(before[0])
 
 
 def _keeps_single(node: Node) -> bool:

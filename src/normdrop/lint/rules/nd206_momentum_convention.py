@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 
+from normdrop.lint.rules._mend import ModelMend, SourceMend
 from normdrop.lint.rules._rule import Invalid, Rule
 from normdrop.lint.rules._subject import Subject
+from normdrop.lint.source import MODEL_WORDS
 from normdrop.shifts.graph import Kind
 from normdrop.values.findings import Finding
 
@@ -30,6 +32,9 @@ class MomentumConvention(Rule):
     - huggingface/transformers issue 19454, vlawhern/arl-eegmodels issue 39
     """
 
+    words = MODEL_WORDS
+    source_mend = SourceMend.TURN_MOMENTUM
+    model_mend = ModelMend.TURN_MOMENTUM
     valid = (
         """
         from torch import nn

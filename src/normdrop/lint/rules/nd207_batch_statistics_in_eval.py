@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 
+from normdrop.lint.rules._mend import SourceMend
 from normdrop.lint.rules._rule import Invalid, Rule
 from normdrop.lint.rules._subject import Subject
+from normdrop.lint.source import MODEL_WORDS
 from normdrop.shifts.graph import Kind
 from normdrop.values.findings import Finding
 
@@ -26,6 +28,8 @@ class BatchStatisticsInEval(Rule):
     - pytorch/pytorch issues 4741 and 5406
     """
 
+    words = MODEL_WORDS
+    source_mend = SourceMend.LEAVE_OUT_ARGUMENT
     valid = (
         """
         from torch import nn

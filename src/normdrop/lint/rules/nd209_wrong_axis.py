@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from normdrop.lint.rules._rule import Invalid, Rule
 from normdrop.lint.rules._subject import Subject
+from normdrop.lint.source import MODEL_WORDS
 from normdrop.shifts.graph import Kind, Node, Reshape, Weight
 from normdrop.values.findings import Finding
 
@@ -32,6 +33,7 @@ class WrongAxis(Rule):
     - PyTorch documentation of `torch.nn.BatchNorm1d`, whose channels are axis 1 of (N, C, L)
     """
 
+    words = MODEL_WORDS
     valid = (
         """
         from keras import Sequential, layers

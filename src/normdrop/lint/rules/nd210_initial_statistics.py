@@ -37,6 +37,7 @@ class InitialStatistics(Rule):
     - timgaripov/swa issue 7, on weight averages without the statistics of their norm layers
     """
 
+    words = ()
     severity = "error"
 
     def in_model(self, subject: Subject) -> Iterator[Finding]:

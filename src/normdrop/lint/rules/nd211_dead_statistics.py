@@ -35,6 +35,7 @@ class DeadStatistics(Rule):
     - Ioffe, Szegedy: Batch Normalization, 2015, on population statistics
     """
 
+    words = ()
     severity = "error"
 
     def in_model(self, subject: Subject) -> Iterator[Finding]:

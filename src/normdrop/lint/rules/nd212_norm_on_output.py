@@ -35,6 +35,7 @@ class NormOnOutput(Rule):
     - Ioffe, Szegedy: Batch Normalization, 2015, which normalises before hidden nonlinearities only
     """
 
+    words = ()
     severity = "note"
     opinion = True
 

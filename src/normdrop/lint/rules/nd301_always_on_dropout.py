@@ -3,9 +3,10 @@
 import ast
 from collections.abc import Iterator
 
+from normdrop.lint.rules._mend import SourceMend
 from normdrop.lint.rules._rule import Invalid, Rule
 from normdrop.lint.rules._subject import Subject
-from normdrop.lint.source import Call, Source
+from normdrop.lint.source import Call, Source, functional_call
 from normdrop.shifts.graph.paths import active_noise
 from normdrop.values.findings import Finding
 
@@ -13,6 +14,9 @@ _FUNCTIONS = {
     f"torch.nn.functional.{name}"
     for name in ("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout")
 }
+
+
+_CALLED = functional_call("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout")
 
 
 class AlwaysOnDropout(Rule):
@@ -34,7 +38,9 @@ class AlwaysOnDropout(Rule):
     - pytorch/pytorch issues 11999 and 26338, rixwew/pytorch-fm issue 21
     """
 
+    words = ("drop",)
     severity = "error"
+    source_mend = SourceMend.HAND_ON_MODE
     valid = (
         """
         import torch.nn.functional as F
@@ -80,6 +86,11 @@ class AlwaysOnDropout(Rule):
             """,
         ),
     )
+
+    @classmethod
+    def is_worth(cls, text: bytes) -> bool:
+        """Many files have a rate called `dropout`."""
+        return _CALLED(text)
 
     def in_model(self, subject: Subject) -> Iterator[Finding]:
         """One finding for every layer of a captured model that draws in evaluation mode."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from normdrop.lint.rules._mend import SourceMend
 from normdrop.lint.rules._rule import Invalid, Rule
 from normdrop.lint.source import Source
 from normdrop.values.findings import Finding
@@ -30,7 +31,9 @@ class DropoutMadeInForward(Rule):
     - yangze0930/NTS-Net issue 14
     """
 
+    words = ("Dropout",)
     severity = "error"
+    source_mend = SourceMend.MAKE_IN_CONSTRUCTOR
     valid = (
         """
         from torch import nn

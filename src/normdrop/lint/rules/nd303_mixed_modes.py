@@ -42,6 +42,8 @@ class MixedModes(Rule):
     - pytorch/pytorch issue 5406
     """
 
+    words = ()
+
     def in_model(self, subject: Subject) -> Iterator[Finding]:
         """One finding for a model, with all such layers."""
         whole = subject.modes.get("")

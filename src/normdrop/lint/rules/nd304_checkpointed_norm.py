@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from normdrop.lint.rules._rule import Invalid, Rule
 from normdrop.lint.rules._subject import Subject
+from normdrop.lint.source import MODEL_WORDS
 from normdrop.shifts.graph import Kind
 from normdrop.values.findings import Finding
 
@@ -29,6 +30,7 @@ class CheckpointedNorm(Rule):
     - pytorch/pytorch issue 96136
     """
 
+    words = MODEL_WORDS
     severity = "note"
     valid = (
         """

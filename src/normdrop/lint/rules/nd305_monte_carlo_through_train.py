@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator
 
 from normdrop.lint.rules._rule import Invalid, Rule
-from normdrop.lint.source import Source
+from normdrop.lint.source import Call, Source
 from normdrop.values.findings import Finding
 
 _NO_GRADIENTS = {"torch.no_grad", "torch.inference_mode"}
@@ -31,6 +31,7 @@ class MonteCarloThroughTrain(Rule):
     - Gal, Ghahramani: Dropout as a Bayesian Approximation, ICML 2016
     """
 
+    words = ("BatchNorm",)
     valid = (
         """
         import torch
@@ -110,7 +111,10 @@ class MonteCarloThroughTrain(Rule):
         norms = torch or "BatchNormalization" in made
         if not norms or not any("Dropout" in name for name in made):
             return
+        train = {id(call.function) for call in source.calls if _is_method(call, "train")}
         for function, _ in source.functions:
+            if torch and id(function) not in train:
+                continue
             for loop in _loops(function):
                 for called in _repeated(loop):
                     if torch and _is_torch(source, function, loop, called):
@@ -125,6 +129,10 @@ class MonteCarloThroughTrain(Rule):
                         source.place(called),
                         fix=fix,
                     )
+
+
+def _is_method(call: Call, name: str) -> bool:
+    return isinstance(call.node.func, ast.Attribute) and call.node.func.attr == name
 
 
 def _loops(function: ast.AST) -> Iterator[_Loop]:

@@ -26,6 +26,7 @@ class RefreshedWithDropout(Rule):
     - Hendrycks, Gimpel: Adjusting for Dropout Variance, 2016
     """
 
+    words = ("Dropout",)
     valid = (
         """
         from torch import nn
@@ -53,6 +54,11 @@ class RefreshedWithDropout(Rule):
             """,
         ),
     )
+
+    @classmethod
+    def is_worth(cls, text: bytes) -> bool:
+        """Most files with dropout re-estimate nothing."""
+        return b"update_bn" in text
 
     def in_source(self, source: Source) -> Iterator[Finding]:
         """One finding for every call."""

@@ -5,12 +5,13 @@ from collections.abc import Iterator
 
 from normdrop.lint.rules._rule import Invalid, Rule
 from normdrop.lint.rules._subject import Subject
-from normdrop.lint.source import Call, Source
+from normdrop.lint.source import Call, Source, functional_call
 from normdrop.shifts.graph import Kind
 from normdrop.values.findings import Finding
 
 _FUNCTION = "torch.nn.functional.batch_norm"
 _LAYER = "keras.layers.BatchNormalization"
+_CALLED = functional_call("batch_norm")
 
 
 class NormAlwaysTraining(Rule):
@@ -32,6 +33,7 @@ class NormAlwaysTraining(Rule):
     - pytorch/pytorch issues 4741 and 5406, keras-team/keras issues 6977 and 9522
     """
 
+    words = ("batch_norm", "BatchNorm")
     valid = (
         """
         import torch.nn.functional as F
@@ -87,6 +89,11 @@ class NormAlwaysTraining(Rule):
             """,
         ),
     )
+
+    @classmethod
+    def is_worth(cls, text: bytes) -> bool:
+        """Many other functions have `batch_norm` in their name."""
+        return b"BatchNormalization" in text or _CALLED(text)
 
     def in_model(self, subject: Subject) -> Iterator[Finding]:
         """One finding for every such norm of a captured model."""

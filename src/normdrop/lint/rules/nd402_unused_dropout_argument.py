@@ -1,6 +1,7 @@
 """ND402."""
 
 import ast
+import re
 from collections.abc import Iterator
 
 from normdrop.lint.rules._rule import Invalid, Rule
@@ -8,6 +9,14 @@ from normdrop.lint.source import Source
 from normdrop.values.findings import Finding
 
 _LIBRARIES = ("torch.nn.", "keras.")
+_NAMES = frozenset({"drop_rate", "drop_prob", "p_drop"})
+_RATES = [b"dropout", *(name.encode() for name in sorted(_NAMES))]
+# `def`, lines that do not end its parameters, and a rate. A line with a comment is not taken for
+# the end, for a comment may look like one.
+_DEFINED = re.compile(
+    rb"def\s+[^\s(\[]+\s*[(\[](?:(?![^#\n]*\)[^\n()#]*:[ \t\r]*(?:#[^\n]*)?\n)[^\n]*\n)*?[^\n]*?"
+    rb"(?:dropout|drop_rate|drop_prob|p_drop)"
+)
 
 
 class UnusedDropoutArgument(Rule):
@@ -27,6 +36,7 @@ class UnusedDropoutArgument(Rule):
     - Project-MONAI/MONAI issue 4844, huggingface/pytorch-image-models issue 1726
     """
 
+    words = ("drop",)
     valid = (
         """
         from torch import nn
@@ -86,6 +96,11 @@ class UnusedDropoutArgument(Rule):
         ),
     )
 
+    @classmethod
+    def is_worth(cls, text: bytes) -> bool:
+        """Many files pass a rate on; few take one as a parameter."""
+        return any(name in text for name in _RATES) and _DEFINED.search(text) is not None
+
     def in_source(self, source: Source) -> Iterator[Finding]:
         """One finding for every parameter, in functions that make layers."""
         making = {id(call.function) for call in source.calls if call.name.startswith(_LIBRARIES)}
@@ -113,4 +128,4 @@ def _parameters(function: ast.FunctionDef | ast.AsyncFunctionDef) -> list[ast.ar
 
 
 def _is_rate(name: str) -> bool:
-    return "dropout" in name or name in {"drop_rate", "drop_prob", "p_drop"}
+    return "dropout" in name or name in _NAMES

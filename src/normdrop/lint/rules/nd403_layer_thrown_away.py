@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from normdrop.lint.rules._mend import SourceMend
 from normdrop.lint.rules._rule import Invalid, Rule
 from normdrop.lint.source import Source
 from normdrop.values.findings import Finding
@@ -33,7 +34,9 @@ class LayerThrownAway(Rule):
     - The Keras guide to the functional API: a layer acts on a tensor when it is called on it
     """
 
+    words = ("Dropout", "BatchNorm", "LayerNormalization")
     severity = "error"
+    source_mend = SourceMend.USE_OUTPUT
     valid = (
         """
         from keras import layers

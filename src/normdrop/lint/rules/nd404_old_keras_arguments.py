@@ -1,7 +1,9 @@
 """ND404."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
 
+from normdrop.lint.rules._mend import SourceMend
 from normdrop.lint.rules._rule import Invalid, Rule
 from normdrop.lint.source import Source
 from normdrop.values.findings import Finding
@@ -47,6 +49,27 @@ _GONE = {
 }
 
 
+def _written(stem: bytes, layer: str, arguments: Iterable[str]) -> Callable[[bytes], bool]:
+    """A test of whether a layer may be given one of some arguments, fast on files without it."""
+    called = re.compile(rf"{layer}(?:[\s)]*\(|\s+as\b)".encode())
+    named = [re.compile(rf"{name}\s*=".encode()) for name in arguments]
+    # A keyword stands behind a bracket or comma, and an assignment does not.
+    keyword = re.compile(rf"[(,](?:\s|\\|#[^\n]*\n)*(?:{'|'.join(arguments)})\s*=".encode())
+    return lambda text: (
+        stem in text
+        and called.search(text) is not None
+        and any(each.search(text) for each in named)
+        and keyword.search(text) is not None
+    )
+
+
+_WRITTEN = (
+    _written(b"Dense", r"Dense(?<!\wDense)", _GONE["Dense"]),
+    _written(b"Conv", r"Conv(?:olution)?[123]D", _CONVOLUTION),
+    _written(b"Pooling", r"Pooling[12]D", _POOL),
+)
+
+
 class OldKerasArguments(Rule):
     """An argument belongs to a version of Keras that is long gone.
 
@@ -65,6 +88,8 @@ class OldKerasArguments(Rule):
     - The release notes of Keras 2
     """
 
+    words = ("keras",)
+    source_mend = SourceMend.RENAME_ARGUMENT
     valid = (
         """
         from keras.layers import BatchNormalization, Dropout
@@ -107,6 +132,14 @@ class OldKerasArguments(Rule):
             """,
         ),
     )
+
+    @classmethod
+    def is_worth(cls, text: bytes) -> bool:
+        """Most files of Keras models have none of these arguments."""
+        # The layers with `p` or `mode` are rare enough by themselves.
+        return any(
+            word in text for word in (b"Dropout", b"BatchNormalization", b"nb_epoch")
+        ) or any(written(text) for written in _WRITTEN)
 
     def in_source(self, source: Source) -> Iterator[Finding]:
         """One finding for every argument."""

@@ -3,7 +3,8 @@
 import ast
 from collections.abc import Iterator
 
-from normdrop.lint.rules._handwritten import draws, noise_modules
+from normdrop.lint.rules._handwritten import draws, may_define_noise, noise_modules
+from normdrop.lint.rules._mend import SourceMend
 from normdrop.lint.rules._rule import Invalid, Rule
 from normdrop.lint.source import Source
 from normdrop.values.findings import Finding
@@ -31,6 +32,8 @@ class UniformDropoutAdded(Rule):
       Variance Shift, CVPR 2019, section on Uout
     """
 
+    words = ("forward",)
+    source_mend = SourceMend.MULTIPLY_NOISE
     valid = (
         """
         import torch
@@ -64,6 +67,11 @@ class UniformDropoutAdded(Rule):
             """,
         ),
     )
+
+    @classmethod
+    def is_worth(cls, text: bytes) -> bool:
+        """Most modules are no noise layers."""
+        return may_define_noise(text)
 
     def in_source(self, source: Source) -> Iterator[Finding]:
         """One finding for every such class."""

@@ -3,7 +3,8 @@
 import ast
 from collections.abc import Iterator
 
-from normdrop.lint.rules._handwritten import draws, noise_modules
+from normdrop.lint.rules._handwritten import draws, may_define_noise, noise_modules
+from normdrop.lint.rules._mend import SourceMend
 from normdrop.lint.rules._rule import Invalid, Rule
 from normdrop.lint.source import Source
 from normdrop.values.findings import Finding
@@ -26,7 +27,9 @@ class HandwrittenDropoutAlwaysOn(Rule):
     - pytorch/pytorch issue 26338
     """
 
+    words = ("forward",)
     severity = "error"
+    source_mend = SourceMend.ASK_FOR_MODE
     valid = (
         """
         import torch
@@ -58,6 +61,11 @@ class HandwrittenDropoutAlwaysOn(Rule):
             """,
         ),
     )
+
+    @classmethod
+    def is_worth(cls, text: bytes) -> bool:
+        """Most modules are no noise layers."""
+        return may_define_noise(text)
 
     def in_source(self, source: Source) -> Iterator[Finding]:
         """One finding for every such class."""

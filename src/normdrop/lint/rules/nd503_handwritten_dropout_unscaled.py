@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Iterator
 
-from normdrop.lint.rules._handwritten import draws, noise_modules
+from normdrop.lint.rules._handwritten import draws, may_define_noise, noise_modules
 from normdrop.lint.rules._rule import Invalid, Rule
 from normdrop.lint.source import Source
 from normdrop.values.findings import Finding
@@ -29,6 +29,7 @@ class HandwrittenDropoutUnscaled(Rule):
     - Srivastava et al.: Dropout, JMLR 2014, section 10
     """
 
+    words = ("forward",)
     valid = (
         """
         import torch
@@ -62,6 +63,11 @@ class HandwrittenDropoutUnscaled(Rule):
             """,
         ),
     )
+
+    @classmethod
+    def is_worth(cls, text: bytes) -> bool:
+        """Most modules are no noise layers."""
+        return may_define_noise(text)
 
     def in_source(self, source: Source) -> Iterator[Finding]:
         """One finding for every such class."""

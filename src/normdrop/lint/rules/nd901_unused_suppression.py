@@ -1,6 +1,6 @@
 """ND901."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 
 from normdrop.lint.rules._rule import Rule
 from normdrop.lint.rules._suppressions import Suppression
@@ -35,13 +35,14 @@ class UnusedSuppression(Rule):
     - ruff's rule RUF100, which does the same for `noqa`
     """
 
-    def unused(
-        self, suppressions: Iterable[Suppression], used: Iterable[Suppression], ran: Iterable[str]
+    words = ("normdrop:",)
+
+    def in_suppressions(
+        self, suppressions: Sequence[Suppression], used: set[Suppression], ran: set[str]
     ) -> Iterator[Finding]:
         """One finding for every suppression of a rule that ran and that was of no use."""
-        done, codes = set(used), set(ran)
         for each in suppressions:
-            if each in done or not set(each.codes) <= codes:
+            if each in used or not set(each.codes) <= ran:
                 continue
             what = ", ".join(each.codes) or "nothing"
             if each.reason:

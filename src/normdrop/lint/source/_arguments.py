@@ -28,6 +28,10 @@ class Arguments(NamedTuple):
             self.whole,
         )
 
+    def values(self) -> list[Value]:
+        """All of them, in the order in which they are evaluated."""
+        return [*self.positional, *self.named.values()]
+
     def get(self, name: str, position: int | None = None) -> Value | None:
         """An argument, None if it is left out, and opaque if that is unknown."""
         if name in self.named:

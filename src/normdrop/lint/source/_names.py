@@ -2,8 +2,14 @@
 
 import ast
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
+
+MODEL_WORDS = ("BatchNorm", "InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d")
+"""Words of which one stands in every file whose models are followed.
+
+Whatever is said of a model's order is said of these norms.
+"""
 
 # Where a library's names are known to be the same object under several addresses.
 _SAME = (
@@ -66,3 +72,23 @@ def dotted(node: ast.expr, imported: Mapping[str, str]) -> str:
     if not isinstance(node, ast.Name) or node.id not in imported:
         return ""
     return canonical(".".join([imported[node.id], *reversed(parts)]))
+
+
+def functional_call(*names: str) -> Callable[[bytes], bool]:
+    """A test of whether a file may call one of some functions of `torch.nn.functional`.
+
+    >>> calls_dropout = functional_call("dropout")
+    >>> calls_dropout(b"from torch.nn import functional as F; F.dropout(x)")
+    True
+    >>> calls_dropout(b"from torch.nn import functional as F; self.dropout = 0.5")
+    False
+    """
+    alternatives = "|".join(names)
+    listed = r"(?:\((?:[^)#]|#[^\n]*)*|(?:[^\n\\]|\\\r?\n)*)"
+    called = re.compile(rf"\.\s*(?:{alternatives})[\s)]*\(".encode())
+    imported = re.compile(rf"functional\s+import\s*{listed}\b(?:{alternatives})\b".encode())
+
+    def may_call(text: bytes) -> bool:
+        return b"functional" in text and bool(called.search(text) or imported.search(text))
+
+    return may_call

@@ -1,6 +1,7 @@
 """What holds of a piece of source however often a run comes by it."""
 
 import ast
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -44,12 +45,12 @@ class Notes:
 
     Args:
         file: The file's path.
-        generators: Whether any function of the file may yield.
+        lines: The lines of the file; empty if no function in it yields.
     """
 
-    def __init__(self, file: str, *, generators: bool) -> None:
+    def __init__(self, file: str, lines: Sequence[bytes]) -> None:
         self.file = file
-        self._generators = generators
+        self._lines = lines
         self.place: Memo[ast.AST, Location] = Memo(self._place)
         self.constant: Memo[ast.Constant, Constant] = Memo(lambda node: Constant(node.value))
         self.condition: Memo[ast.expr, Condition] = Memo(_condition)
@@ -70,7 +71,8 @@ class Notes:
             for name, default in zip(named, given.kw_defaults, strict=True)
             if default is not None
         }
-        generates = self._generators and any(
+        written = self._lines[function.lineno - 1 : function.end_lineno]
+        generates = any(b"yield" in line for line in written) and any(
             isinstance(each, ast.Yield | ast.YieldFrom) for each in ast.walk(function)
         )
         return Signature(tuple(positional), (*positional, *named), defaults, generates)

@@ -4,11 +4,10 @@ import ast
 import re
 from collections.abc import Callable, Iterator, Sequence
 
-from normdrop.lint.source._definitions import Names
 from normdrop.lint.source._keras_layers import KERAS_NOISE_AND_NORMS
 from normdrop.lint.source._memo import Memo
 from normdrop.lint.source._torch_layers import TORCH_NOISE_AND_NORMS
-from normdrop.lint.source._values import Imported
+from normdrop.lint.source._values import Imported, Names
 
 _WORD = re.compile(rb"[A-Za-z_]\w*")
 _MATTERS = re.compile(rb"[Dd]ropout|BatchNorm")

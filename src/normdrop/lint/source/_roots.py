@@ -1,25 +1,33 @@
 """Where models are described in a file: its body, its functions and its classes of modules."""
 
 import ast
-import re
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
 from normdrop.lint.source._arguments import Arguments
-from normdrop.lint.source._definitions import Names, method, module_kind
+from normdrop.lint.source._names import MODEL_WORDS
 from normdrop.lint.source._notes import Notes
 from normdrop.lint.source._reach import Reach
 from normdrop.lint.source._run import Run
 from normdrop.lint.source._sketch import Draft, Sketch, TooLarge
-from normdrop.lint.source._values import Chain, Class, Flow, Function, Imported, Instance
+from normdrop.lint.source._values import (
+    Chain,
+    Class,
+    Flow,
+    Function,
+    Imported,
+    Instance,
+    Names,
+    method,
+    module_kind,
+)
 from normdrop.lint.source._worlds import World, worlds
 from normdrop.shifts.graph import Kind
 
 _LIBRARIES = {"torch", "keras", "tensorflow"}
 # A function this long is followed on no further way.
 _ENOUGH_STEPS = 3000
-# Whatever is said of a model's order is said of these norms: without one, nothing is followed.
-_NORM = re.compile(rb"BatchNorm|InstanceNorm")
+_NORMS = [word.encode() for word in MODEL_WORDS]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +43,8 @@ def sketches(
     file: str, tree: ast.Module, imported: Names, lines: Sequence[bytes]
 ) -> Iterator[Sketch]:
     """Every model, and part of a model, that the file describes; each once."""
-    if not any(_NORM.search(line) for line in lines):
+    text = b"\n".join(lines)
+    if not any(word in text for word in _NORMS):
         return
     named = (value.name for value in imported.values() if isinstance(value, Imported))
     if not any(name.partition(".")[0] in _LIBRARIES for name in named):
@@ -43,7 +52,7 @@ def sketches(
     reach = Reach(tree, imported, lines)
     if not reach:
         return
-    notes = Notes(file, generators=any(b"yield" in line for line in lines))
+    notes = Notes(file, lines if b"yield" in text else ())
     seen: set[Hashable] = set()
     for draft in _drafts(notes, tree, dict(imported), reach):
         # A condition often decides nothing that is drawn.
@@ -54,7 +63,7 @@ def sketches(
 
 def _drafts(notes: Notes, tree: ast.Module, shared: Names, reach: Reach) -> Iterator[Draft]:
     """What the module's body draws, and each function and class worth following."""
-    whole = Run(notes, shared, World(()))
+    whole = Run(notes, World(()))
     try:
         whole.body(tree.body, shared)
         yield from _drawn(whole)
@@ -86,7 +95,7 @@ def _explored(notes: Notes, shared: Names, root: _Root) -> Iterator[Draft]:
     for world in worlds():
         if steps > _ENOUGH_STEPS:
             return
-        run = Run(notes, shared, world)
+        run = Run(notes, world)
         try:
             _start(run, shared, root)
             yield from _drawn(run)

@@ -1,26 +1,72 @@
-"""One run through a function or a module body, statement by statement."""
+"""One run through a function or a module body: what its names, calls and tensors come to."""
 
 import ast
 import contextlib
-from collections.abc import Callable, Sequence
+import operator
+from collections.abc import Callable, Hashable, Sequence
+from functools import lru_cache
+from typing import Any
 
 from normdrop.lint.source._arguments import Arguments
-from normdrop.lint.source._definitions import Names
-from normdrop.lint.source._expressions import Expressions
-from normdrop.lint.source._sketch import TooLarge
+from normdrop.lint.source._libraries import Libraries
+from normdrop.lint.source._names import canonical
+from normdrop.lint.source._notes import Notes
+from normdrop.lint.source._sketch import Draft, TooLarge
 from normdrop.lint.source._values import (
+    DEEPEST,
     OPAQUE,
     Chain,
     Class,
+    Constant,
     Flow,
     Function,
+    Imported,
     Instance,
+    Layer,
     Listing,
+    Method,
+    Names,
+    Opaque,
+    Part,
+    Symbol,
     Value,
+    method,
+    module_kind,
     name_after,
 )
+from normdrop.lint.source._worlds import World
+from normdrop.shifts.graph import Kind, Product, Sum
+from normdrop.values.location import Location
 
 _MOST_STEPS = 6000
+_MOST_ITEMS = 12
+_UNKNOWN_ROUNDS = 2
+_COUNTED_ROUNDS = 3
+# How many arguments stand between the function that is run and what it is run on.
+_CHECKPOINTS = {
+    "torch.utils.checkpoint.checkpoint": 0,
+    "torch.utils.checkpoint.checkpoint_sequential": 1,
+}
+# What has attributes that are values; anything else has methods alone.
+_ATTRIBUTED = (Imported, Instance, Symbol, Opaque)
+_SUMS = (ast.Add, ast.Sub)
+_ARITHMETIC: dict[type[ast.operator], Callable[[float, float], float]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
+}
+_COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], object]] = {
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.Is: operator.is_,
+    ast.IsNot: operator.is_not,
+}
 
 
 class Returned(Exception):  # noqa: N818 - a way out of nested statements, not an error
@@ -31,14 +77,46 @@ class Returned(Exception):  # noqa: N818 - a way out of nested statements, not a
         self.value = value
 
 
-class Left(Exception):  # noqa: N818 - a way out of nested statements, not an error
+class RoundEnded(Exception):  # noqa: N818 - a way out of nested statements, not an error
     """A `break` or `continue` was reached."""
 
 
-class Run(Expressions):
-    """The statements of one run."""
+class Run:
+    """One run through a piece of source, statement by statement.
 
-    steps = 0
+    What is proven of a value is followed through names, containers, the file's own functions and
+    modules, and the libraries' layers; whatever is not is opaque. Tensors are drawn on a draft.
+
+    Args:
+        notes: What is known of the file's nodes.
+        world: How open conditions are answered.
+
+    Attributes:
+        draft: The graph of all tensors that flow.
+        chains: Sequential models made on the way.
+        instances: Modules of the file's own classes made on the way.
+        steps: How many statements were run.
+    """
+
+    def __init__(self, notes: Notes, world: World) -> None:
+        self.draft = Draft()
+        self.instances: list[Instance] = []
+        self.steps = 0
+        self._notes = notes
+        self._world = world
+        self._libraries = Libraries(notes, self.draft)
+        self._depth = 0
+
+    @property
+    def chains(self) -> list[Chain]:
+        """Sequential models made on the way."""
+        return self._libraries.chains
+
+    def place(self, node: ast.AST) -> Location:
+        """Where something is written."""
+        return self._notes.place[node]
+
+    # Statements
 
     def body(self, statements: Sequence[ast.stmt], names: Names) -> Value:
         """Run a function's statements and give back what it returns."""
@@ -114,17 +192,17 @@ class Run(Expressions):
         """Every round of a known loop, two rounds of another."""
         for item in self.rounds(node.iter, names):
             self.bind(node.target, item, names)
-            with contextlib.suppress(Left):
+            with contextlib.suppress(RoundEnded):
                 self.execute(node.body, names)
 
     def step_while(self, node: ast.While, names: Names) -> None:
         """One round: that there is a second cannot be proven."""
-        with contextlib.suppress(Left):
+        with contextlib.suppress(RoundEnded):
             self.execute(node.body, names)
 
     def step_leave(self, _node: ast.stmt, _names: Names) -> None:
         """The rest of this round is not run."""
-        raise Left
+        raise RoundEnded
 
     def step_with(self, node: ast.With, names: Names) -> None:
         """The statements inside."""
@@ -150,6 +228,349 @@ class Run(Expressions):
         """A definition."""
         names[node.name] = Class(node, names)
 
+    # Expressions
+
+    def value(self, node: ast.expr, names: Names) -> Value:
+        """What an expression is worth; opaque for whatever is not followed."""
+        # Two of three expressions are a name or a literal.
+        if isinstance(node, ast.Name):
+            return names.get(node.id, OPAQUE)
+        if isinstance(node, ast.Constant):
+            return self._notes.constant[node]
+        reader = _READERS.get(type(node))
+        return reader(self, node, names) if reader else OPAQUE
+
+    def read_attribute(self, node: ast.Attribute, names: Names) -> Value:
+        """An attribute of a module, an instance or an import."""
+        return self._attribute(self.value(node.value, names), node.attr)
+
+    def _attribute(self, owner: Value, attribute: str) -> Value:
+        if isinstance(owner, Imported):
+            return _imported(owner.name, attribute)
+        if isinstance(owner, Instance):
+            return self._member(owner, attribute)
+        return Symbol(f"{owner.name}.{attribute}") if isinstance(owner, Symbol) else OPAQUE
+
+    def _member(self, owner: Instance, name: str) -> Value:
+        if name in owner.attributes:
+            return owner.attributes[name]
+        if name == "training":
+            return Constant(value=True)
+        function = method(owner.made_of, name)
+        return Method(owner, function) if function else Symbol(f"{owner.path}.{name}")
+
+    def read_list(self, node: ast.List | ast.Tuple, names: Names) -> Value:
+        """A list or tuple."""
+        items: list[Value] = []
+        for item in node.elts:
+            if isinstance(item, ast.Starred):
+                several = self.value(item.value, names)
+                items.extend(several.items if isinstance(several, Listing) else [OPAQUE])
+            else:
+                items.append(self.value(item, names))
+        return Listing(items)
+
+    def read_comprehension(self, node: ast.ListComp | ast.GeneratorExp, names: Names) -> Value:
+        """A comprehension over one iterable."""
+        loop = node.generators[0]
+        if len(node.generators) > 1 or loop.ifs:
+            return OPAQUE
+        made: list[Value] = []
+        inside = dict(names)
+        for item in self.rounds(loop.iter, names):
+            self.bind(loop.target, item, inside)
+            made.append(self.value(node.elt, inside))
+        return Listing(made)
+
+    def rounds(self, iterable: ast.expr, names: Names) -> Sequence[Value]:
+        """What a loop goes through; for an unknown iterable, twice an unknown."""
+        if _calls(iterable, "range"):
+            given = self._given(iterable, names) if isinstance(iterable, ast.Call) else Arguments()
+            count = given.positional[0] if len(given.positional) == 1 else OPAQUE
+            return [Constant(index) for index in range(_rounds(count))]
+        several = self.value(iterable, names)
+        if isinstance(several, Listing | Chain):
+            return several.items[:_MOST_ITEMS]
+        return [OPAQUE] * _UNKNOWN_ROUNDS
+
+    def read_operation(self, node: ast.BinOp, names: Names) -> Value:
+        """Arithmetic on tensors, lists and numbers."""
+        left, right = self.value(node.left, names), self.value(node.right, names)
+        return self.combined(left, node.op, right, node)
+
+    def read_sign(self, node: ast.UnaryOp, names: Names) -> Value:
+        """A negative number."""
+        value = self.value(node.operand, names)
+        if isinstance(node.op, ast.USub) and isinstance(value, Constant):
+            return _number(0, ast.Sub(), value.value)
+        return OPAQUE
+
+    def combined(self, left: Value, sign: ast.operator, right: Value, node: ast.AST) -> Value:
+        """`left op right`."""
+        if isinstance(left, Flow) or isinstance(right, Flow):
+            return self._arithmetic(left, sign, right, node)
+        if isinstance(left, Listing) and isinstance(right, Listing) and isinstance(sign, ast.Add):
+            return Listing([*left.items, *right.items])
+        if isinstance(left, Listing) and isinstance(sign, ast.Mult):
+            return OPAQUE
+        if isinstance(left, Constant) and isinstance(right, Constant):
+            return _number(left.value, sign, right.value)
+        return OPAQUE
+
+    def _arithmetic(self, left: Value, sign: ast.operator, right: Value, node: ast.AST) -> Value:
+        place = self.place(node)
+        inputs = [
+            self.draft.entering(side, place)
+            for side in (left, right)
+            if not isinstance(side, Constant)
+        ]
+        if isinstance(sign, _SUMS):
+            part = Part(Kind.ADD, "add", Sum((1.0,) * len(inputs)))
+        elif isinstance(sign, ast.Mult | ast.Div):
+            part = Part(Kind.MULTIPLY, "multiply", Product((1.0,) * len(inputs)))
+        else:
+            part = Part(Kind.UNKNOWN, type(sign).__name__.lower())
+        return Flow(self.draft.add(part, inputs, place))
+
+    def read_subscript(self, node: ast.Subscript, names: Names) -> Value:
+        """A part of a tensor, or an item of a list."""
+        owner = self.value(node.value, names)
+        if isinstance(owner, Flow):
+            return Flow(self.draft.reshape(owner.node, self.place(node), "getitem"))
+        items = getattr(owner, "items", None)
+        index = self.value(node.slice, names)
+        if isinstance(items, list) and isinstance(index, Constant) and isinstance(index.value, int):
+            inside = -len(items) <= index.value < len(items)
+            return items[index.value] if inside else OPAQUE
+        return OPAQUE
+
+    # Conditions
+
+    def read_choice(self, node: ast.IfExp, names: Names) -> Value:
+        """`a if test else b`."""
+        return self.value(node.body if self.holds(node.test, names) else node.orelse, names)
+
+    def holds(self, test: ast.expr, names: Names) -> bool:
+        """Whether a condition holds, in this world where it is open."""
+        if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+            return not self.holds(test.operand, names)
+        if isinstance(test, ast.BoolOp):
+            if isinstance(test.op, ast.And):
+                return all(self.holds(each, names) for each in test.values)
+            return any(self.holds(each, names) for each in test.values)
+        known = self._compared(test, names) if isinstance(test, ast.Compare) else None
+        if known is None and not isinstance(test, ast.Compare):
+            known = _truth(self.value(test, names) if not isinstance(test, ast.Call) else OPAQUE)
+        return self._world.decide(self._key(test, names)) if known is None else known
+
+    def _compared(self, test: ast.Compare, names: Names) -> bool | None:
+        """A comparison with one sign, if both sides are known."""
+        left, right = self.value(test.left, names), self.value(test.comparators[0], names)
+        sign = type(test.ops[0])
+        if (
+            len(test.ops) != 1
+            or isinstance(left, Opaque | Symbol)
+            or isinstance(right, Opaque | Symbol)
+        ):
+            return None
+        if isinstance(left, Constant) and isinstance(right, Constant) and sign in _COMPARE:
+            try:
+                return bool(_COMPARE[sign](left.value, right.value))
+            except TypeError:
+                return None
+        if isinstance(right, Constant) and right.value is None and sign in {ast.Is, ast.IsNot}:
+            return sign is ast.IsNot
+        return None
+
+    def _key(self, test: ast.expr, names: Names) -> Hashable:
+        """What makes two open conditions the same one."""
+        condition = self._notes.condition[test]
+        known = [names.get(each) for each in condition.names]
+        unknown = tuple(each.name if isinstance(each, Symbol) else "" for each in known)
+        constants = tuple(str(each.value) for each in known if isinstance(each, Constant))
+        if isinstance(test, ast.Name | ast.Attribute):
+            value = self.value(test, names)
+            if isinstance(value, Symbol):
+                return value.name
+        return condition.text, unknown, constants
+
+    # Calls
+
+    def read_call(self, node: ast.Call, names: Names) -> Value:
+        """A call."""
+        place = self.place(node)
+        given = self._given(node, names)
+        if isinstance(node.func, ast.Attribute):
+            if _calls(node.func.value, "super"):
+                return OPAQUE
+            # Once: what its calls draw is drawn once, and a chain of calls takes no longer than its
+            # length.
+            owner = self.value(node.func.value, names)
+            if not isinstance(owner, _ATTRIBUTED):
+                return self.method_of(owner, node.func.attr, given, place)
+            if isinstance(owner, Instance) and node.func.attr == "add_module":
+                return self._add_module(owner, given)
+            return self.call(self._attribute(owner, node.func.attr), given, place)
+        called = self.value(node.func, names)
+        if isinstance(called, Opaque) and isinstance(node.func, ast.Name):
+            listed = _looped(node.func.id, given)
+            if listed is not None:
+                return listed
+        return self.call(called, given, place)
+
+    def _add_module(self, owner: Instance, given: Arguments) -> Value:
+        name, module = given.get("name", 0), given.get("module", 1)
+        if isinstance(name, Constant) and module is not None:
+            owner.attributes[str(name.value)] = module
+            name_after(module, f"{owner.path}.{name.value}".lstrip("."))
+        return OPAQUE
+
+    def _given(self, node: ast.Call, names: Names) -> Arguments:
+        positional: list[Value] = []
+        whole = True
+        for argument in node.args:
+            if isinstance(argument, ast.Starred):
+                several = self.value(argument.value, names)
+                if isinstance(several, Listing):
+                    positional.extend(several.items)
+                else:
+                    whole = False
+            else:
+                positional.append(self.value(argument, names))
+        named = {
+            keyword.arg: self.value(keyword.value, names)
+            for keyword in node.keywords
+            if keyword.arg
+        }
+        return Arguments(positional, named, whole and len(named) == len(node.keywords))
+
+    def call(self, called: Value, given: Arguments, place: Location) -> Value:  # noqa: PLR0911 - one for every kind of value
+        """What a call yields."""
+        match called:
+            case Imported(name):
+                if name in _CHECKPOINTS:
+                    return self._checkpointed(_CHECKPOINTS[name], given, place)
+                return self._libraries.call(name, given, place)
+            case Layer() | Chain():
+                return self.apply(called, given, place)
+            case Instance():
+                return self.forward(called, given, place)
+            case Function():
+                return self.enter(called, given)
+            case Method(owner, function):
+                return self.enter(function, given, owner)
+            case Class():
+                return self.make(called, given, place)
+            case _:
+                return self.draft.opaque(given.values(), place)
+
+    def apply(self, layer: Layer | Chain, given: Arguments, place: Location) -> Value:
+        """Call a layer or a chain on its first argument."""
+        first = (
+            given.positional[0] if given.positional else next(iter(given.named.values()), OPAQUE)
+        )
+        if isinstance(layer, Layer):
+            return self._libraries.layer(layer, first, place)
+        layer.used = True
+        flow: Value = Flow(self.draft.entering(first, place))
+        for item in layer.items:
+            inside = item.place if isinstance(item, Layer | Chain | Instance) else place
+            flow = self.call(item, Arguments([flow]), inside)
+        return flow
+
+    def _checkpointed(self, dropped: int, given: Arguments, place: Location) -> Value:
+        """A call that runs its first argument, and runs it again in the backward pass."""
+        if not given.positional:
+            return self.draft.opaque(given.values(), place)
+        before = len(self.draft.drawn)
+        called, rest = given.positional[0], given.positional[1 + dropped :]
+        result = self.call(called, Arguments(rest, whole=given.whole), place)
+        self.draft.checkpointed.update(range(before, len(self.draft.drawn)))
+        return result
+
+    def method_of(self, value: Value, name: str, given: Arguments, place: Location) -> Value:
+        """Call a method of something that is no module of the file's own."""
+        if isinstance(value, Flow):
+            return self._libraries.method(value, name, given, place)
+        if isinstance(value, Chain | Listing):
+            return self._grow(value, name, given)
+        return self.draft.opaque([value, *given.values()], place, name)
+
+    def _grow(self, value: Chain | Listing, name: str, given: Arguments) -> Value:
+        """Methods of lists and chains that put something in; any other may change anything."""
+        if name in {"append", "add", "add_module"} and given.positional:
+            item = given.positional[-1]
+            if isinstance(item, Chain | Instance) and isinstance(value, Chain):
+                item.used = True
+            value.items.append(item)
+        elif name == "extend" and given.positional and isinstance(given.positional[0], Listing):
+            value.items.extend(given.positional[0].items)
+        elif name in {"extend", "insert", "pop", "remove", "clear", "reverse"}:
+            value.items[:] = [OPAQUE]
+        else:
+            return OPAQUE
+        return value
+
+    # Functions and classes of the file
+
+    def make(self, made_of: Class, given: Arguments, place: Location) -> Value:
+        """An instance of one of the file's own module classes."""
+        if module_kind(made_of) is None:
+            return self.draft.opaque(given.values(), place)
+        instance = Instance(made_of, place)
+        self.instances.append(instance)
+        start = method(made_of, "__init__")
+        if start is not None:
+            self.enter(start, given, instance)
+        return instance
+
+    def forward(self, instance: Instance, given: Arguments, place: Location) -> Value:
+        """Call a module of the file's own."""
+        instance.used = True
+        for name in ("forward", "call"):
+            forward = method(instance.made_of, name)
+            if forward is not None:
+                return self.enter(forward, given, instance)
+        return self.draft.opaque(given.values(), place)
+
+    def enter(self, function: Function, given: Arguments, owner: Instance | None = None) -> Value:
+        """Run a function of the file's own."""
+        if self._depth >= DEEPEST or self._notes.signature[function.node].generates:
+            return self.draft.opaque(given.values(), self.place(function.node))
+        names = self.bound(function, given, owner)
+        if names is None:
+            return self.draft.opaque(given.values(), self.place(function.node))
+        self._depth += 1
+        try:
+            return self.body(function.node.body, names)
+        finally:
+            self._depth -= 1
+
+    def bound(self, function: Function, given: Arguments, owner: Instance | None) -> Names | None:
+        """The names a call binds; None where it does not fit the function."""
+        taken = function.node.args
+        signature = self._notes.signature[function.node]
+        names: Names = dict(function.names)
+        positional = ([owner] if owner is not None else []) + list(given.positional)
+        count = len(signature.positional)
+        if len(positional) > count and taken.vararg is None:
+            return None
+        names.update(zip(signature.positional, positional, strict=False))
+        for name in signature.parameters[min(len(positional), count) :]:
+            if name in given.named:
+                names[name] = given.named[name]
+            elif name == "training":
+                names[name] = Constant(value=True)
+            elif not given.whole or name not in signature.defaults:
+                names[name] = Symbol(name)
+            else:
+                names[name] = self.value(signature.defaults[name], names)
+        if taken.vararg:
+            names[taken.vararg.arg] = Listing([*positional[count:]])
+        if taken.kwarg:
+            names[taken.kwarg.arg] = OPAQUE
+        return names
+
     def lower(self, value: Chain | Instance) -> None:
         """Draw a model that nothing in the source calls."""
         given = Arguments([OPAQUE])
@@ -160,6 +581,56 @@ class Run(Expressions):
 
 def _raises(statements: Sequence[ast.stmt]) -> bool:
     return bool(statements) and isinstance(statements[-1], ast.Raise)
+
+
+@lru_cache(maxsize=4096)
+def _imported(owner: str, attribute: str) -> Imported:
+    return Imported(canonical(f"{owner}.{attribute}"))
+
+
+def _number(left: object, sign: ast.operator, right: object) -> Value:
+    if not isinstance(left, int | float) or not isinstance(right, int | float):
+        return OPAQUE
+    function = _ARITHMETIC.get(type(sign))
+    try:
+        return Constant(function(left, right)) if function else OPAQUE
+    except ArithmeticError:
+        return OPAQUE
+
+
+def _calls(node: ast.expr, name: str) -> bool:
+    """Whether it is a call of a builtin function."""
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name
+
+
+def _rounds(count: Value) -> int:
+    """How often a counted loop is followed."""
+    if isinstance(count, Constant) and isinstance(count.value, int):
+        return min(count.value, _COUNTED_ROUNDS)
+    return _UNKNOWN_ROUNDS
+
+
+def _looped(name: str, given: Arguments) -> Value | None:
+    """`enumerate` and `zip` of known lists, `list` and `tuple` of one."""
+    several = [value for value in given.positional if isinstance(value, Listing)]
+    if not several or len(several) != len(given.positional):
+        return None
+    if name == "enumerate":
+        pairs = [Listing([Constant(i), item]) for i, item in enumerate(several[0].items)]
+        return Listing(list(pairs))
+    if name == "zip":
+        return Listing(
+            [Listing(list(row)) for row in zip(*(s.items for s in several), strict=False)]
+        )
+    return Listing(list(several[0].items)) if name in {"list", "tuple"} else None
+
+
+def _truth(value: Value) -> bool | None:
+    if isinstance(value, Constant):
+        return bool(value.value)
+    if isinstance(value, Opaque | Symbol | Flow):
+        return None
+    return bool(value.items) if isinstance(value, Listing) else True
 
 
 _STEPS: dict[type[ast.stmt], Callable[..., None]] = {
@@ -177,4 +648,17 @@ _STEPS: dict[type[ast.stmt], Callable[..., None]] = {
     ast.Return: Run.step_return,
     ast.FunctionDef: Run.step_function,
     ast.ClassDef: Run.step_class,
+}
+
+_READERS: dict[type[ast.expr], Callable[..., Value]] = {
+    ast.Attribute: Run.read_attribute,
+    ast.Call: Run.read_call,
+    ast.List: Run.read_list,
+    ast.Tuple: Run.read_list,
+    ast.ListComp: Run.read_comprehension,
+    ast.GeneratorExp: Run.read_comprehension,
+    ast.BinOp: Run.read_operation,
+    ast.UnaryOp: Run.read_sign,
+    ast.Subscript: Run.read_subscript,
+    ast.IfExp: Run.read_choice,
 }

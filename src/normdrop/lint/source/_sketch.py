@@ -1,11 +1,11 @@
 """A model as far as the source shows it: a graph without shapes or values."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from normdrop.errors import NormdropError
-from normdrop.lint.source._values import Layer, Part
+from normdrop.lint.source._values import OPAQUE, Flow, Layer, Part, Symbol, Value, flows
 from normdrop.shifts.graph import Graph, Kind, Mode, Node, Parameter, Pool, Reshape
 from normdrop.values.location import Location
 
@@ -70,7 +70,13 @@ class Drawn(NamedTuple):
 
 @dataclass(slots=True)
 class Draft:
-    """A sketch that is being drawn."""
+    """A sketch that is being drawn: the graph of all tensors that flow in one run.
+
+    Attributes:
+        drawn: The operations, each by its number.
+        outputs: The numbers of those whose tensors are given back.
+        checkpointed: The numbers of those that a backward pass computes again.
+    """
 
     drawn: list[Drawn] = field(default_factory=list)
     outputs: list[int] = field(default_factory=list)
@@ -78,6 +84,7 @@ class Draft:
     _layers: dict[str, Layer] = field(default_factory=dict)
     _counts: dict[str, int] = field(default_factory=dict)
     _names: dict[tuple[int, str], str] = field(default_factory=dict)
+    _entered: dict[Symbol, int] = field(default_factory=dict)
 
     def add(
         self,
@@ -114,6 +121,36 @@ class Draft:
         self._counts[stem] = count
         self._names[id(layer), stem] = name
         return name
+
+    def entering(self, value: Value, place: Location) -> int:
+        """The operation a tensor comes from; a new one for a tensor from elsewhere."""
+        if isinstance(value, Flow):
+            return value.node
+        if isinstance(value, Symbol):
+            if value not in self._entered:
+                self._entered[value] = self.input(place)
+            return self._entered[value]
+        inside = flows(value)
+        return self.unknown(inside, place) if inside else self.input(place)
+
+    def layer(self, layer: Layer, value: Value, place: Location) -> Flow:
+        """Draw the call of a layer on a tensor."""
+        number = self.entering(value, place)
+        for part in layer.parts:
+            number = self.add(part, (number,), place, layer=layer)
+        return Flow(number)
+
+    def merge(
+        self, part: Part, values: Iterable[Value], place: Location, layer: Layer | None = None
+    ) -> Flow:
+        """Draw what makes one tensor of several."""
+        inputs = [self.entering(value, place) for value in values]
+        return Flow(self.add(part, inputs, place, layer=layer))
+
+    def opaque(self, values: Iterable[Value], place: Location, name: str = "call") -> Value:
+        """Draw a call of which nothing is known: it yields a tensor if tensors go in."""
+        inside = [each for value in values for each in flows(value)]
+        return Flow(self.unknown(inside, place, name)) if inside else OPAQUE
 
     def input(self, place: Location) -> int:
         """Draw a tensor of which nothing is known."""

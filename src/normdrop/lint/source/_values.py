@@ -159,8 +159,13 @@ Value: TypeAlias = (
     | Method
     | Flow
 )
+Names: TypeAlias = dict[str, Value]
+"""What the names of a scope are worth."""
 
 OPAQUE = Opaque()
+
+DEEPEST = 6
+"""How many calls, and how many base classes, are followed into each other."""
 
 
 def name_after(value: Value, path: str) -> None:
@@ -182,3 +187,43 @@ def _rename(value: Value, path: str) -> None:
     elif isinstance(value, Instance):
         for name, item in value.attributes.items():
             _rename(item, f"{path}.{name}")
+
+
+def flows(value: Value) -> list[int]:
+    """The tensors in a value."""
+    if isinstance(value, Flow):
+        return [value.node]
+    if isinstance(value, Listing):
+        return [each for item in value.items for each in flows(item)]
+    return []
+
+
+def method(made_of: Class, name: str, deepest: int = DEEPEST) -> Function | None:
+    """A method that the class, or a class of the file that it derives from, defines."""
+    for node in reversed(made_of.node.body):
+        if isinstance(node, ast.FunctionDef) and node.name == name:
+            return Function(node, made_of.names)
+    for base in made_of.node.bases:
+        known = made_of.names.get(base.id) if isinstance(base, ast.Name) else None
+        if isinstance(known, Class) and deepest:
+            return method(known, name, deepest - 1)
+    return None
+
+
+def module_kind(made_of: Class, deepest: int = DEEPEST) -> str | None:
+    """`"torch"` or `"keras"` for a class of modules; None for another."""
+    for base in made_of.node.bases:
+        dotted = ast.unparse(base)
+        root, _, rest = dotted.partition(".")
+        known = made_of.names.get(root)
+        if isinstance(known, Class) and not rest and deepest:
+            kind = module_kind(known, deepest - 1)
+            if kind:
+                return kind
+        name = f"{known.name}.{rest}".rstrip(".") if isinstance(known, Imported) else dotted
+        last = name.rpartition(".")[2]
+        if name == "torch.nn.Module" or last.endswith("Module"):
+            return "torch"
+        if name in {"keras.Model", "keras.models.Model", "keras.layers.Layer", "keras.Layer"}:
+            return "keras"
+    return None

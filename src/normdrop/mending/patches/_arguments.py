@@ -11,8 +11,8 @@ Edits = list[Edit]
 _COMMENT = re.compile(rb"#[^\r\n]*")
 
 
-def rename_keyword(script: Script, finding: Finding) -> Iterator[Edits]:
-    """ND404: an argument gets the name it has today, or goes."""
+def rename_argument(script: Script, finding: Finding) -> Iterator[Edits]:
+    """An argument gets the name it has today, or goes."""
     said = finding.fix.what if finding.fix else ""
     for node in script.at(finding.location):
         if isinstance(node, ast.keyword) and node.arg:
@@ -24,8 +24,8 @@ def rename_keyword(script: Script, finding: Finding) -> Iterator[Edits]:
                 yield [Edit(start, start + len(node.arg.encode()), name.encode())]
 
 
-def pass_training(script: Script, finding: Finding) -> Iterator[Edits]:
-    """ND301: `training=self.training`."""
+def hand_on_mode(script: Script, finding: Finding) -> Iterator[Edits]:
+    """`training=self.training`."""
     for call in _calls(script, finding):
         owner = _method(script, call)
         if owner is None:
@@ -42,7 +42,7 @@ def pass_training(script: Script, finding: Finding) -> Iterator[Edits]:
 
 
 def leave_out_bias(script: Script, finding: Finding) -> Iterator[Edits]:
-    """ND201: `bias=False`, or `use_bias=False`."""
+    """`bias=False`, or `use_bias=False`."""
     name = finding.fix.what.removeprefix("pass ").removesuffix("=False") if finding.fix else ""
     for call in _calls(script, finding):
         given = _keyword(call, name)
@@ -52,8 +52,8 @@ def leave_out_bias(script: Script, finding: Finding) -> Iterator[Edits]:
             yield _with(script, call, f"{name}=False".encode())
 
 
-def drop_keyword(script: Script, finding: Finding) -> Iterator[Edits]:
-    """ND202, ND207: an argument is left out, so that the default holds."""
+def leave_out_argument(script: Script, finding: Finding) -> Iterator[Edits]:
+    """An argument is left out, so that the default holds."""
     said = finding.fix.what if finding.fix else ""
     name = said.rpartition(" ")[2].partition("=")[0]
     for call in _calls(script, finding):
@@ -63,7 +63,7 @@ def drop_keyword(script: Script, finding: Finding) -> Iterator[Edits]:
 
 
 def turn_momentum(script: Script, finding: Finding) -> Iterator[Edits]:
-    """ND206: one minus the momentum."""
+    """One minus the momentum."""
     value = finding.fix.what.partition("=")[2].encode() if finding.fix else b""
     for call in _calls(script, finding):
         given = _keyword(call, "momentum")
@@ -73,7 +73,7 @@ def turn_momentum(script: Script, finding: Finding) -> Iterator[Edits]:
 
 
 def plain_dropout(script: Script, finding: Finding) -> Iterator[Edits]:
-    """ND108: the plain dropout of the same module."""
+    """The plain dropout of the same module."""
     for call in _calls(script, finding):
         name = script.source.name(call.func)
         library, _, layer = name.rpartition(".")

@@ -10,8 +10,8 @@ Edits = list[Edit]
 _UNINDENTED = b"    "
 
 
-def keep_dropout(script: Script, finding: Finding) -> Iterator[Edits]:
-    """ND302: the module is made in `__init__`, and called in `forward`."""
+def make_in_constructor(script: Script, finding: Finding) -> Iterator[Edits]:
+    """The module is made in `__init__`, and called in `forward`."""
     for node in script.at(finding.location):
         made = script.parents.get(node)
         if (
@@ -32,7 +32,7 @@ def keep_dropout(script: Script, finding: Finding) -> Iterator[Edits]:
 
 
 def use_output(script: Script, finding: Finding) -> Iterator[Edits]:
-    """ND403: `x = layer(...)(x)`."""
+    """`x = layer(...)(x)`."""
     for node in script.at(finding.location):
         statement = script.parents.get(node)
         if not isinstance(node, ast.Call) or not isinstance(statement, ast.Expr):
@@ -47,7 +47,7 @@ def use_output(script: Script, finding: Finding) -> Iterator[Edits]:
 
 
 def multiply_noise(script: Script, finding: Finding) -> Iterator[Edits]:
-    """ND501: `x + r` becomes `x * (1 + r)`."""
+    """`x + r` becomes `x * (1 + r)`."""
     for forward in script.at(finding.location):
         if not isinstance(forward, ast.FunctionDef):
             continue
@@ -70,7 +70,7 @@ def multiply_noise(script: Script, finding: Finding) -> Iterator[Edits]:
 
 
 def ask_for_mode(script: Script, finding: Finding) -> Iterator[Edits]:
-    """ND502: the input is returned as it is unless the layer is in training."""
+    """The input is returned as it is unless the layer is in training."""
     for forward in script.at(finding.location):
         if not isinstance(forward, ast.FunctionDef) or len(forward.args.args) < 2:  # noqa: PLR2004 - self and the input
             continue

@@ -3,16 +3,43 @@
 import ast
 import difflib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from normdrop.lint.rules import Rule, Suppression, check_text, comments, suppress
-from normdrop.mending.patches._patchers import MOVES, PATCHERS, RENAMES_KEYS
+from normdrop.lint.rules import Rule, SourceMend, Suppression, check_text, comments, suppress
+from normdrop.mending.patches import _arguments, _calls, _flow, _siblings
 from normdrop.mending.patches._script import Edit, Script
 from normdrop.values.findings import Finding
 
-BIAS = "ND201"
 _MOST_TRIES = 60
+
+
+def _later(script: Script, finding: Finding) -> Iterator[list[Edit]]:
+    """The layer goes behind later ones, wherever the layers are listed."""
+    yield from _siblings.later(script, finding)
+    yield from _flow.along_statements(script, finding)
+    yield from _flow.along_flow(script, finding)
+
+
+# What yields the edits that may mend a finding, the preferred one first.
+_PATCHERS: dict[SourceMend, Callable[[Script, Finding], Iterator[list[Edit]]]] = {
+    SourceMend.MOVE_LATER: _later,
+    SourceMend.MOVE_EARLIER: _siblings.earlier,
+    SourceMend.PLAIN_DROPOUT: _arguments.plain_dropout,
+    SourceMend.LEAVE_OUT_BIAS: _arguments.leave_out_bias,
+    SourceMend.LEAVE_OUT_ARGUMENT: _arguments.leave_out_argument,
+    SourceMend.TURN_MOMENTUM: _arguments.turn_momentum,
+    SourceMend.RENAME_ARGUMENT: _arguments.rename_argument,
+    SourceMend.HAND_ON_MODE: _arguments.hand_on_mode,
+    SourceMend.MAKE_IN_CONSTRUCTOR: _calls.make_in_constructor,
+    SourceMend.USE_OUTPUT: _calls.use_output,
+    SourceMend.MULTIPLY_NOISE: _calls.multiply_noise,
+    SourceMend.ASK_FOR_MODE: _calls.ask_for_mode,
+}
+_MOVES = frozenset({SourceMend.MOVE_LATER, SourceMend.MOVE_EARLIER})
+"""They move calls, and neither add nor lose any."""
+_CHANGES_KEYS = frozenset({SourceMend.LEAVE_OUT_BIAS, SourceMend.LEAVE_OUT_ARGUMENT})
+"""They may change the keys of a state dict even where they keep outputs."""
 _Key = tuple[str, str, bytes, int]
 
 
@@ -116,6 +143,7 @@ class _Patching:
         self._first = script
         self._script = script
         self._rules = rules
+        self._mends = {rule.code: rule.source_mend for rule in rules}
         self._suppressions = suppressions
 
     def run(self, *, unsafe: bool, remove_bias: bool) -> Patch:
@@ -127,15 +155,15 @@ class _Patching:
             if waiting is None:
                 break
             finding = found[waiting]
-            safe = _is_safe(finding)
+            safe = self._is_safe(finding)
             patched = self._patched(finding, with_bias=remove_bias or not safe)
             if patched is None:
                 left[waiting] = Left(finding, finding.fix.what if finding.fix else "no remedy")
-            elif safe or unsafe or (finding.code == BIAS and remove_bias):
+            elif safe or unsafe or (self._is_bias(finding.code) and remove_bias):
                 mended.append(finding)
                 self._script = patched
             else:
-                flag = "--remove-bias" if finding.code == BIAS else "--unsafe"
+                flag = "--remove-bias" if self._is_bias(finding.code) else "--unsafe"
                 left[waiting] = Left(finding, finding.fix.what if finding.fix else "", flag)
         # Lines have moved since a finding was left: say where it stands now.
         now = tuple(
@@ -160,11 +188,24 @@ class _Patching:
             seen[key] += 1
             yield (*key, seen[key]), finding
 
+    def _is_bias(self, code: str) -> bool:
+        return self._mends[code] is SourceMend.LEAVE_OUT_BIAS
+
+    def _is_safe(self, finding: Finding) -> bool:
+        """Whether its patch keeps outputs and the keys of a state dict."""
+        keeps = finding.fix is not None and not finding.fix.changes_outputs
+        return keeps and self._mends[finding.code] not in _CHANGES_KEYS
+
+    def _edits(self, script: Script, finding: Finding) -> Iterator[list[Edit]]:
+        """The edits that may mend a finding, the preferred one first."""
+        mend = self._mends[finding.code]
+        if mend is not None:
+            yield from _PATCHERS[mend](script, finding)
+
     def _patched(self, finding: Finding, *, with_bias: bool) -> Script | None:
         """The script with a finding mended; None where no edit does that alone."""
         before = Counter(each.code for each in self._findings(self._script))
-        patcher = PATCHERS.get(finding.code)
-        for number, edits in enumerate(patcher(self._script, finding) if patcher else ()):
+        for number, edits in enumerate(self._edits(self._script, finding)):
             if number == _MOST_TRIES:
                 break
             edited = self._judged(self._script, edits, finding.code, before, with_bias=with_bias)
@@ -185,14 +226,14 @@ class _Patching:
         try:
             edited = script.edited(edits)
             found = self._findings(edited)
-            kept = code not in MOVES or _called(edited) == _called(script)
+            kept = self._mends[code] not in _MOVES or _called(edited) == _called(script)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             return None
         after = Counter(each.code for each in found)
         if not kept or not after[code] < before[code]:
             return None
         grown = {each for each in after if after[each] > before[each]}
-        if grown == {BIAS} and with_bias:
+        if grown and with_bias and all(map(self._is_bias, grown)):
             return self._without_bias(edited, found, before)
         return None if grown else edited
 
@@ -201,26 +242,20 @@ class _Patching:
     ) -> Script | None:
         """The script without the biases that a moved dropout no longer protects."""
         known = {each.message for each in self._findings(self._script)}
-        fresh = [each for each in found if each.code == BIAS and each.message not in known]
+        biases = [each for each in found if self._is_bias(each.code)]
         counts = Counter(each.code for each in found)
-        for finding in fresh or [each for each in found if each.code == BIAS]:
-            for edits in PATCHERS[BIAS](script, finding):
-                edited = self._judged(script, edits, BIAS, counts, with_bias=False)
+        for finding in [each for each in biases if each.message not in known] or biases:
+            for edits in self._edits(script, finding):
+                edited = self._judged(script, edits, finding.code, counts, with_bias=False)
                 if edited is not None:
                     now = Counter(each.code for each in self._findings(edited))
-                    return edited if now[BIAS] <= before[BIAS] else None
+                    return edited if now[finding.code] <= before[finding.code] else None
         return None
 
 
 def _called(script: Script) -> Counter[str]:
     """What a text calls, how often."""
     return Counter(ast.unparse(call.node.func) for call in script.source.calls)
-
-
-def _is_safe(finding: Finding) -> bool:
-    """Whether its repair keeps outputs and the keys of a state dict."""
-    keeps = finding.fix is not None and not finding.fix.changes_outputs
-    return keeps and finding.code not in RENAMES_KEYS
 
 
 def _wordless(finding: Finding) -> str:

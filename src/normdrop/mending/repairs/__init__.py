@@ -1,18 +1,18 @@
 """How a model is mended: where its noise may go, what was changed, and what is left."""
 
-from normdrop.mending.repairs._editor import Bench as Bench
+from normdrop.mending.repairs._editor import Editor as Editor
+from normdrop.mending.repairs._editor import Journal as Journal
 from normdrop.mending.repairs._fix import Change as Change
 from normdrop.mending.repairs._fix import Fix as Fix
-from normdrop.mending.repairs._journal import Journal as Journal
 from normdrop.mending.repairs._places import MOVES as MOVES
 from normdrop.mending.repairs._places import Move as Move
 from normdrop.mending.repairs._places import Place as Place
 from normdrop.mending.repairs._places import Spot as Spot
+from normdrop.mending.repairs._places import before_weight as before_weight
+from normdrop.mending.repairs._places import behind_pool as behind_pool
 from normdrop.mending.repairs._places import branch_place as branch_place
 from normdrop.mending.repairs._places import head_place as head_place
 from normdrop.mending.repairs._repair import FOLDING_TOLERANCE as FOLDING_TOLERANCE
 from normdrop.mending.repairs._repair import repair as repair
-from normdrop.mending.repairs._request import Wishes as Wishes
-from normdrop.mending.repairs._sidesteps import before_weight as before_weight
-from normdrop.mending.repairs._sidesteps import behind_pool as behind_pool
-from normdrop.mending.repairs._snapshot import Look as Look
+from normdrop.mending.repairs._request import Request as Request
+from normdrop.mending.repairs._snapshot import Snapshot as Snapshot

@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from normdrop.mending.repairs._editor import Bench
+from normdrop.mending.repairs._editor import Editor
+from normdrop.mending.repairs._fix import Refusal
 from normdrop.mending.repairs._places import Move, Place, Spot, branch_place, head_place
-from normdrop.mending.repairs._refusal import Refusal
-from normdrop.mending.repairs._request import Wishes
-from normdrop.mending.repairs._snapshot import Look
+from normdrop.mending.repairs._request import Request
+from normdrop.mending.repairs._snapshot import Snapshot
 from normdrop.shifts.graph import Along, Node
 from normdrop.values.findings import Finding
 
@@ -38,7 +38,7 @@ class Candidate:
         layer: The layer itself.
         node: Its first call.
         options: What may become of it, the preferred first; those that failed are taken out.
-        wished: Whether the user asked for the only option.
+        requested: Whether the user asked for the only option.
         tried: For each move that was given up, why.
     """
 
@@ -47,62 +47,62 @@ class Candidate:
     layer: Any
     node: Node
     options: list[Option]
-    wished: bool
+    requested: bool
     tried: dict[Move, str] = field(default_factory=dict)
 
 
 def candidates(
-    bench: Bench, look: Look, findings: Iterable[Finding], wishes: Wishes
+    editor: Editor, snapshot: Snapshot, findings: Iterable[Finding], request: Request
 ) -> tuple[list[Candidate], list[Refusal]]:
     """The noise layers to treat, and those that cannot be."""
     found: list[Candidate] = []
     refused: list[Refusal] = []
     claimed: set[tuple[str, int]] = set()
     # The noise nearest to the head is the one that may go there.
-    for finding in sorted(findings, key=lambda each: -_first(look, each).id):
-        path, wish = finding.layers[0], wishes.of(finding.layers[0])
-        node = _first(look, finding)
-        if wish == "keep":
+    for finding in sorted(findings, key=lambda each: -_first(snapshot, each).id):
+        path, move = finding.layers[0], request.of(finding.layers[0])
+        node = _first(snapshot, finding)
+        if move == "keep":
             continue
-        layer = bench.noise_layer(look, path)
+        layer = editor.noise_layer(snapshot, path)
         if isinstance(layer, str):
-            refused.append(Refusal(finding, f"{layer}; {_by_hand(bench, look, node)}"))
+            refused.append(Refusal(finding, f"{layer}; {_by_hand(editor, snapshot, node)}"))
             continue
         options = [
             option
-            for option in _options(bench, look, node, wish)
+            for option in _options(editor, snapshot, node, move)
             if option.spot is None or (option.spot.side, option.spot.node.id) not in claimed
         ]
         claimed |= {(o.spot.side, o.spot.node.id) for o in options if o.spot is not None}
         if options:
-            found.append(Candidate(finding, path, layer, node, options, wish is not None))
+            found.append(Candidate(finding, path, layer, node, options, move is not None))
         else:
-            reason = f"it has no place to move to; {_by_hand(bench, look, node)}"
+            reason = f"it has no place to move to; {_by_hand(editor, snapshot, node)}"
             refused.append(Refusal(finding, reason))
     return found, refused
 
 
-def _options(bench: Bench, look: Look, node: Node, wish: Move | None) -> list[Option]:
+def _options(editor: Editor, snapshot: Snapshot, node: Node, move: Move | None) -> list[Option]:
     """What may become of one noise layer."""
     options: list[Option] = []
-    if len(look.nodes(node.layer)) == 1 and not _drops_samples(node):
-        branch = branch_place(look.graph, node)
+    if len(snapshot.nodes(node.layer)) == 1 and not _drops_samples(node):
+        branch = branch_place(snapshot.graph, node)
         places: list[Place | None] = [branch]
-        if branch is None or wish == "head":
-            places.append(head_place(look.graph, node))
+        if branch is None or move == "head":
+            places.append(head_place(snapshot.graph, node))
         for place in places:
-            spot = bench.realizable(look, node, place.spots) if place else None
+            spot = editor.realizable(snapshot, node, place.spots) if place else None
             if place and spot:
                 options.append(Option(place.move, spot, place.words))
     options.append(Option("uniform"))
-    return [option for option in options if wish is None or option.move == wish]
+    return [option for option in options if move is None or option.move == move]
 
 
-def _by_hand(bench: Bench, look: Look, node: Node) -> str:
+def _by_hand(editor: Editor, snapshot: Snapshot, node: Node) -> str:
     """What to do in the source."""
-    place = branch_place(look.graph, node) or head_place(look.graph, node)
+    place = branch_place(snapshot.graph, node) or head_place(snapshot.graph, node)
     if place is None or not place.spots or _drops_samples(node):
-        return f"use {bench.kit}.UniformDropout there, or leave it out"
+        return f"use {editor.kit}.UniformDropout there, or leave it out"
     return f"in the source, move it {place.words}"
 
 
@@ -111,5 +111,5 @@ def _drops_samples(node: Node) -> bool:
     return node.noise is not None and node.noise.along is Along.SAMPLE
 
 
-def _first(look: Look, finding: Finding) -> Node:
-    return look.nodes(finding.layers[0])[0]
+def _first(snapshot: Snapshot, finding: Finding) -> Node:
+    return snapshot.nodes(finding.layers[0])[0]

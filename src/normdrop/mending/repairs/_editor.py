@@ -1,17 +1,62 @@
-"""What a framework lends to a repair: how one of its models is looked at and changed."""
+"""What a framework lends to a repair: how one of its models is read and changed."""
 
-from collections.abc import Iterable
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable
+from types import TracebackType
+from typing import Any, Protocol, Self
 
 import numpy as np
 
-from normdrop.mending.repairs._journal import Journal
 from normdrop.mending.repairs._places import Spot
-from normdrop.mending.repairs._snapshot import Look
+from normdrop.mending.repairs._snapshot import Snapshot
 from normdrop.shifts.graph import Node
 
 
-class Bench(Protocol):
+class Journal:
+    """Writes down how to take each change of a model back.
+
+    As a context it takes everything back when an error leaves it, so that a model is changed as a
+    whole or not at all.
+
+    >>> numbers = [1]
+    >>> journal = Journal()
+    >>> mark = journal.mark()
+    >>> numbers.append(2)
+    >>> journal.on_undo(lambda: numbers.remove(2))
+    >>> journal.back_to(mark)
+    >>> numbers
+    [1]
+    """
+
+    def __init__(self) -> None:
+        self._undo: list[Callable[[], object]] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is not None:
+            self.back_to(0)
+
+    def on_undo(self, action: Callable[[], object]) -> None:
+        """Write down what takes the latest change back."""
+        self._undo.append(action)
+
+    def mark(self) -> int:
+        """A point to go back to."""
+        return len(self._undo)
+
+    def back_to(self, mark: int) -> None:
+        """Take back every change since a mark, the latest first."""
+        while len(self._undo) > mark:
+            self._undo.pop()()
+
+
+class Editor(Protocol):
     """One model under repair.
 
     A layer is whatever the framework has for one: it is named by its path, and known by its
@@ -30,8 +75,8 @@ class Bench(Protocol):
     def older_files(self) -> str:
         """How files of weights load into a model that has one bias less, as a clause."""
 
-    def look(self) -> Look:
-        """Look at the model as it is now.
+    def snapshot(self) -> Snapshot:
+        """The model as it is now.
 
         Raises:
             CaptureError: The model raised; the message names the layer.
@@ -44,10 +89,10 @@ class Bench(Protocol):
             tolerance: How far outputs may be off, as a share of the largest; 0 for no bit.
         """
 
-    def noise_layer(self, look: Look, path: str) -> Any:  # noqa: ANN401 - a framework's layer
+    def noise_layer(self, snapshot: Snapshot, path: str) -> Any:  # noqa: ANN401 - a framework's layer
         """The noise layer at a path, or, as text, why there is none that can be exchanged."""
 
-    def realizable(self, look: Look, noise: Node, spots: Iterable[Spot]) -> Spot | None:
+    def realizable(self, snapshot: Snapshot, noise: Node, spots: Iterable[Spot]) -> Spot | None:
         """The first spot into which a noise layer can be put, as the user's own code allows."""
 
     def move(self, layer: Any, spot: Spot) -> None:  # noqa: ANN401 - a framework's layer
@@ -88,7 +133,7 @@ class Bench(Protocol):
     def write(self, node: Node, role: str, values: np.ndarray) -> None:
         """Write values into a parameter of a node."""
 
-    def is_tied(self, look: Look, node: Node, role: str) -> bool:
+    def is_tied(self, snapshot: Snapshot, node: Node, role: str) -> bool:
         """Whether other calls than those of the node's layer read its parameter."""
 
     def spread(self, node: Node, bias: np.ndarray, count: int) -> np.ndarray:

@@ -9,7 +9,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 
 from normdrop.shifts.report import LayerShift, ShiftReport
 from normdrop.values.display import Column, Row, Table
-from normdrop.values.findings import Findings
+from normdrop.values.findings import Finding, Findings
 
 ModelT = TypeVar("ModelT")
 
@@ -62,6 +62,19 @@ class Change:
             "shift_before": self.shift_before,
             "shift_after": self.shift_after,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a finding stays, and what the user can do about it by hand."""
+
+    finding: Finding
+    reason: str
+
+    def __str__(self) -> str:
+        """A sentence."""
+        layer = self.finding.layers[0] if self.finding.layers else "the model"
+        return f"{self.finding.code} {layer} was left as it is: {self.reason}."
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,20 +5,19 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from normdrop.errors import CaptureError
+from normdrop.lint.rules import ModelMend
 from normdrop.mending.repairs._candidates import Candidate
-from normdrop.mending.repairs._editor import Bench
-from normdrop.mending.repairs._fix import Change
-from normdrop.mending.repairs._refusal import Refusal
-from normdrop.mending.repairs._snapshot import Look
+from normdrop.mending.repairs._editor import Editor
+from normdrop.mending.repairs._fix import Change, Refusal
+from normdrop.mending.repairs._snapshot import Snapshot
 from normdrop.mending.repairs._uniform import cap, largest_beta
 from normdrop.values.severity import severity
 
-CODE = "ND101"
 _LEAST_BETA = 0.01
 _SAME = 0.002
 """Logarithms of shifts that differ by less are the same."""
-_OWN = {CODE, "ND201"}
-"""Findings that a move may bring about: noise elsewhere, and a bias it uncovers."""
+_OWN = frozenset({ModelMend.MOVE_NOISE, ModelMend.FOLD_BIAS})
+"""What mends the findings that a move may bring about: noise elsewhere, and a bias it uncovers."""
 
 
 @dataclass
@@ -29,35 +28,35 @@ class Moved:
         changes: What was done.
         refused: What could not be done.
         sentences: What is worth knowing about it.
-        now: A look at the model as it is now.
+        now: The model as it is now.
     """
 
     changes: list[Change]
     refused: list[Refusal]
     sentences: list[str]
-    now: Look
+    now: Snapshot
 
 
-def move_noise(bench: Bench, before: Look, waiting: Sequence[Candidate]) -> Moved:
+def move_noise(editor: Editor, before: Snapshot, waiting: Sequence[Candidate]) -> Moved:
     """Give each noise layer the first of its options that leaves no finding.
 
-    All are changed at once and looked at together; an option that leaves an error or a warning, or
+    All are changed at once and judged together; an option that leaves an error or a warning, or
     takes the shift of any norm layer farther from 1, gives way to the layer's next one.
     """
     refused: list[Refusal] = []
     waiting = list(waiting)
     while waiting:
-        mark = bench.journal.mark()
-        placed = {candidate.path: _realise(bench, candidate) for candidate in waiting}
-        failed, now = _judged(bench, before, waiting, placed)
+        mark = editor.journal.mark()
+        placed = {candidate.path: _realise(editor, candidate) for candidate in waiting}
+        failed, now = _judged(editor, before, waiting, placed)
         if now is None:
-            bench.journal.back_to(mark)
-            failed = _culprits(bench, failed)
+            editor.journal.back_to(mark)
+            failed = _culprits(editor, failed)
         if now is not None and not failed:
             waiting.sort(key=lambda each: each.node.id)
-            changes = [_change(bench, before, now, each, placed[each.path]) for each in waiting]
+            changes = [_change(editor, before, now, each, placed[each.path]) for each in waiting]
             return Moved(changes, refused, list(_sentences(before, now, waiting, placed)), now)
-        bench.journal.back_to(mark)
+        editor.journal.back_to(mark)
         for candidate, reason in failed:
             candidate.tried[candidate.options.pop(0).move] = reason
             if not candidate.options:
@@ -66,35 +65,35 @@ def move_noise(bench: Bench, before: Look, waiting: Sequence[Candidate]) -> Move
     return Moved([], refused, [], before)
 
 
-def _realise(bench: Bench, candidate: Candidate) -> object:
+def _realise(editor: Editor, candidate: Candidate) -> object:
     """Change the model by a candidate's first option; the layer that draws now."""
     option = candidate.options[0]
     if option.spot is None:
-        return bench.to_uniform(candidate.layer, candidate.node)
-    bench.move(candidate.layer, option.spot)
+        return editor.to_uniform(candidate.layer, candidate.node)
+    editor.move(candidate.layer, option.spot)
     return candidate.layer
 
 
-def _culprits(bench: Bench, failed: list[tuple[Candidate, str]]) -> list[tuple[Candidate, str]]:
+def _culprits(editor: Editor, failed: list[tuple[Candidate, str]]) -> list[tuple[Candidate, str]]:
     """Of the changes with which the model does not run, those with which it does not alone."""
     found = []
     for candidate, _ in failed:
-        mark = bench.journal.mark()
-        _realise(bench, candidate)
+        mark = editor.journal.mark()
+        _realise(editor, candidate)
         try:
-            bench.look()
+            editor.snapshot()
         except CaptureError as error:
             found.append((candidate, f"the model does not run with the change: {error}"))
-        bench.journal.back_to(mark)
+        editor.journal.back_to(mark)
     return found or failed
 
 
 def _judged(
-    bench: Bench, before: Look, waiting: Sequence[Candidate], placed: Mapping[str, object]
-) -> tuple[list[tuple[Candidate, str]], Look | None]:
-    """The candidates whose option fails, and why; and the look at the model if it runs."""
+    editor: Editor, before: Snapshot, waiting: Sequence[Candidate], placed: Mapping[str, object]
+) -> tuple[list[tuple[Candidate, str]], Snapshot | None]:
+    """The candidates whose option fails, and why; and the model as it is then if it runs."""
     try:
-        now = _tuned(bench, bench.look(), waiting, placed)
+        now = _tuned(editor, editor.snapshot(), waiting, placed)
     except CaptureError as error:
         return [
             (each, f"the model does not run with the change: {error}") for each in waiting
@@ -110,8 +109,8 @@ def _judged(
 
 
 def _tuned(
-    bench: Bench, now: Look, waiting: Sequence[Candidate], placed: Mapping[str, object]
-) -> Look:
+    editor: Editor, now: Snapshot, waiting: Sequence[Candidate], placed: Mapping[str, object]
+) -> Snapshot:
     """Give uniform noise the half-width that the norm layers bear."""
     uniform = {
         now.names[id(layer)]: (layer, candidate)
@@ -124,11 +123,11 @@ def _tuned(
         return now
     beta = largest_beta(now.captured, caps)
     for path, (layer, _) in uniform.items():
-        bench.set_beta(layer, min(beta, math.floor(caps[path] * 1000) / 1000))
-    return bench.look()
+        editor.set_beta(layer, min(beta, math.floor(caps[path] * 1000) / 1000))
+    return editor.snapshot()
 
 
-def _fault(now: Look, candidate: Candidate, layer: object) -> str:
+def _fault(now: Snapshot, candidate: Candidate, layer: object) -> str:
     """What is wrong with where a noise layer is now; empty if nothing."""
     path = now.names.get(id(layer))
     if path is None or not now.nodes(path):
@@ -140,15 +139,15 @@ def _fault(now: Look, candidate: Candidate, layer: object) -> str:
     noise = now.nodes(path)[0].noise
     if candidate.options[0].move == "uniform" and noise and noise.spread < _LEAST_BETA:
         return f"not even uniform noise of half-width {_LEAST_BETA} is borne there"
-    left = [each for each in now.of(CODE) if each.layers[:1] == (path,)]
+    left = [each for each in now.of(ModelMend.MOVE_NOISE) if each.layers[:1] == (path,)]
     shift = next((each.shift for each in left if each.shift is not None), None)
-    if shift is not None and not candidate.wished and severity(shift) != "note":
+    if shift is not None and not candidate.requested and severity(shift) != "note":
         return f"a shift of {shift:.3g} would stay"
     return ""
 
 
 def _spoiled(
-    before: Look, now: Look, waiting: Sequence[Candidate], placed: Mapping[str, object]
+    before: Snapshot, now: Snapshot, waiting: Sequence[Candidate], placed: Mapping[str, object]
 ) -> Iterator[tuple[Candidate, str]]:
     """The candidates that make anything worse than it was."""
     paths = {now.names.get(id(placed[each.path])): each for each in waiting}
@@ -162,7 +161,7 @@ def _spoiled(
             yield from _blamed(moved or causes or waiting, reason)
     known = {(each.code, each.layers[:1]) for each in before.findings}
     for finding in now.findings:
-        if finding.severity == "note" or finding.code in _OWN:
+        if finding.severity == "note" or now.mends.get(finding.code) in _OWN:
             continue
         if (finding.code, finding.layers[:1]) not in known:
             involved = [paths[layer] for layer in finding.layers if layer in paths]
@@ -171,11 +170,11 @@ def _spoiled(
 
 def _blamed(blamed: Iterable[Candidate], reason: str) -> Iterator[tuple[Candidate, str]]:
     for candidate in blamed:
-        if not candidate.wished:
+        if not candidate.requested:
             yield candidate, reason
 
 
-def worse(before: Look, now: Look, norm: str) -> bool:
+def worse(before: Snapshot, now: Snapshot, norm: str) -> bool:
     """Whether a norm layer's expected shift is farther from 1 than it was."""
     was = before.shifts.get(norm)
     if was is None or not was.shift > 0:
@@ -184,17 +183,19 @@ def worse(before: Look, now: Look, norm: str) -> bool:
     return not after > 0 or abs(math.log(after)) > abs(math.log(was.shift)) + _SAME
 
 
-def _change(bench: Bench, before: Look, now: Look, candidate: Candidate, layer: object) -> Change:
+def _change(
+    editor: Editor, before: Snapshot, now: Snapshot, candidate: Candidate, layer: object
+) -> Change:
     """What was done, in words."""
     option = candidate.options[0]
     was = _described(candidate)
     norm = candidate.finding.layers[1] if len(candidate.finding.layers) > 1 else ""
     if option.move == "uniform":
-        what = f"{was} replaced by {bench.words(layer)}"
+        what = f"{was} replaced by {editor.words(layer)}"
     else:
         what = f"{was} moved {option.words}"
     return Change(
-        CODE,
+        candidate.finding.code,
         candidate.path,
         what,
         now.names[id(layer)],
@@ -212,12 +213,12 @@ def _described(candidate: Candidate) -> str:
 
 
 def _sentences(
-    before: Look, now: Look, waiting: Sequence[Candidate], placed: Mapping[str, object]
+    before: Snapshot, now: Snapshot, waiting: Sequence[Candidate], placed: Mapping[str, object]
 ) -> Iterator[str]:
     """What stays behind a move, and why a better-known one was given up."""
     for candidate in waiting:
         move, path = candidate.options[0].move, now.names[id(placed[candidate.path])]
-        left = [each for each in now.of(CODE) if each.layers[:1] == (path,)]
+        left = [each for each in now.of(ModelMend.MOVE_NOISE) if each.layers[:1] == (path,)]
         if move == "branch" and left and left[0].shift is not None:
             yield (
                 f"{path} still reaches {left[0].layers[1]} through the addition or concatenation "

@@ -8,7 +8,7 @@ from normdrop.mending.repairs._places import MOVES, Move
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class Request:
     """What the user asks of a fix.
 
     Attributes:
@@ -19,7 +19,7 @@ class Wishes:
     Raises:
         UsageError: There is no such move.
 
-    >>> Wishes({"features": "head"}).of("features.drop"), Wishes("uniform").of("drop")
+    >>> Request({"features": "head"}).of("features.drop"), Request("uniform").of("drop")
     ('head', 'uniform')
     """
 

@@ -1,10 +1,10 @@
-"""What a model looks like now: its graph, its expected shifts and its findings."""
+"""What a model is now: its graph, its expected shifts and its findings."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from normdrop.lint.rules import Rule, check_captured
+from normdrop.lint.rules import ModelMend, Rule, check_captured
 from normdrop.shifts.graph import Captured, Graph, Node
 from normdrop.shifts.moments import expected_shifts
 from normdrop.shifts.report import LayerShift, ShiftReport
@@ -12,8 +12,8 @@ from normdrop.values.findings import Finding, Findings
 
 
 @dataclass(frozen=True)
-class Look:
-    """One look at a model; what it costs to work out is worked out when it is asked for.
+class Snapshot:
+    """A model at one moment; what it costs to work out is worked out when it is asked for.
 
     Attributes:
         captured: Its graphs.
@@ -53,9 +53,14 @@ class Look:
         """How often each layer is called."""
         return {layer.path: layer.calls for layer in self.graph.layers}
 
-    def of(self, *codes: str) -> list[Finding]:
-        """The findings of some rules."""
-        return [finding for finding in self.findings if finding.code in codes]
+    @cached_property
+    def mends(self) -> dict[str, ModelMend]:
+        """What mends the findings of a rule, by its code, where anything does."""
+        return {rule.code: rule.model_mend for rule in self.rules if rule.model_mend is not None}
+
+    def of(self, *mends: ModelMend) -> list[Finding]:
+        """The findings that some changes mend."""
+        return [finding for finding in self.findings if self.mends.get(finding.code) in mends]
 
     def nodes(self, layer: str) -> tuple[Node, ...]:
         """The calls of a layer."""

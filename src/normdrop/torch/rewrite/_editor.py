@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.modules.dropout import _DropoutNd
 
 from normdrop.lint.rules import Rule
-from normdrop.mending.repairs import Look, Spot
+from normdrop.mending.repairs import Snapshot, Spot
 from normdrop.shifts.graph import Node
 from normdrop.torch import hooks
 from normdrop.torch._synthetic import synthetic
@@ -23,8 +23,8 @@ _SEED = 20190
 _COUNT = 2
 
 
-class TorchBench:
-    """Changes a module where it is; see `normdrop.mending.repairs.Bench`."""
+class TorchEditor:
+    """Changes a module where it is; see `normdrop.mending.repairs.Editor`."""
 
     kit = "normdrop.torch"
     older_files = "older checkpoints load with strict=False only"
@@ -38,25 +38,27 @@ class TorchBench:
         self._rules = rules
         self._outputs = _EvalOutputs(model, example)
 
-    def look(self) -> Look:
-        """Look at the model, which only is read."""
+    def snapshot(self) -> Snapshot:
+        """The model as it is now, which only is read."""
         captured = capture(self.model, self._example)
         modules = list(self.model.named_modules())
         names = {id(module): path for path, module in modules}
-        return Look(captured, names, {path: each.training for path, each in modules}, self._rules)
+        return Snapshot(
+            captured, names, {path: each.training for path, each in modules}, self._rules
+        )
 
     def difference(self, tolerance: float = 0.0) -> str:
         """Whether eval outputs are others than they were."""
         agrees = self._outputs.agrees(tolerance)
         return "" if agrees else "the model's eval outputs would change"
 
-    def noise_layer(self, look: Look, path: str) -> nn.Module | str:
+    def noise_layer(self, snapshot: Snapshot, path: str) -> nn.Module | str:
         """The module at a path that is a noise layer, or why there is none."""
-        return _noise_module(self.model, look, path)
+        return _noise_module(self.model, snapshot, path)
 
-    def realizable(self, look: Look, noise: Node, spots: Iterable[Spot]) -> Spot | None:
+    def realizable(self, snapshot: Snapshot, noise: Node, spots: Iterable[Spot]) -> Spot | None:
         """The first spot that needs no other `forward`."""
-        return _realizable(self.model, look, noise, spots)
+        return _realizable(self.model, snapshot, noise, spots)
 
     def move(self, layer: nn.Module, spot: Spot) -> None:
         """An `Identity` where it stood, so that no key is renumbered."""
@@ -108,7 +110,7 @@ class TorchBench:
         """Positions that were flattened follow each channel."""
         return np.repeat(bias, count // bias.size)
 
-    def is_tied(self, look: Look, node: Node, role: str) -> bool:
+    def is_tied(self, snapshot: Snapshot, node: Node, role: str) -> bool:
         """Whether a parameter is registered twice, or read by other calls."""
         name = node.parameters[role].path
         tensor = self._tensor(name)
@@ -117,11 +119,11 @@ class TorchBench:
             return True
         reading = [
             each.layer
-            for each in look.graph
+            for each in snapshot.graph
             for parameter in each.parameters.values()
             if parameter.path == name
         ]
-        return len(reading) != len(look.nodes(node.layer))
+        return len(reading) != len(snapshot.nodes(node.layer))
 
     def remove_bias(self, node: Node) -> None:
         """An entry that is None is what a layer made with bias=False has."""
@@ -187,9 +189,9 @@ def _close(was: Tensor, is_now: Tensor, tolerance: float) -> bool:
     return torch.allclose(was, is_now, rtol=0.0, atol=tolerance * scale, equal_nan=True)
 
 
-def _noise_module(model: nn.Module, look: Look, layer: str) -> nn.Module | str:
+def _noise_module(model: nn.Module, snapshot: Snapshot, layer: str) -> nn.Module | str:
     """The module that is a noise layer, or why there is none that can be exchanged."""
-    nodes = look.nodes(layer)
+    nodes = snapshot.nodes(layer)
     where = f" at {nodes[0].location}" if nodes and nodes[0].location else ""
     try:
         module = model.get_submodule(layer)
@@ -202,10 +204,12 @@ def _noise_module(model: nn.Module, look: Look, layer: str) -> nn.Module | str:
     return module
 
 
-def _realizable(model: nn.Module, look: Look, noise: Node, spots: Iterable[Spot]) -> Spot | None:
+def _realizable(
+    model: nn.Module, snapshot: Snapshot, noise: Node, spots: Iterable[Spot]
+) -> Spot | None:
     """The first spot into which the noise can be put without touching any `forward`."""
     for spot in spots:
-        if spot.fits(look.graph, noise) and _has_seat(model, look, spot):
+        if spot.fits(snapshot.graph, noise) and _has_seat(model, snapshot, spot):
             return spot
     return None
 
@@ -233,12 +237,12 @@ def _put(journal: ModuleJournal, model: nn.Module, noise: nn.Module, spot: Spot)
         )
 
 
-def _has_seat(model: nn.Module, look: Look, spot: Spot) -> bool:
+def _has_seat(model: nn.Module, snapshot: Snapshot, spot: Spot) -> bool:
     """Whether the node is a module that one line calls once."""
     node = spot.node
-    if not node.layer or node.module != node.layer or look.calls.get(node.layer) != 1:
+    if not node.layer or node.module != node.layer or snapshot.calls.get(node.layer) != 1:
         return False
-    if len(look.nodes(node.layer)) != 1:
+    if len(snapshot.nodes(node.layer)) != 1:
         return False
     seat = model.get_submodule(node.layer)
     name = hooks.BEFORE if spot.side == "before" else hooks.AFTER

@@ -8,22 +8,22 @@ import torch
 from torch import nn
 
 from normdrop.errors import UsageError
-from normdrop.lint.rules import Rule
-from normdrop.torch.rewrite._editor import TorchBench
+from normdrop.lint.rules import ModelMend, Rule
+from normdrop.torch.rewrite._editor import TorchEditor
 from normdrop.torch.rewrite._journal import ModuleJournal
 
 
 class Editing:
     """A module under repair; see `normdrop.verbs`."""
 
-    leave: frozenset[str] = frozenset()
+    leave: frozenset[ModelMend] = frozenset()
 
-    def __init__(self, bench: TorchBench) -> None:
-        self.bench = bench
+    def __init__(self, editor: TorchEditor) -> None:
+        self.editor = editor
 
     def result(self) -> nn.Module:
         """The mended module."""
-        return self.bench.model
+        return self.editor.model
 
 
 @contextmanager
@@ -44,7 +44,7 @@ def editing(
     """
     work = model if in_place else _copied(model)
     with ModuleJournal() as journal:
-        yield Editing(TorchBench(work, example, rules, journal))
+        yield Editing(TorchEditor(work, example, rules, journal))
 
 
 def refuse_sealed(model: nn.Module) -> None:
