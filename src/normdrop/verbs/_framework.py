@@ -376,6 +376,16 @@ def opened(model: object, verb: str, **then: object) -> Model:
 
 def door(model: object) -> Model | None:
     """The door to a model, or None for anything else."""
+    return _found(model)[1]
+
+
+def is_keras(model: object) -> bool:
+    """Whether a model is Keras'."""
+    return _found(model)[0] == "keras"
+
+
+def _found(model: object) -> tuple[str, Model | None]:
+    """The package of a model's framework, and the door to the model; empty for anything else."""
     roots = {base.__module__.partition(".")[0] for base in type(model).__mro__}
     for package, path in _DOORS.items():
         if package in roots:
@@ -383,14 +393,8 @@ def door(model: object) -> Model | None:
             kind: type[Model] = getattr(importlib.import_module(module), name)
             found = kind.of(model)
             if found is not None:
-                return found
-    return None
-
-
-def is_keras(model: object) -> bool:
-    """Whether a model is Keras'."""
-    found = door(model)
-    return found is not None and found.suffixes[0] == ".keras"
+                return package, found
+    return "", None
 
 
 def declared_example(model: object) -> object:

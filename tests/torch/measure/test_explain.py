@@ -114,3 +114,30 @@ def test_the_largest_part_comes_first() -> None:
     table = normdrop.measure(model, batches, functional.cross_entropy).modes
     assert table is not None
     assert [words.partition(":")[0] for words in table.explanations] == ["Other data", "Noise"]
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("stale", [True, False])
+def test_measure_and_predict_agree_on_stale_statistics(seed: int, *, stale: bool) -> None:
+    """Weights changed channel by channel are told from data of another scale, as `predict` does.
+
+    No input shows the old statistics to the new weights; inputs of the old scale show them to the
+    old ones. The question is asked while nothing of the measurement is in the model's way.
+    """
+    torch.manual_seed(seed)
+    model = nn.Sequential(
+        *(nn.Linear(8, 32), nn.Dropout(0.3), nn.BatchNorm1d(32), nn.ReLU()),
+        *(nn.Linear(32, 32), nn.BatchNorm1d(32), nn.ReLU(), nn.Linear(32, 2)),
+    )
+    for _ in range(200):
+        model(torch.randn(64, 8))
+    if stale:
+        with torch.no_grad():
+            for index in (0, 4):
+                model.get_parameter(f"{index}.weight").mul_(3 * torch.rand(32, 1))
+    batches = [torch.randn(64, 8) * (1.0 if stale else 2.0) for _ in range(20)]
+    modes = normdrop.measure(model, batches, lambda outputs, _: outputs.square().mean()).modes
+    assert modes is not None
+    words = " ".join(modes.explanations)
+    assert ("Stale statistics: " in words, "Other data: " in words) == (stale, not stale)
+    assert bool(normdrop.predict(model, (8,), "invert").notes) == stale
