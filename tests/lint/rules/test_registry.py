@@ -235,3 +235,11 @@ def test_codes_stand_in_the_files_of_their_rules() -> None:
             and re.search(r"\bND\d", each.value)
         ]
     assert known == []
+
+
+@pytest.mark.parametrize("each", _ALL)
+def test_a_name_stands_for_a_code(each: type[Rule]) -> None:
+    """A rule is selected, and ignored, by its name or its code, in any case of letters."""
+    for written in (each.name, each.name.upper(), each.code, each.code.lower()):
+        assert [one.code for one in selected((written,))] == [each.code]
+        assert list(selected((each.code,), (written,))) == []

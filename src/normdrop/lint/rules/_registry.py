@@ -119,15 +119,20 @@ class Selection(Sequence[Rule]):
 def selected(select: tuple[str, ...] = (), ignore: tuple[str, ...] = ()) -> Selection:
     """The rules whose codes begin with one of `select` and with none of `ignore`.
 
-    Opinions run only when they are selected by their full code.
+    A rule's name stands for its code. Opinions run only when they are selected by either.
 
     Raises:
         UsageError: Something selected or ignored is the beginning of no code.
 
     >>> [rule.code for rule in selected(("ND101", "ND201"), ("ND2",))]
     ['ND101']
+    >>> [rule.code for rule in selected(("noise-before-norm",))]
+    ['ND101']
     """
-    for prefix in (*select, *ignore):
-        if not any(code.startswith(prefix) for code in codes()):
-            rule(prefix)
-    return Selection(tuple(select), tuple(ignore))
+    return Selection(tuple(map(_prefix, select)), tuple(map(_prefix, ignore)))
+
+
+def _prefix(selected: str) -> str:
+    """The beginning of codes that is meant."""
+    prefix = selected.upper()
+    return prefix if any(code.startswith(prefix) for code in codes()) else rule(selected).code

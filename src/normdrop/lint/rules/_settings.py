@@ -51,9 +51,13 @@ def _read(file: Path) -> Settings:
     import tomllib
 
     try:
-        table = tomllib.loads(text)["tool"]["normdrop"]
+        tools = tomllib.loads(text).get("tool", {})
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{file}: {error}") from None
+    # The words may stand in a comment or a string.
+    table = tools.get("normdrop", {}) if isinstance(tools, dict) else {}
+    if not isinstance(table, dict):
+        raise UsageError(f"{file}: [tool.normdrop] is a table of settings")
     unknown = sorted(set(table) - _KEYS)
     if unknown:
         raise UsageError(

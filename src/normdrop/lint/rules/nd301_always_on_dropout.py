@@ -10,13 +10,9 @@ from normdrop.lint.source import Call, Source, functional_call
 from normdrop.shifts.graph.paths import active_noise
 from normdrop.values.findings import Finding
 
-_FUNCTIONS = {
-    f"torch.nn.functional.{name}"
-    for name in ("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout")
-}
-
-
-_CALLED = functional_call("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout")
+_NAMES = ("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout")
+_FUNCTIONS = {f"torch.nn.functional.{name}" for name in _NAMES}
+_CALLED = functional_call(*_NAMES)
 
 
 class AlwaysOnDropout(Rule):
@@ -130,11 +126,32 @@ def _is_always_on(call: Call) -> bool:
 
 
 def _is_guarded(call: Call) -> bool:
-    """Whether the function asks for the mode itself anywhere; then the call may be guarded."""
+    """Whether the function asks for the mode itself anywhere; then the call may be guarded.
+
+    That other calls are handed the mode guards none.
+    """
     if call.function is None:
         return True
+    handed_on = {
+        id(node)
+        for other in ast.walk(call.function)
+        if isinstance(other, ast.Call)
+        for argument in _modes(other)
+        for node in ast.walk(argument)
+    }
     return any(
-        (isinstance(node, ast.Attribute) and node.attr == "training")
-        or (isinstance(node, ast.Name) and node.id == "training")
+        id(node) not in handed_on
+        and (
+            (isinstance(node, ast.Attribute) and node.attr == "training")
+            or (isinstance(node, ast.Name) and node.id == "training")
+        )
         for node in ast.walk(call.function)
     )
+
+
+def _modes(call: ast.Call) -> Iterator[ast.expr]:
+    """The arguments that tell a call the mode."""
+    yield from (keyword.value for keyword in call.keywords if keyword.arg == "training")
+    name = getattr(call.func, "attr", getattr(call.func, "id", ""))
+    if name in _NAMES:
+        yield from call.args[2:3]

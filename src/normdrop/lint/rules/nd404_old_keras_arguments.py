@@ -1,5 +1,6 @@
 """ND404."""
 
+import ast
 import re
 from collections.abc import Callable, Iterable, Iterator
 
@@ -151,7 +152,7 @@ class OldKerasArguments(Rule):
             if uses_keras and attribute in {"fit", "fit_generator"}:
                 gone = {"nb_epoch": "epochs="}
             for keyword in call.node.keywords:
-                if keyword.arg in gone:
+                if keyword.arg in gone and (layer or not _is_foreign(source, call.node)):
                     today = gone[keyword.arg]
                     instead = f"write {today}" if today.endswith("=") else "leave it out"
                     yield self.finding(
@@ -160,3 +161,19 @@ class OldKerasArguments(Rule):
                         fix=instead,
                         changes_outputs=not today.endswith("="),
                     )
+
+
+def _is_foreign(source: Source, fit: ast.Call) -> bool:
+    """Whether `fit` is a method of an object of another library's class."""
+    receiver = fit.func.value if isinstance(fit.func, ast.Attribute) else fit.func
+    written = ast.unparse(receiver)
+    values = [receiver] + [
+        node.value
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.Assign) and written in map(ast.unparse, node.targets)
+    ]
+    made = [source.name(value.func) for value in values if isinstance(value, ast.Call)]
+    # A function of another module may well make a Keras model; a class is that of its own library.
+    return any(
+        name.rpartition(".")[2][:1].isupper() and not name.startswith("keras.") for name in made
+    )

@@ -28,6 +28,10 @@ class Arguments(NamedTuple):
             self.whole,
         )
 
+    def with_default(self, name: str, value: Value) -> "Arguments":
+        """The arguments with a value for one that may be among those that cannot be read."""
+        return self._replace(named={name: value, **self.named})
+
     def values(self) -> list[Value]:
         """All of them, in the order in which they are evaluated."""
         return [*self.positional, *self.named.values()]

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import tokenize
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,12 @@ from normdrop.errors import UsageError
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
 
+# Where Python's own tokenizer ends a line; a form feed is a blank.
+_LINE_END = re.compile(r"\r\n|\r|\n")
+# The commands of a notebook that run a cell of Python, `x?`, and `x = !command`.
+_PYTHON_CELL = re.compile(r"%%(?:time|timeit|capture|prun)\b")
+_HELP = re.compile(r"[\w.]+\?{1,2}\s*")
+_ASSIGNED = re.compile(r"(\s*[A-Za-z_][\w., ]*\s*=\s*)[!%]")
 # Longer files are generated, and following them is not worth the wait.
 MOST_BYTES = 4_000_000
 _SUFFIXES = (".py", ".ipynb")
@@ -45,7 +52,7 @@ def files(paths: Sequence[str], exclude: Sequence[str] = ()) -> Iterator[str]:
     Raises:
         UsageError: A path does not exist.
     """
-    left_out = _spec(list(exclude)) if exclude else None
+    left_out = _excluded(exclude) if exclude else None
     for path in paths:
         if os.path.isdir(path):  # noqa: PTH112 - one call a file on a path that is a string
             yield from _below(path, left_out)
@@ -113,13 +120,31 @@ def _read_ignore(folder: str) -> "GitIgnoreSpec | None":
     except OSError:
         return None
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
-    return _spec(lines) if lines else None
+    # As git does: what is no pattern names nothing.
+    known = [line for line in lines if _spec([line]) is not None]
+    return _spec(known) if known else None
 
 
-def _spec(lines: list[str]) -> "GitIgnoreSpec":
+def _excluded(patterns: Sequence[str]) -> "GitIgnoreSpec | None":
+    """What a user leaves out.
+
+    Raises:
+        UsageError: Something is no pattern.
+    """
+    for each in patterns:
+        if _spec([each]) is None:
+            raise UsageError(f"exclude: {each!r} is no pattern of a .gitignore")
+    return _spec(list(patterns))
+
+
+def _spec(lines: list[str]) -> "GitIgnoreSpec | None":
+    """The patterns of some lines; None where one is no pattern."""
     from pathspec import GitIgnoreSpec
 
-    return GitIgnoreSpec.from_lines(lines)
+    try:
+        return GitIgnoreSpec.from_lines(lines)
+    except ValueError:
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +170,7 @@ class Text:
     def lines(self) -> list[str]:
         """The code, line by line."""
         encoding, _ = tokenize.detect_encoding(io.BytesIO(self.code).readline)
-        return self.code.decode(encoding, errors="replace").splitlines()
+        return _LINE_END.split(self.code.decode(encoding, errors="replace"))
 
 
 def read_text(path: str) -> Text:
@@ -176,11 +201,17 @@ def _notebook(content: bytes) -> Text:
     starts = []
     for number, source in sources:
         starts.append((len(lines) + 1, number))
-        lines.extend(["pass"] if source.startswith("%%") else map(_plain, source.split("\n")))
+        first, *rest = map(_plain, source.split("\n"))
+        # Most commands that take a whole cell do not take Python.
+        other = source.startswith("%%") and not _PYTHON_CELL.match(source)
+        lines.extend(["pass"] if other else [first, *rest])
     return Text("\n".join(lines).encode(), tuple(starts))
 
 
 def _plain(line: str) -> str:
-    """A line of a cell; a command of the notebook does nothing."""
+    """A line of a cell, in Python: a command of the notebook does nothing, and yields nothing."""
     bare = line.lstrip()
-    return line[: len(line) - len(bare)] + "pass" if bare.startswith(("%", "!")) else line
+    if bare.startswith(("%", "!", "?")) or _HELP.fullmatch(bare):
+        return line[: len(line) - len(bare)] + "pass"
+    assigned = _ASSIGNED.match(line)
+    return f"{assigned[1]}None" if assigned else line

@@ -10,6 +10,7 @@ from normdrop.lint.source._torch_layers import torch_function, torch_layer
 from normdrop.lint.source._values import (
     OPAQUE,
     Chain,
+    Constant,
     Flow,
     Instance,
     Layer,
@@ -45,6 +46,29 @@ _RESHAPES = frozenset(
     ]
 )
 
+# What yields the object that it is given, or one that computes the same of its input.
+_KEEPING = frozenset(
+    [
+        *(f"torch.nn.utils.{name}" for name in ("weight_norm", "spectral_norm")),
+        *(f"torch.nn.utils.{name}" for name in ("remove_weight_norm", "remove_spectral_norm")),
+        *(
+            f"torch.nn.utils.parametrizations.{name}"
+            for name in ("weight_norm", "spectral_norm", "orthogonal")
+        ),
+        "torch.compile",
+        "torch.jit.script",
+        "torch.nn.DataParallel",
+        "torch.nn.SyncBatchNorm.convert_sync_batchnorm",
+        "collections.OrderedDict",
+    ]
+)
+# Arguments that are handed on as `**settings` are a device, a type, a momentum: that they turn
+# running statistics off is nothing to reckon with.
+_NORMS = frozenset(
+    [*(f"{lazy}BatchNorm{rank}d" for lazy in ("", "Lazy") for rank in (1, 2, 3)), "SyncBatchNorm"]
+)
+_BEFORE_TRACKING = 3
+
 
 class Libraries:
     """The calls of one run that leave the file, drawn on its draft.
@@ -65,6 +89,8 @@ class Libraries:
     def call(self, name: str, given: Arguments, place: Location) -> Value:
         """What calling a library's object yields, by the name its library documents."""
         library, _, last = name.rpartition(".")
+        if name in _KEEPING and given.positional:
+            return given.positional[0]
         if library == "torch.nn":
             return self._torch(last, given, place)
         if library in {"torch", "torch.nn.functional"}:
@@ -88,19 +114,24 @@ class Libraries:
 
     def _torch(self, name: str, given: Arguments, place: Location) -> Value:
         if name == "Sequential":
-            listed = given.positional
-            if len(listed) == 1 and isinstance(listed[0], Listing):
-                listed = listed[0].items
-            items: list[Value] = list(listed)
-            if not given.whole:
-                items.append(OPAQUE)
-            return self._chain(items, place)
+            return self._chain(self.listed(given), place)
         if name == "ModuleList":
             first = given.get("modules", 0)
             return Listing(
                 first.items if isinstance(first, Listing) else [] if first is None else [OPAQUE]
             )
         return Layer(self._parts(torch_layer, name, given, place), place, library="torch")
+
+    def listed(self, given: Arguments) -> list[Value]:
+        """The modules that a `Sequential` of torch is made of."""
+        items: list[Value] = [*given.positional]
+        if len(items) == 1 and isinstance(items[0], Listing):
+            items = [*items[0].items]
+            pairs = [item.items for item in items if isinstance(item, Listing)]
+            # `OrderedDict([(name, module), ...])`
+            if items and [len(pair) for pair in pairs] == [2] * len(items):
+                items = [module for _, module in pairs]
+        return items if given.whole else [*items, OPAQUE]
 
     def _torch_function(self, name: str, given: Arguments, place: Location) -> Value:
         first = given.get("input", 0)
@@ -132,6 +163,8 @@ class Libraries:
         place: Location,
     ) -> tuple[Part, ...]:
         """What a layer does; read again only where the arguments are not those of last time."""
+        if not given.whole and name in _NORMS and len(given.positional) <= _BEFORE_TRACKING:
+            given = given.with_default("track_running_stats", Constant(value=True))
         known = self._notes.layers.get((name, place))
         if known is not None and known[0] == given:
             return known[1]

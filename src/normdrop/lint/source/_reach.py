@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from normdrop.lint.source._keras_layers import KERAS_NOISE_AND_NORMS
 from normdrop.lint.source._memo import Memo
 from normdrop.lint.source._torch_layers import TORCH_NOISE_AND_NORMS
-from normdrop.lint.source._values import Imported, Names
+from normdrop.lint.source._values import Imported, Names, definitions
 
 _WORD = re.compile(rb"[A-Za-z_]\w*")
 _MATTERS = re.compile(rb"[Dd]ropout|BatchNorm")
@@ -24,11 +24,7 @@ class Reach:
     def __init__(self, tree: ast.Module, imported: Names, lines: Sequence[bytes]) -> None:
         self._lines = lines
         self._words: Memo[ast.FunctionDef | ast.ClassDef, set[bytes]] = Memo(self._below)
-        spoken = [
-            ({node.name.encode()}, self._words[node])
-            for node in tree.body
-            if isinstance(node, ast.FunctionDef | ast.ClassDef)
-        ]
+        spoken = [({node.name.encode()}, self._words[node]) for node in definitions(tree.body)]
         self._speaking = _closed(spoken, lambda word: bool(_MATTERS.search(word)))
         makers = {
             name.encode()
@@ -53,14 +49,16 @@ class Reach:
 
     def _pieces(self, tree: ast.Module) -> Iterator[tuple[set[bytes], set[bytes]]]:
         """What each statement of the module, and each method, binds, and the words in it."""
-        for node in tree.body:
-            if isinstance(node, ast.FunctionDef | ast.ClassDef):
-                yield {node.name.encode()}, self._all(node)
-                for inner in node.body if isinstance(node, ast.ClassDef) else ():
-                    if isinstance(inner, ast.FunctionDef):
-                        yield {inner.name.encode()}, self._all(inner)
-            elif not isinstance(node, ast.Import | ast.ImportFrom):
-                yield _bound(node), self._between(node.lineno - 1, node.end_lineno)
+        for node in definitions(tree.body):
+            yield {node.name.encode()}, self._all(node)
+            for inner in node.body if isinstance(node, ast.ClassDef) else ():
+                if isinstance(inner, ast.FunctionDef):
+                    yield {inner.name.encode()}, self._all(inner)
+        apart = (ast.FunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
+        for statement in tree.body:
+            if not isinstance(statement, apart):
+                words = self._between(statement.lineno - 1, statement.end_lineno)
+                yield _bound(statement), words
 
     def _all(self, node: ast.FunctionDef | ast.ClassDef) -> set[bytes]:
         """All words of a definition; one that calls itself as a module runs its forward."""

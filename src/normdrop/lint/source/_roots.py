@@ -11,6 +11,7 @@ from normdrop.lint.source._reach import Reach
 from normdrop.lint.source._run import Run
 from normdrop.lint.source._sketch import Draft, Sketch, TooLarge
 from normdrop.lint.source._values import (
+    FORWARDS,
     Chain,
     Class,
     Flow,
@@ -18,7 +19,8 @@ from normdrop.lint.source._values import (
     Imported,
     Instance,
     Names,
-    method,
+    Value,
+    definitions,
     module_kind,
 )
 from normdrop.lint.source._worlds import World, worlds
@@ -32,9 +34,9 @@ _NORMS = [word.encode() for word in MODEL_WORDS]
 
 @dataclass(frozen=True, slots=True)
 class _Root:
-    """A function, the class it is a method of, and whether that is a class of modules."""
+    """A function and the class it is a method of; or a class of modules, and how it is called."""
 
-    function: ast.FunctionDef
+    function: ast.FunctionDef | None
     owner: ast.ClassDef | None
     is_module: bool
 
@@ -71,22 +73,23 @@ def _drafts(notes: Notes, tree: ast.Module, shared: Names, reach: Reach) -> Iter
         pass
     for root in _roots(tree, shared):
         segment = root.owner if root.owner and root.is_module else root.function
-        if segment in reach:
+        if segment is not None and segment in reach:
             yield from _explored(notes, shared, root)
 
 
 def _roots(tree: ast.Module, shared: Names) -> Iterator[_Root]:
     """Functions of the module, methods of its classes, and what its modules do when called."""
-    for node in tree.body:
+    for node in definitions(tree.body):
         if isinstance(node, ast.FunctionDef):
             yield _Root(node, None, is_module=False)
-        elif isinstance(node, ast.ClassDef):
-            is_module = module_kind(Class(node, shared)) is not None
-            for inner in node.body:
-                if isinstance(inner, ast.FunctionDef) and (
-                    not is_module or inner.name in {"forward", "call"}
-                ):
-                    yield _Root(inner, node, is_module)
+            continue
+        is_module = module_kind(Class(node, shared)) is not None
+        own = [inner for inner in node.body if isinstance(inner, ast.FunctionDef)]
+        called = [inner for inner in own if not is_module or inner.name in FORWARDS]
+        for inner in called:
+            yield _Root(inner, node, is_module)
+        if is_module and not called:
+            yield _Root(None, node, is_module)
 
 
 def _explored(notes: Notes, shared: Names, root: _Root) -> Iterator[Draft]:
@@ -106,13 +109,16 @@ def _explored(notes: Notes, shared: Names, root: _Root) -> Iterator[Draft]:
 
 def _start(run: Run, shared: Names, root: _Root) -> None:
     """Call a function with nothing known of its arguments, or make a module and call it."""
-    function, owner = Function(root.function, shared), None
+    owner: Instance | None = None
+    result: Value | None = None
     if root.owner is not None:
         owner = Instance(Class(root.owner, shared), run.place(root.owner), used=True)
-        start = method(owner.made_of, "__init__") if root.is_module else None
-        if start is not None:
-            run.enter(start, Arguments(), owner)
-    result = run.enter(function, Arguments(), owner)
+        if root.is_module:
+            run.construct(owner, Arguments())
+    if root.function is not None:
+        result = run.enter(Function(root.function, shared), Arguments(), owner)
+    elif owner is not None:
+        result = run.forward(owner, Arguments(), owner.place)
     if isinstance(result, Flow):
         run.draft.outputs.append(result.node)
     elif isinstance(result, Chain) and not result.used:

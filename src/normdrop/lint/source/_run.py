@@ -14,6 +14,7 @@ from normdrop.lint.source._notes import Notes
 from normdrop.lint.source._sketch import Draft, TooLarge
 from normdrop.lint.source._values import (
     DEEPEST,
+    FORWARDS,
     OPAQUE,
     Chain,
     Class,
@@ -30,9 +31,11 @@ from normdrop.lint.source._values import (
     Part,
     Symbol,
     Value,
+    is_sequential,
     method,
     module_kind,
     name_after,
+    overridden,
 )
 from normdrop.lint.source._worlds import World
 from normdrop.shifts.graph import Kind, Product, Sum
@@ -105,7 +108,8 @@ class Run:
         self._notes = notes
         self._world = world
         self._libraries = Libraries(notes, self.draft)
-        self._depth = 0
+        # The functions of the file that are being run, and whose methods they are.
+        self._inside: list[tuple[ast.FunctionDef, Instance | None]] = []
 
     @property
     def chains(self) -> list[Chain]:
@@ -402,7 +406,7 @@ class Run:
         given = self._given(node, names)
         if isinstance(node.func, ast.Attribute):
             if _calls(node.func.value, "super"):
-                return OPAQUE
+                return self._call_super(node.func.attr, given)
             # Once: what its calls draw is drawn once, and a chain of calls takes no longer than its
             # length.
             owner = self.value(node.func.value, names)
@@ -418,11 +422,28 @@ class Run:
                 return listed
         return self.call(called, given, place)
 
+    def _call_super(self, name: str, given: Arguments) -> Value:
+        """A method that the class around it overrides."""
+        function, owner = self._inside[-1] if self._inside else (None, None)
+        base = overridden(owner.made_of, function) if owner and function else None
+        if owner is None or base is None:
+            return OPAQUE
+        if isinstance(base, Class):
+            inherited = method(base, name)
+            return self.enter(inherited, given, owner) if inherited else OPAQUE
+        if base == "torch.nn.Sequential" and name == "__init__":
+            for index, item in enumerate(self._libraries.listed(given)):
+                self._register(owner, str(index), item)
+        return OPAQUE
+
+    def _register(self, owner: Instance, name: str, module: Value) -> None:
+        owner.attributes[name] = module
+        name_after(module, f"{owner.path}.{name}".lstrip("."))
+
     def _add_module(self, owner: Instance, given: Arguments) -> Value:
         name, module = given.get("name", 0), given.get("module", 1)
         if isinstance(name, Constant) and module is not None:
-            owner.attributes[str(name.value)] = module
-            name_after(module, f"{owner.path}.{name.value}".lstrip("."))
+            self._register(owner, str(name.value), module)
         return OPAQUE
 
     def _given(self, node: ast.Call, names: Names) -> Arguments:
@@ -519,32 +540,42 @@ class Run:
             return self.draft.opaque(given.values(), place)
         instance = Instance(made_of, place)
         self.instances.append(instance)
-        start = method(made_of, "__init__")
+        self.construct(instance, given)
+        return instance
+
+    def construct(self, instance: Instance, given: Arguments) -> None:
+        """Run the constructor of a module."""
+        start = method(instance.made_of, "__init__")
         if start is not None:
             self.enter(start, given, instance)
-        return instance
 
     def forward(self, instance: Instance, given: Arguments, place: Location) -> Value:
         """Call a module of the file's own."""
         instance.used = True
-        for name in ("forward", "call"):
+        for name in FORWARDS:
             forward = method(instance.made_of, name)
             if forward is not None:
                 return self.enter(forward, given, instance)
+        if is_sequential(instance.made_of):
+            # Whatever else it keeps, numbers and names are no modules.
+            kept = instance.attributes.values()
+            items: list[Value] = [each for each in kept if not isinstance(each, Constant)]
+            chain = Chain(items, instance.place)
+            return self.apply(chain, given, place)
         return self.draft.opaque(given.values(), place)
 
     def enter(self, function: Function, given: Arguments, owner: Instance | None = None) -> Value:
         """Run a function of the file's own."""
-        if self._depth >= DEEPEST or self._notes.signature[function.node].generates:
+        if len(self._inside) >= DEEPEST or self._notes.signature[function.node].generates:
             return self.draft.opaque(given.values(), self.place(function.node))
         names = self.bound(function, given, owner)
         if names is None:
             return self.draft.opaque(given.values(), self.place(function.node))
-        self._depth += 1
+        self._inside.append((function.node, owner))
         try:
             return self.body(function.node.body, names)
         finally:
-            self._depth -= 1
+            self._inside.pop()
 
     def bound(self, function: Function, given: Arguments, owner: Instance | None) -> Names | None:
         """The names a call binds; None where it does not fit the function."""

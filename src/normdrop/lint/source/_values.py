@@ -4,10 +4,11 @@ Anything that cannot is `OPAQUE`, and nothing is ever claimed of it.
 """
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from normdrop.lint.source._names import canonical
 from normdrop.shifts.graph import Details, Kind
 from normdrop.values.location import Location
 
@@ -163,6 +164,8 @@ Names: TypeAlias = dict[str, Value]
 """What the names of a scope are worth."""
 
 OPAQUE = Opaque()
+FORWARDS = ("forward", "call")
+"""The methods that run when a module is called, in torch and in Keras."""
 
 DEEPEST = 6
 """How many calls, and how many base classes, are followed into each other."""
@@ -210,20 +213,63 @@ def method(made_of: Class, name: str, deepest: int = DEEPEST) -> Function | None
     return None
 
 
-def module_kind(made_of: Class, deepest: int = DEEPEST) -> str | None:
-    """`"torch"` or `"keras"` for a class of modules; None for another."""
+def bases(made_of: Class) -> Iterator["Class | str"]:
+    """What a class derives from: classes of the file, and others by their documented names."""
     for base in made_of.node.bases:
         dotted = ast.unparse(base)
         root, _, rest = dotted.partition(".")
         known = made_of.names.get(root)
-        if isinstance(known, Class) and not rest and deepest:
-            kind = module_kind(known, deepest - 1)
+        if isinstance(known, Class) and not rest:
+            yield known
+        elif isinstance(known, Imported):
+            yield canonical(f"{known.name}.{rest}".rstrip("."))
+        else:
+            yield dotted
+
+
+def overridden(made_of: Class, function: ast.FunctionDef) -> "Class | str | None":
+    """The first base of the class, among one and those it derives from, that has a method."""
+    waiting: list[Class] = [made_of]
+    for _ in range(DEEPEST):
+        if not waiting:
+            return None
+        current = waiting.pop(0)
+        if function in current.node.body:
+            return next(bases(current), None)
+        waiting.extend(each for each in bases(current) if isinstance(each, Class))
+    return None
+
+
+def is_sequential(made_of: Class, deepest: int = DEEPEST) -> bool:
+    """Whether it derives from torch's `Sequential`."""
+    return any(
+        (isinstance(base, Class) and deepest > 0 and is_sequential(base, deepest - 1))
+        or base == "torch.nn.Sequential"
+        for base in bases(made_of)
+    )
+
+
+def module_kind(made_of: Class, deepest: int = DEEPEST) -> str | None:
+    """`"torch"` or `"keras"` for a class of modules; None for another."""
+    for base in bases(made_of):
+        if isinstance(base, Class):
+            kind = module_kind(base, deepest - 1) if deepest else None
             if kind:
                 return kind
-        name = f"{known.name}.{rest}".rstrip(".") if isinstance(known, Imported) else dotted
-        last = name.rpartition(".")[2]
-        if name == "torch.nn.Module" or last.endswith("Module"):
+        elif base == "torch.nn.Sequential" or base.endswith("Module"):
             return "torch"
-        if name in {"keras.Model", "keras.models.Model", "keras.layers.Layer", "keras.Layer"}:
+        elif base in {"keras.Model", "keras.models.Model", "keras.layers.Layer", "keras.Layer"}:
             return "keras"
     return None
+
+
+def definitions(statements: Sequence[ast.stmt]) -> Iterator[ast.FunctionDef | ast.ClassDef]:
+    """The functions and classes that statements define, also under a condition or in a loop."""
+    for node in statements:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node
+        elif isinstance(node, ast.If | ast.Try | ast.With | ast.For | ast.While):
+            for name in ("body", "orelse", "finalbody"):
+                yield from definitions(getattr(node, name, []))
+            for handler in getattr(node, "handlers", []):
+                yield from definitions(handler.body)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from normdrop.lint.rules import Rule, SourceMend, Suppression, check_text, comments, suppress
+from normdrop.lint.source import Text
 from normdrop.mending.patches import _arguments, _calls, _flow, _siblings
 from normdrop.mending.patches._script import Edit, Script
 from normdrop.values.findings import Finding
@@ -173,9 +174,8 @@ class _Patching:
         return Patch(self._first.path, before, after, tuple(mended), now)
 
     def _findings(self, script: Script) -> list[Finding]:
-        text = script.code.decode()
-        found = check_text(script.path, text, self._rules)
-        written = comments(script.path, text.splitlines())
+        found = check_text(script.path, script.code.decode(), self._rules)
+        written = comments(script.path, Text(script.code).lines())
         return suppress(found, [*written, *self._suppressions])[0]
 
     def _keyed(self, script: Script) -> Iterator[tuple[_Key, Finding]]:
