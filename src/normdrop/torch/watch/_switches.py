@@ -3,23 +3,13 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
-from types import CodeType, FunctionType
+from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 
 from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
 
 from normdrop.shifts.stream import NormMode
-
-_NOISE = frozenset(
-    {
-        *("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout"),
-        *("feature_dropout", "feature_alpha_dropout", "drop_path", "stochastic_depth"),
-        *("rand", "rand_like", "randn", "randn_like", "randint", "randperm", "normal"),
-        *("bernoulli", "bernoulli_", "uniform_", "normal_", "random_", "exponential_"),
-        *("dropout_p", "scaled_dot_product_attention", "multi_head_attention_forward", "rrelu"),
-    }
-)
-"""Names of noise calls and their arguments: code that has one and `training` makes noise."""
+from normdrop.values.operations import CALLS_OF_NOISE
 
 
 class Switches:
@@ -102,7 +92,7 @@ def _as_training(model: nn.Module) -> Iterator[None]:
 def makes_noise(module: nn.Module) -> bool:
     """Whether the code of a module's own class makes noise that its mode switches."""
     names = _names_of(type(module))  # type: ignore[arg-type] # a class can be hashed
-    return "training" in names and not names.isdisjoint(_NOISE)
+    return "training" in names and not names.isdisjoint(CALLS_OF_NOISE)
 
 
 @cache
@@ -118,14 +108,40 @@ def _names_of(kind: type[nn.Module]) -> frozenset[str]:
         word
         for name, member in functions.items()
         if isinstance(member, FunctionType) and "init" not in name and "reset" not in name
-        for word in _words(member.__code__)
+        for word in _words(member, set())
     )
 
 
-def _words(code: CodeType) -> Iterator[str]:
+def _words(function: FunctionType, seen: set[FunctionType]) -> Iterator[str]:
+    """Names in a function and in the user's functions that it calls, and what they stand for."""
+    seen.add(function)
+    names = set(_words_in(function.__code__))
+    yield from names
+    for value in (*_called(function, names), getattr(function, "__wrapped__", None)):
+        # An imported function may go by another name: `from torch import dropout as drop`.
+        yield getattr(value, "__name__", "")
+        # torch's own functions make noise only if they are named in the vocabulary.
+        followed = isinstance(value, FunctionType) and not f"{value.__module__}".startswith(
+            "torch."
+        )
+        if followed and value not in seen:
+            yield from _words(value, seen)
+
+
+def _called(function: FunctionType, names: set[str]) -> Iterator[object]:
+    """What the names of a function stand for: globals, and members of modules among them."""
+    for name in names & function.__globals__.keys():
+        value = function.__globals__[name]
+        if isinstance(value, ModuleType):
+            yield from (getattr(value, each) for each in names if hasattr(value, each))
+        elif isinstance(value, FunctionType | BuiltinFunctionType):
+            yield value
+
+
+def _words_in(code: CodeType) -> Iterator[str]:
     yield from code.co_names
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
-            yield from _words(constant)
+            yield from _words_in(constant)
         elif isinstance(constant, tuple):  # the names of keyword arguments
             yield from (word for word in constant if isinstance(word, str))

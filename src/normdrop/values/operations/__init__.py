@@ -1,0 +1,13 @@
+"""One vocabulary of operations: what there is, under which names, with which arguments.
+
+No framework is imported here. Whatever recognises an operation, in a model of torch's or Keras', in
+source or in an order, and whatever carries moments through it, reads these values.
+"""
+
+from normdrop.values.operations._noises import ATTENTIONS as ATTENTIONS
+from normdrop.values.operations._noises import CALLS_OF_NOISE as CALLS_OF_NOISE
+from normdrop.values.operations._noises import DRAWS as DRAWS
+from normdrop.values.operations._noises import KERAS_STRENGTHS as KERAS_STRENGTHS
+from normdrop.values.operations._noises import NOISES as NOISES
+from normdrop.values.operations._noises import NoiseOperation as NoiseOperation
+from normdrop.values.operations._spelling import Function as Function
