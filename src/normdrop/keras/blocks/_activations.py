@@ -7,6 +7,7 @@ import keras
 
 from normdrop.errors import UsageError
 from normdrop.keras.blocks._settings import Activation, Site
+from normdrop.values import operations
 from normdrop.values.order import ACTIVATIONS
 
 
@@ -23,10 +24,9 @@ class _SharedPReLU(keras.layers.PReLU):
         super().build(input_shape)
 
 
-# A new activation has its name in `normdrop.values.order.ACTIVATIONS`, its layer here. Where Keras'
-# defaults differ from torch's, these are torch's, so that an order means the same in both.
+# What is more than a function by its name. Where Keras' defaults differ from torch's, these are
+# torch's, so that an order means the same in both.
 LAYERS: dict[str, Callable[..., keras.layers.Layer]] = {
-    "hardswish": lambda **kwargs: keras.layers.Activation("hard_silu", **kwargs),
     "leaky_relu": lambda **kwargs: keras.layers.LeakyReLU(negative_slope=0.01, **kwargs),
     "prelu": _SharedPReLU,
 }
@@ -53,4 +53,6 @@ def make_activation(activation: Activation, **kwargs: Any) -> keras.layers.Layer
             f"activation={activation!r} must be one of {', '.join(ACTIVATIONS)}, or a function of "
             "a tensor, such as keras.activations.relu"
         )
+    if isinstance(activation, str):
+        activation = operations.ACTIVATIONS[activation].keras[0]
     return keras.layers.Activation(activation, **kwargs)

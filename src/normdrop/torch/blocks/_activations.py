@@ -4,23 +4,11 @@ from torch import nn
 
 from normdrop.errors import UsageError
 from normdrop.torch.blocks._settings import Activation, Settings, Site
+from normdrop.values import operations
 from normdrop.values.order import ACTIVATIONS
 
-# A new activation has its name in `normdrop.values.order.ACTIVATIONS` and its layer here.
 LAYERS: dict[str, type[nn.Module]] = {
-    "elu": nn.ELU,
-    "gelu": nn.GELU,
-    "hardswish": nn.Hardswish,
-    "leaky_relu": nn.LeakyReLU,
-    "mish": nn.Mish,
-    "prelu": nn.PReLU,
-    "relu": nn.ReLU,
-    "relu6": nn.ReLU6,
-    "selu": nn.SELU,
-    "sigmoid": nn.Sigmoid,
-    "silu": nn.SiLU,
-    "softplus": nn.Softplus,
-    "tanh": nn.Tanh,
+    name: getattr(nn, operations.ACTIVATIONS[name].module) for name in ACTIVATIONS
 }
 
 

@@ -128,6 +128,10 @@ def _words(function: FunctionType, seen: set[FunctionType]) -> Iterator[str]:
             yield from _words(value, seen)
 
 
+def _is_torchs(function: FunctionType) -> bool:
+    return f"{function.__module__}".startswith("torch.")
+
+
 def _called(function: FunctionType, names: set[str]) -> Iterator[object]:
     """What the names of a function stand for: globals, and members of modules among them."""
     for name in names & function.__globals__.keys():

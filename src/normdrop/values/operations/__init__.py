@@ -4,6 +4,8 @@ No framework is imported here. Whatever recognises an operation, in a model of t
 source or in an order, and whatever carries moments through it, reads these values.
 """
 
+from normdrop.values.operations._activations import ACTIVATIONS as ACTIVATIONS
+from normdrop.values.operations._activations import ActivationOperation as ActivationOperation
 from normdrop.values.operations._noises import ATTENTIONS as ATTENTIONS
 from normdrop.values.operations._noises import CALLS_OF_NOISE as CALLS_OF_NOISE
 from normdrop.values.operations._noises import DRAWS as DRAWS

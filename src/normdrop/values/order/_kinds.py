@@ -4,9 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from normdrop.values import operations
 from normdrop.values.noise import Bernoulli, Gaussian, Noise, Uniform
-from normdrop.values.order._activations import ACTIVATIONS
 from normdrop.values.order._arguments import ArgumentKind, Choice, Count, Real
+
+ACTIVATIONS = tuple(sorted(name for name, each in operations.ACTIVATIONS.items() if each.in_order))
+"""The activations that `act(...)` knows by name."""
 
 
 class Role(StrEnum):

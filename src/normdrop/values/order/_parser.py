@@ -6,8 +6,7 @@ from difflib import get_close_matches
 from typing import Never
 
 from normdrop.errors import OrderError
-from normdrop.values.order._activations import ACTIVATIONS
-from normdrop.values.order._kinds import KINDS
+from normdrop.values.order._kinds import ACTIVATIONS, KINDS
 from normdrop.values.order._token import Token
 
 _PARENTHESES = re.compile(r"\([^()]*\)")
