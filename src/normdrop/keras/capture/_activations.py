@@ -109,7 +109,7 @@ _LAYERS: Mapping[type, Callable[[Any, int], Description | None]] = {
         getattr(keras.layers, name): _SPECIAL.get(name, _by_constants(each))
         for each in ACTIVATIONS.values()
         for name in each.keras_layers
-        if hasattr(keras.layers, name)  # not all are in this version
+        if hasattr(keras.layers, name)  # not every version has all
     },
 }
 

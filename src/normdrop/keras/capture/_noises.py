@@ -2,12 +2,11 @@
 
 import math
 
-import keras
-
-from normdrop.keras.capture._description import CallOf, Describe, Description
+from normdrop.keras.capture._description import CallOf, Describe, Description, layers
 from normdrop.keras.layers import NoiseLayer
 from normdrop.shifts.graph import Along, Distribution, Kind, Noise
 from normdrop.values.noise import Gaussian
+from normdrop.values.operations import NOISES
 
 _ALPHA = -1.7580993408473766
 """What alpha dropout sets dropped units to: -λα of SELU (Klambauer et al., 2017)."""
@@ -100,12 +99,18 @@ def _described(noise: Noise) -> Description:
     return Description(Kind.NOISE, noise)
 
 
+_READERS: dict[tuple[str, str], Describe] = {
+    ("bernoulli", "element"): _dropout,
+    ("bernoulli", "channel"): _spatial,
+    ("gaussian", "element"): _gaussian,
+    ("alpha", "element"): _alpha,
+}
 ENTRIES: dict[type, Describe] = {
     NoiseLayer: _own,
-    keras.layers.SpatialDropout1D: _spatial,
-    keras.layers.SpatialDropout2D: _spatial,
-    keras.layers.SpatialDropout3D: _spatial,
-    keras.layers.Dropout: _dropout,
-    keras.layers.GaussianDropout: _gaussian,
-    keras.layers.AlphaDropout: _alpha,
+    **{
+        kind: each
+        for noise in NOISES
+        if (noise.law, noise.along) in _READERS
+        for kind, each in layers(noise.keras_layers, _READERS[noise.law, noise.along]).items()
+    },
 }

@@ -4,7 +4,8 @@ import math
 from functools import partial
 
 from normdrop.shifts.graph import Along, Distribution, Kind, Noise
-from normdrop.torch.capture._call import Call, Description, entry
+from normdrop.torch.capture._call import Call, Description, entries, entry
+from normdrop.values.operations import NOISES, Function, NoiseOperation
 
 _ALPHA = -1.7580993408473766
 """What alpha dropout sets dropped units to: -λα of SELU (Klambauer et al., 2017)."""
@@ -58,16 +59,14 @@ def alpha(rate: float, shape: tuple[int, ...], along: Along, *, on: bool) -> Noi
     )
 
 
-def _dropout(along: Along, call: Call) -> Description:
-    on = call.is_on("training", default=True)
-    noise = bernoulli(float(call.get("p", 0.5)), call.shape, along, on=on)
-    return Description(Kind.NOISE, noise, 1 if along is Along.CHANNEL else None, sources=[call.x])
-
-
-def _alpha_dropout(along: Along, call: Call) -> Description:
-    on = call.is_on("training")
-    noise = alpha(float(call.get("p", 0.5)), call.shape, along, on=on)
-    return Description(Kind.NOISE, noise, 1 if along is Along.CHANNEL else None, sources=[call.x])
+def _dropout(noise: NoiseOperation, spelling: Function, call: Call) -> Description:
+    """Dropout, on where the call says so by position, by either of two names or by default."""
+    on = call.is_on(spelling.arguments[2], default=spelling.training is not False)
+    along, rate = Along(noise.along), float(call.get("p", 0.5))
+    make = alpha if noise.law == "alpha" else bernoulli
+    channels = 1 if along is Along.CHANNEL else None
+    made = make(rate, call.shape, along, on=on)
+    return Description(Kind.NOISE, made, channels, sources=[call.x])
 
 
 def _keyed(call: Call) -> Description:
@@ -80,17 +79,12 @@ def _keyed(call: Call) -> Description:
     return Description(Kind.NOISE, noise, sources=[call.x])
 
 
-_ARGUMENTS = "input p training inplace"
-_ELEMENTS = entry(_ARGUMENTS, partial(_dropout, Along.ELEMENT))
-_CHANNELS = entry(_ARGUMENTS, partial(_dropout, Along.CHANNEL))
 ENTRIES = {
     "normdrop::multiply_noise": entry("input keys kind amount", _keyed),
-    "dropout": _ELEMENTS,
-    "native_dropout": _ELEMENTS,
-    "dropout1d": _CHANNELS,
-    "dropout2d": _CHANNELS,
-    "dropout3d": _CHANNELS,
-    "feature_dropout": _CHANNELS,
-    "alpha_dropout": entry(_ARGUMENTS, partial(_alpha_dropout, Along.ELEMENT)),
-    "feature_alpha_dropout": entry(_ARGUMENTS, partial(_alpha_dropout, Along.CHANNEL)),
+    **{
+        name: each
+        for noise in NOISES
+        for spelling in noise.functions
+        for name, each in entries([spelling], partial(_dropout, noise, spelling)).items()
+    },
 }

@@ -65,7 +65,7 @@ def _same(named: Arguments) -> Tensor:
 
 def _drop(named: Arguments) -> Tensor | None:
     """Dropout that is on; what is off returns its input, and a rate out of range is an error."""
-    if not named.get("training", True) or not 0 <= named.get("p", 0.5) <= 1:
+    if not named.get("training", named.get("train", True)) or not 0 <= named.get("p", 0.5) <= 1:
         return None
     return _same(named)
 
