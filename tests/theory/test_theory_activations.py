@@ -12,7 +12,7 @@ from scipy import integrate, special, stats
 
 from normdrop import theory
 from normdrop.theory import ACTIVATION_MOMENTS
-from normdrop.theory._gaussian import error_function
+from normdrop.theory import error_function
 
 Scalar = Callable[[float], float]
 
