@@ -10,7 +10,7 @@ from keras.src.testing import TestCase
 
 from normdrop.errors import NoiseError
 from normdrop.keras import GaussianDropout, NoiseLayer, UniformDropout
-from normdrop.keras.layers._noise_layer import Along, DataFormat
+from normdrop.keras.layers import Along, DataFormat
 
 LAYERS: list[tuple[type[NoiseLayer], dict[str, Any]]] = [
     (GaussianDropout, {"rate": 0.2}),

@@ -124,3 +124,9 @@ class Uniform:
 
 
 Noise: TypeAlias = Bernoulli | Gaussian | Uniform
+LAWS: dict[str, type[Bernoulli] | type[Gaussian] | type[Uniform]] = {
+    "bernoulli": Bernoulli,
+    "gaussian": Gaussian,
+    "uniform": Uniform,
+}
+"""The noises that keep the mean, by the name that `normdrop.values.operations` gives their law."""

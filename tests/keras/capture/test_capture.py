@@ -14,7 +14,7 @@ from normdrop.errors import CaptureError, UsageError
 from normdrop.keras import Block, Head, ResidualBlock
 from normdrop.keras.capture import capture
 from normdrop.keras.capture._nodes import LAYERS
-from normdrop.keras.layers._noise_layer import DataFormat
+from normdrop.keras.layers import DataFormat
 from normdrop.shifts.graph import Graph, Kind, Noise, Norm
 
 

@@ -20,7 +20,7 @@ from normdrop.keras.blocks._settings import (
     check_data_format,
     check_dimensions,
 )
-from normdrop.keras.layers._noise_layer import Along, DataFormat
+from normdrop.keras.layers import Along, DataFormat
 from normdrop.values.order import Order, Role
 
 

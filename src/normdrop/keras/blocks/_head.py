@@ -9,9 +9,8 @@ import keras
 from normdrop.errors import UsageError
 from normdrop.keras.blocks._chain import Chain, Shape
 from normdrop.keras.blocks._config import read, written
-from normdrop.keras.blocks._noises import is_silent
+from normdrop.keras.blocks._layers import global_average_pool, is_silent
 from normdrop.keras.blocks._parts import build
-from normdrop.keras.blocks._pools import global_average_pool
 from normdrop.keras.blocks._settings import (
     Activation,
     Noise,
@@ -20,7 +19,7 @@ from normdrop.keras.blocks._settings import (
     check_count,
     check_data_format,
 )
-from normdrop.keras.layers._noise_layer import Along, DataFormat
+from normdrop.keras.layers import Along, DataFormat
 from normdrop.values.order import HeadPosition, head_orders
 
 

@@ -6,10 +6,9 @@ from typing import Any
 import keras
 
 from normdrop.errors import UsageError
-from normdrop.keras.blocks._activations import make_activation
 from normdrop.keras.blocks._chain import Shape, apply_all, build_all, shape_after
 from normdrop.keras.blocks._config import read, written
-from normdrop.keras.blocks._noises import is_silent, make_noise
+from normdrop.keras.blocks._layers import is_silent, make_activation, make_noise
 from normdrop.keras.blocks._parts import build
 from normdrop.keras.blocks._settings import (
     Activation,
@@ -21,7 +20,7 @@ from normdrop.keras.blocks._settings import (
     check_data_format,
     check_dimensions,
 )
-from normdrop.keras.layers._noise_layer import Along, DataFormat
+from normdrop.keras.layers import Along, DataFormat
 from normdrop.values.order import Order, ResidualPosition, ResidualStyle, branch_order
 
 

@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeAlias
 import keras
 
 from normdrop.errors import UsageError
-from normdrop.keras.layers._noise_layer import Along, DataFormat
+from normdrop.keras.layers import Along, DataFormat
 from normdrop.values.order import Order, Token
 
 Size: TypeAlias = int | Sequence[int]

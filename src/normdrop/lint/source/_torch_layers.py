@@ -192,7 +192,9 @@ def _calls() -> Iterable[tuple[str, Maker]]:
             shown = next((name for name in pool.modules if name.lower() == alike), "")
             if shown:
                 yield function.name, partial(_pool, pool, shown)
-    yield from ((name, same) for name in ("flatten", "reshape", "squeeze", "unsqueeze"))
+    for shape in SHAPES:
+        if shape.how == "view":
+            yield from ((name, same) for name in shape.functions)
 
 
 _CLASSES: Mapping[str, Maker] = dict(_classes())

@@ -6,11 +6,17 @@ from collections.abc import Callable, Sequence
 from torch import nn
 
 from normdrop.errors import OrderError
-from normdrop.torch.blocks._activations import activation
-from normdrop.torch.blocks._layers import conv, linear
-from normdrop.torch.blocks._noises import drop, gaussian, uniform
-from normdrop.torch.blocks._norms import batch_norm, group_norm, layer_norm
-from normdrop.torch.blocks._pools import pool
+from normdrop.torch.blocks._layers import (
+    OWN_NOISES,
+    activation,
+    batch_norm,
+    conv,
+    drop,
+    group_norm,
+    layer_norm,
+    linear,
+    pool,
+)
 from normdrop.torch.blocks._settings import Settings, Site, Weight, per_dimension
 from normdrop.values.order import Order, Role
 
@@ -22,8 +28,7 @@ PARTS: dict[str, Callable[[Site], nn.Module]] = {
     "ln": layer_norm,
     "act": activation,
     "drop": drop,
-    "gaussian": gaussian,
-    "uniform": uniform,
+    **OWN_NOISES,
     "pool": pool,
 }
 

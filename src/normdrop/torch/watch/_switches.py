@@ -117,18 +117,16 @@ def _words(function: FunctionType, seen: set[FunctionType]) -> Iterator[str]:
     seen.add(function)
     names = set(_words_in(function.__code__))
     yield from names
-    for value in (*_called(function, names), getattr(function, "__wrapped__", None)):
+    called: list[object] = [*_called(function, names), getattr(function, "__wrapped__", None)]
+    for value in called:
         # An imported function may go by another name: `from torch import dropout as drop`.
         yield getattr(value, "__name__", "")
-        # torch's own functions make noise only if they are named in the vocabulary.
-        followed = isinstance(value, FunctionType) and not f"{value.__module__}".startswith(
-            "torch."
-        )
-        if followed and value not in seen:
+        if isinstance(value, FunctionType) and value not in seen and not _is_torchs(value):
             yield from _words(value, seen)
 
 
 def _is_torchs(function: FunctionType) -> bool:
+    """Whether it is torch's own, which makes noise only if the vocabulary names it."""
     return f"{function.__module__}".startswith("torch.")
 
 
@@ -137,7 +135,7 @@ def _called(function: FunctionType, names: set[str]) -> Iterator[object]:
     for name in names & function.__globals__.keys():
         value = function.__globals__[name]
         if isinstance(value, ModuleType):
-            yield from (getattr(value, each) for each in names if hasattr(value, each))
+            yield from (vars(value)[each] for each in names & vars(value).keys())
         elif isinstance(value, FunctionType | BuiltinFunctionType):
             yield value
 

@@ -17,7 +17,7 @@ NumpyFunction: TypeAlias = Callable[[ModuleType, Values, Mapping[str, Any]], Val
 """Takes numpy, which is not imported for the names' sake, an array and the constants."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ActivationOperation:
     """One activation under all its names.
 

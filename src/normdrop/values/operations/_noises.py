@@ -12,7 +12,7 @@ Law: TypeAlias = Literal["bernoulli", "alpha", "gaussian", "uniform", "additive"
 Along: TypeAlias = Literal["element", "channel"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class NoiseOperation:
     """One noise under all its names.
 
@@ -28,6 +28,8 @@ class NoiseOperation:
         keras_layers: Classes in `keras.layers`.
         own: The class of this name in `normdrop.torch.layers` and `normdrop.keras.layers`.
         in_order: Its token in an order.
+        summary: What the token means, for the table of tokens.
+        usual: The strength that a block assumes where none is written, if it is always the same.
     """
 
     name: str
@@ -39,6 +41,8 @@ class NoiseOperation:
     keras_layers: tuple[str, ...] = ()
     own: str = ""
     in_order: str = ""
+    summary: str = ""
+    usual: float | None = None
 
 
 _FUNCTIONAL = ("input", "p", "training", "inplace")
@@ -64,6 +68,7 @@ NOISES = (
         modules=("Dropout",),
         keras_layers=("Dropout",),
         in_order="drop",
+        summary="dropout",
     ),
     NoiseOperation(
         "channel_dropout",
@@ -102,6 +107,7 @@ NOISES = (
         keras_layers=("GaussianDropout",),
         own="GaussianDropout",
         in_order="gaussian",
+        summary="Gaussian dropout",
     ),
     NoiseOperation(
         "uniform_dropout",
@@ -109,6 +115,8 @@ NOISES = (
         strength=("beta", "beta"),
         own="UniformDropout",
         in_order="uniform",
+        summary="uniform dropout",
+        usual=0.1,
     ),
     NoiseOperation(
         "gaussian_noise",

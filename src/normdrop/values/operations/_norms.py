@@ -8,7 +8,7 @@ from normdrop.values.operations._spelling import Function, functions
 Statistics: TypeAlias = Literal["running", "asked", "own"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class NormOperation:
     """One normalization under all its names.
 

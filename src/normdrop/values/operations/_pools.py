@@ -6,7 +6,7 @@ from typing import Literal
 from normdrop.values.operations._spelling import Function, functions
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PoolOperation:
     """One way to pool under all its names.
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from normdrop.values.operations._spelling import Function, functions
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class WeightOperation:
     """One linear map under all its names.
 
