@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 import normdrop
+from normdrop.torch.capture import capture
 from normdrop.values.operations import ATTENTIONS, DRAWS, NOISES, Function
 
 _HALVES = "torch.full_like(x, 0.5)"
@@ -85,6 +86,7 @@ def _masked(drawn: str) -> str:
 
 
 _CALLS = dict(_calls())
+_NAMED = "torch.nn.functional.dropout named"
 _MODULES = [name for noise in NOISES for name in noise.modules]
 
 
@@ -137,6 +139,23 @@ def test_every_function_is_blamed_and_switched(name: str, *, training: bool) -> 
     assert not _draws(model, dropout=False)
     assert _blamed(model)
     assert model.training is training
+
+
+@pytest.mark.parametrize("name", [name for name in _CALLS if "dropout" in name])
+def test_every_function_is_noise_in_the_graph(name: str) -> None:
+    """Active in train mode and not in eval mode, however the call says which it is."""
+    captured = capture(_model(_CALLS[name]), (8,))
+    assert [n.noise.active for n in captured.train if n.noise] == [True]
+    assert not any(n.noise.active for n in captured.eval if n.noise)
+
+
+@pytest.mark.parametrize("name", ["torch.dropout", "torch.dropout named", _NAMED])
+def test_a_mask_made_by_dropout_of_ones(name: str) -> None:
+    """It is a mask where the call is on, and ones where it is off."""
+    made = _CALLS[name].removeprefix("x = ").replace("(x,", "(torch.ones_like(x),")
+    captured = capture(_model(f"x = x * {made}"), (8,))
+    assert [n.noise.active for n in captured.train if n.noise] == [True]
+    assert not any(n.noise.active for n in captured.eval if n.noise)
 
 
 @pytest.mark.parametrize("name", _MODULES)

@@ -64,17 +64,12 @@ def _function_dropout(
 
 
 def dropout(noise: NoiseOperation, rate: float) -> Noise:
-    """Dropout of a rate, under the law of the vocabulary."""
+    """Dropout of a rate that may be unknown (nan)."""
     if noise.law == "alpha" and rate:
         # Its scale and offset are not those of dropout; what it does to variances is not claimed.
         rate = float("nan")
-    return bernoulli(rate, Along(noise.along))
-
-
-def bernoulli(rate: float, along: Along) -> Noise:
-    """Dropout of a rate that may be unknown (nan)."""
     scale = 1 / (1 - rate) if rate != 1 else 1.0
-    return Noise(Distribution.BERNOULLI, along, rate != 0, rate=rate, scale=scale)
+    return Noise(Distribution.BERNOULLI, Along(noise.along), rate != 0, rate=rate, scale=scale)
 
 
 def _norm(norm: NormOperation, name: str, given: Arguments) -> tuple[Part, ...]:

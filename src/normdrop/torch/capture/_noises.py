@@ -1,14 +1,10 @@
 """Recognising noise that a function or layer of torch adds by itself."""
 
-import math
 from functools import partial
 
 from normdrop.shifts.graph import Along, Distribution, Kind, Noise
 from normdrop.torch.capture._call import Call, Description, entries, entry
 from normdrop.values.operations import NOISES, Function, NoiseOperation
-
-_ALPHA = -1.7580993408473766
-"""What alpha dropout sets dropped units to: -λα of SELU (Klambauer et al., 2017)."""
 
 
 def bernoulli(
@@ -16,15 +12,7 @@ def bernoulli(
 ) -> Noise:
     """Inverted dropout of a tensor of this shape."""
     mask, along = _mask(shape, along)
-    return Noise(
-        Distribution.BERNOULLI,
-        along,
-        active=on and rate > 0,
-        rate=rate,
-        scale=1 / (1 - rate) if rate < 1 else 0.0,
-        mask_shape=mask,
-        inside=inside,
-    )
+    return Noise.dropout(rate, along, active=on, mask_shape=mask, inside=inside)
 
 
 def multiplier(
@@ -44,19 +32,9 @@ def _mask(shape: tuple[int, ...], along: Along) -> tuple[tuple[int, ...], Along]
 
 
 def alpha(rate: float, shape: tuple[int, ...], along: Along, *, on: bool) -> Noise:
-    """Alpha dropout, which keeps mean 0 and variance 1 rather than the mean of its input."""
-    plain = bernoulli(rate, shape, along, on=on)
-    scale = ((1 - rate) * (1 + rate * _ALPHA**2)) ** -0.5 if rate < 1 else math.nan
-    return Noise(
-        plain.distribution,
-        plain.along,
-        plain.active,
-        rate,
-        scale=scale,
-        fill=_ALPHA,
-        offset=-scale * _ALPHA * rate,
-        mask_shape=plain.mask_shape,
-    )
+    """Alpha dropout of a tensor of this shape."""
+    mask, along = _mask(shape, along)
+    return Noise.alpha_dropout(rate, along, active=on, mask_shape=mask)
 
 
 def _dropout(noise: NoiseOperation, spelling: Function, call: Call) -> Description:

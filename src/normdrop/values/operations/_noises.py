@@ -119,10 +119,7 @@ NOISES = (
         usual=0.1,
     ),
     NoiseOperation(
-        "gaussian_noise",
-        "additive",
-        strength=("", "stddev"),
-        keras_layers=("GaussianNoise",),
+        "gaussian_noise", "additive", strength=("", "stddev"), keras_layers=("GaussianNoise",)
     ),
 )
 

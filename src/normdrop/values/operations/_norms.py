@@ -75,9 +75,7 @@ _ALL = (
                 f"input {_RUNNING} {_SCALED} use_input_stats momentum eps",
             ),
             *functions(
-                "torch",
-                "instance_norm",
-                f"input {_SCALED} {_RUNNING} use_input_stats momentum eps",
+                "torch", "instance_norm", f"input {_SCALED} {_RUNNING} use_input_stats momentum eps"
             ),
         ),
         modules=(

@@ -47,10 +47,7 @@ _ALL = (
         functions=functions(
             "torch", "conv1d conv2d conv3d", f"{_MAPPED} stride padding dilation groups"
         ),
-        modules=(
-            *("Conv1d", "Conv2d", "Conv3d"),
-            *("LazyConv1d", "LazyConv2d", "LazyConv3d"),
-        ),
+        modules=(*("Conv1d", "Conv2d", "Conv3d"), *("LazyConv1d", "LazyConv2d", "LazyConv3d")),
         arguments=(*_SLID.split(), "dilation", "groups", "bias"),
         keras_layers=(
             *("Conv1D", "Conv2D", "Conv3D"),
@@ -58,14 +55,10 @@ _ALL = (
         ),
     ),
     WeightOperation(
-        "depthwise convolution",
-        "convolution",
-        keras_layers=("DepthwiseConv1D", "DepthwiseConv2D"),
+        "depthwise convolution", "convolution", keras_layers=("DepthwiseConv1D", "DepthwiseConv2D")
     ),
     WeightOperation(
-        "separable convolution",
-        "convolution",
-        keras_layers=("SeparableConv1D", "SeparableConv2D"),
+        "separable convolution", "convolution", keras_layers=("SeparableConv1D", "SeparableConv2D")
     ),
     WeightOperation(
         "transposed convolution",
