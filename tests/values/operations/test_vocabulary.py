@@ -37,6 +37,7 @@ from normdrop.lint.source._arguments import Arguments
 from normdrop.lint.source._keras_layers import keras_layer
 from normdrop.lint.source._torch_layers import torch_function, torch_layer
 from normdrop.lint.source._values import OPAQUE, Constant
+from normdrop.mending.patches._siblings import is_activation
 from normdrop.torch.capture import capture
 
 def model():
@@ -70,6 +71,7 @@ print(json.dumps({
     "in place in source": name_of(torch_function("atan_", Arguments([OPAQUE]))),
     "moments": all(each == each for each in shifts()),
     "an order": order(),
+    "a patch": is_activation(b"nn.Atan(),"),
 }))
 """
 _KNOWN: dict[str, object] = {
@@ -81,6 +83,7 @@ _KNOWN: dict[str, object] = {
     "in place in source": ["atan"],
     "moments": True,
     "an order": "linear-bn-act(atan)",
+    "a patch": True,
 }
 _UNKNOWN: dict[str, object] = {
     "torch": [],
@@ -91,6 +94,7 @@ _UNKNOWN: dict[str, object] = {
     "in place in source": None,
     "moments": False,
     "an order": None,
+    "a patch": False,
 }
 
 # Without its entry, alpha dropout is an unknown call to every reader.

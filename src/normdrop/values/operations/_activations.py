@@ -57,6 +57,11 @@ class ActivationOperation:
         plain = ("input", *self.constants, "inplace")
         return self.signatures or dict.fromkeys((self.name, *self.others), plain)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What it is called in functions of torch and of Keras."""
+        return (*self.functions, *self.keras)
+
     def values(self, numpy: ModuleType, x: Values, constants: Constants | None = None) -> Values:
         """The function's values at those of an array, of its shape.
 
