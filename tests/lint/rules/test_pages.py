@@ -4,7 +4,7 @@ from pathlib import Path
 
 from normdrop.lint.rules import all_rules, pages
 
-_FOLDER = Path(__file__).parents[2] / "docs" / "rules"
+_FOLDER = Path(__file__).parents[3] / "docs" / "rules"
 
 
 def test_the_pages_are_generated() -> None:
