@@ -107,8 +107,8 @@ class _Net(nn.Module):
         return normed
 
 
-def _model(statement: str, before: str = "") -> nn.Module:
-    source = f"{before}\ndef noisy(self, x):\n    {statement}\n    return x\n"
+def _model(statement: str, before: str = "", decorator: str = "") -> nn.Module:
+    source = f"{before}\n{decorator}\ndef noisy(self, x):\n    {statement}\n    return x\n"
     namespace: dict[str, Any] = {"torch": torch}
     exec(source, namespace)  # noqa: S102 - the names in the code are what is tested
     torch.manual_seed(0)
@@ -200,6 +200,31 @@ def test_other_names_and_functions_between(name: str) -> None:
     assert _draws(model.eval(), dropout=True)
     assert not _draws(model, dropout=False)
     assert _blamed(model)
+
+
+_ASKS_THE_MODE = """
+import functools
+def noted(function):
+    @functools.wraps(function)
+    def wrapper(self, x):
+        return function(self, x) if self.training else function(self, x)
+    return wrapper
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "decorator"), [("", "@torch.no_grad()"), (_ASKS_THE_MODE, "@noted")]
+)
+def test_a_decorated_method(before: str, decorator: str) -> None:
+    """What is below a decorator counts; its own look at the mode makes no noise of a child's."""
+    model = _model("x = torch.dropout(x, 0.5, self.training)", before, decorator)
+    assert _draws(model.eval(), dropout=True)
+    assert not _draws(model, dropout=False)
+    calm = _model("x = self.dropout(x)", before, decorator)
+    calm.dropout = nn.Identity()
+    assert calm.eval()
+    with normdrop.modes(calm, dropout=True):
+        assert not calm.training
 
 
 @pytest.mark.parametrize(

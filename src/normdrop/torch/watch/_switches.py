@@ -1,8 +1,9 @@
 """Which modules make noise and which normalise, and their modes set apart from one another."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
+from inspect import unwrap
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 
 from torch import nn
@@ -91,25 +92,34 @@ def _as_training(model: nn.Module) -> Iterator[None]:
 
 def makes_noise(module: nn.Module) -> bool:
     """Whether the code of a module's own class makes noise that its mode switches."""
-    names = _names_of(type(module))  # type: ignore[arg-type] # a class can be hashed
-    return "training" in names and not names.isdisjoint(CALLS_OF_NOISE)
+    views = _names_of(type(module))  # type: ignore[arg-type] # a class can be hashed
+    return any("training" in names and not names.isdisjoint(CALLS_OF_NOISE) for names in views)
 
 
 @cache
-def _names_of(kind: type[nn.Module]) -> frozenset[str]:
-    """Names in the methods of a class and its bases up to `nn.Module`, initialisers left out."""
+def _names_of(kind: type[nn.Module]) -> tuple[frozenset[str], frozenset[str]]:
+    """Names in the methods of a class and its bases up to `nn.Module`, initialisers left out.
+
+    Once as they are and once below their decorators: the mode that a decorator looks at is not
+    that of a layer which the method calls.
+    """
     functions: Mapping[str, object] = {
         name: member
         for base in reversed(kind.__mro__)
         if issubclass(base, nn.Module) and base is not nn.Module
         for name, member in vars(base).items()
     }
-    return frozenset(
-        word
+    methods = [
+        member
         for name, member in functions.items()
         if isinstance(member, FunctionType) and "init" not in name and "reset" not in name
-        for word in _words(member, set())
-    )
+    ]
+    return _words_of(methods), _words_of(unwrap(each) for each in methods)
+
+
+def _words_of(functions: Iterable[object]) -> frozenset[str]:
+    found = [each for each in functions if isinstance(each, FunctionType)]
+    return frozenset(word for each in found for word in _words(each, set()))
 
 
 def _words(function: FunctionType, seen: set[FunctionType]) -> Iterator[str]:
@@ -117,8 +127,7 @@ def _words(function: FunctionType, seen: set[FunctionType]) -> Iterator[str]:
     seen.add(function)
     names = set(_words_in(function.__code__))
     yield from names
-    called: list[object] = [*_called(function, names), getattr(function, "__wrapped__", None)]
-    for value in called:
+    for value in _called(function, names):
         # An imported function may go by another name: `from torch import dropout as drop`.
         yield getattr(value, "__name__", "")
         if isinstance(value, FunctionType) and value not in seen and not _is_torchs(value):
