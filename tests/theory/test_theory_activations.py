@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from scipy import integrate, special, stats
 
 from normdrop import theory
-from normdrop.theory import ACTIVATION_MOMENTS
-from normdrop.theory._gaussian import error_function
+from normdrop.theory import ACTIVATION_MOMENTS, error_function
 
 Scalar = Callable[[float], float]
 

@@ -1,10 +1,8 @@
-"""The contract of every noise layer: a new layer passes it by being one more file."""
+"""The contract of every noise layer: a new layer passes it by being one more class."""
 
 import copy
-import importlib
 import io
 import pickle
-import pkgutil
 from typing import Any
 
 import pytest
@@ -27,8 +25,6 @@ from normdrop.torch import (
 )
 from normdrop.values.noise import Along
 
-for _module in pkgutil.iter_modules(layers.__path__):
-    importlib.import_module(f"{layers.__name__}.{_module.name}")
 LAYERS: list[type[Any]] = NoiseLayer.__subclasses__()
 ALONG: list[Along] = ["element", "channel", "sample"]
 
@@ -43,7 +39,7 @@ def image(**options: object) -> Tensor:
 
 @every_layer
 def test_is_exported(kind: type[Any]) -> None:
-    """Each layer of the folder stands in `normdrop.torch.__all__`."""
+    """Each layer of the file stands in `normdrop.torch.__all__`."""
     assert kind.__name__ in normdrop.torch.__all__
     assert getattr(normdrop.torch, kind.__name__) is kind
 

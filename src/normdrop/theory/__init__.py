@@ -26,7 +26,6 @@ from normdrop.theory._factors import dropout_factor as dropout_factor
 from normdrop.theory._factors import gaussian_factor as gaussian_factor
 from normdrop.theory._factors import rate_of_factor as rate_of_factor
 from normdrop.theory._factors import uniform_factor as uniform_factor
-from normdrop.theory._gaussian import error_function as error_function
 from normdrop.theory._gaussian import gaussian_cumulative as gaussian_cumulative
 from normdrop.theory._gaussian import gaussian_density as gaussian_density
 from normdrop.theory._gaussian import gaussian_moments as gaussian_moments
@@ -56,3 +55,4 @@ from normdrop.theory._weights import weighted_dropout_shift as weighted_dropout_
 from normdrop.theory._weights import weighted_gaussian_shift as weighted_gaussian_shift
 from normdrop.theory._weights import weighted_noise_shift as weighted_noise_shift
 from normdrop.theory._weights import weighted_uniform_shift as weighted_uniform_shift
+from normdrop.values.operations.erf import error_function as error_function

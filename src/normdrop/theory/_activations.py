@@ -1,58 +1,52 @@
 """Moments of a Gaussian behind the activations of the field."""
 
-import math
 from collections.abc import Callable
 
 import numpy as np
 
-from normdrop.theory._gaussian import (
-    error_function,
-    gaussian_cumulative,
-    gaussian_density,
-    gaussian_moments,
-)
+from normdrop.theory._gaussian import gaussian_cumulative, gaussian_density, gaussian_moments
 from normdrop.theory._values import Array, Moments, Numbers, in_range, plain, real
+from normdrop.values.operations import ACTIVATIONS
 
-_SELU_SCALE = 1.0507009873554804934193349852946
-_SELU_ALPHA = 1.6732632423543772848170429916717
+
+def _values(name: str, x: Array, **constants: float | str) -> Array:
+    values: Array = ACTIVATIONS[name].values(np, x, constants)
+    return values
 
 
 def relu(x: Array) -> Array:
     """max(x, 0)."""
-    return np.maximum(x, 0.0)
+    return _values("relu", x)
 
 
 def leaky_relu(x: Array, slope: float = 0.01) -> Array:
     """Identity above 0, slope · x below."""
-    return np.where(x > 0, x, slope * x)
+    return _values("leaky_relu", x, negative_slope=slope)
 
 
 def elu(x: Array, alpha: float = 1.0) -> Array:
     """Identity above 0, α (eˣ − 1) below (Clevert et al. 2016)."""
-    return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0.0)))
+    return _values("elu", x, alpha=alpha)
 
 
 def selu(x: Array) -> Array:
     """Scaled ELU with the two constants of Klambauer et al. 2017."""
-    return _SELU_SCALE * elu(x, _SELU_ALPHA)
+    return _values("selu", x)
 
 
 def sigmoid(x: Array) -> Array:
     """1 / (1 + e⁻ˣ), written with tanh so that nothing overflows."""
-    return (1 + np.tanh(x / 2)) / 2
+    return _values("sigmoid", x)
 
 
 def silu(x: Array) -> Array:
     """The input times its sigmoid (Hendrycks & Gimpel 2016; Ramachandran et al. 2017, "swish")."""
-    return x * sigmoid(x)
+    return _values("silu", x)
 
 
 def gelu(x: Array, *, approximate: bool = False) -> Array:
     """The input times Φ(x) (Hendrycks & Gimpel 2016), or its approximation by tanh."""
-    if approximate:
-        inner = math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)
-        return np.asarray(x * (1 + np.tanh(inner)) / 2)
-    return x * (1 + error_function(x / math.sqrt(2))) / 2
+    return _values("gelu", x, approximate="tanh" if approximate else "none")
 
 
 def leaky_relu_moments(

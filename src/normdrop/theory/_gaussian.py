@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from normdrop.theory._values import Array, Moments, Numbers, in_range, plain, real
+from normdrop.values.operations.erf import error_function
 
 _TAIL = 9.0  # beyond 9 standard deviations a Gaussian keeps 2e-19 of its mass
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(12)
@@ -14,9 +15,6 @@ _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(12)
 _FIXED = np.arange(-_TAIL, _TAIL + 1)
 _REACH = 2.0 ** np.arange(-1, 6)
 _CROWD = np.concatenate([-_REACH[::-1], [0.0], _REACH])
-
-_GRID = np.arange(-6.0, 6.0 + 1 / 64, 1 / 32)
-_ERF_ON_GRID = np.array([math.erf(point) for point in _GRID])
 
 
 def gaussian_density(values: Numbers) -> Array:
@@ -28,29 +26,6 @@ def gaussian_density(values: Numbers) -> Array:
     """
     array = real("values", values)
     return np.asarray(np.exp(-(array**2) / 2) / math.sqrt(2 * math.pi))
-
-
-def error_function(values: Numbers) -> Array:
-    """The error function, to 1e-14: a Taylor step from the nearest of 385 tabulated points.
-
-    Example:
-        >>> import math
-        >>> bool(abs(error_function([0.3])[0] - math.erf(0.3)) < 1e-14)
-        True
-    """
-    array = np.clip(real("values", values), -6.0, 6.0)
-    index = np.rint((array + 6.0) * 32).astype(np.intp)
-    start = _GRID[index]
-    step = array - start
-    slope = 2 / math.sqrt(math.pi) * np.exp(-(start**2))
-    # Derivatives of erf are Hermite polynomials times its slope: H₀, H₁, … by their recurrence.
-    previous, current = np.ones_like(start), -2 * start
-    total, power = step * 1.0, step * 1.0
-    for order in range(2, 8):
-        power = power * step / order
-        total = total + current * power
-        previous, current = current, -2 * start * current - 2 * (order - 1) * previous
-    return np.asarray(_ERF_ON_GRID[index] + slope * total, dtype=np.float64)
 
 
 def gaussian_cumulative(values: Numbers) -> Array:

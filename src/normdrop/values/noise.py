@@ -124,6 +124,12 @@ class Uniform:
 
 
 Noise: TypeAlias = Bernoulli | Gaussian | Uniform
+LAWS: dict[str, type[Bernoulli] | type[Gaussian] | type[Uniform]] = {
+    "bernoulli": Bernoulli,
+    "gaussian": Gaussian,
+    "uniform": Uniform,
+}
+"""The noises that keep the mean, by the name that `normdrop.values.operations` gives their law."""
 
 Along: TypeAlias = Literal["element", "channel", "sample"]
 """What shares one mask value: nothing, the positions of a channel, or a whole sample."""

@@ -58,5 +58,5 @@ def test_only_noise_directly_before_a_norm(between: nn.Module) -> None:
 
 def test_the_page_about_moments_runs() -> None:
     """Every sample of docs/moments.md prints what the page says."""
-    page = Path(__file__).parents[2] / "docs" / "moments.md"
+    page = Path(__file__).parents[3] / "docs" / "moments.md"
     assert doctest.testfile(str(page), module_relative=False).failed == 0

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from normdrop.torch.blocks._activations import LAYERS
+from normdrop.torch.blocks._layers import LAYERS
 from normdrop.torch.blocks._parts import PARTS
 from normdrop.values.order import ACTIVATIONS, KINDS
 

@@ -4,11 +4,17 @@ from collections.abc import Callable, Iterable
 
 import keras
 
-from normdrop.keras.blocks._activations import activation
-from normdrop.keras.blocks._layers import conv, linear
-from normdrop.keras.blocks._noises import drop, gaussian, uniform
-from normdrop.keras.blocks._norms import batch_norm, group_norm, layer_norm
-from normdrop.keras.blocks._pools import pool
+from normdrop.keras.blocks._layers import (
+    OWN_NOISES,
+    activation,
+    batch_norm,
+    conv,
+    drop,
+    group_norm,
+    layer_norm,
+    linear,
+    pool,
+)
 from normdrop.keras.blocks._settings import Site
 
 PARTS: dict[str, Callable[[Site], keras.layers.Layer]] = {
@@ -19,8 +25,7 @@ PARTS: dict[str, Callable[[Site], keras.layers.Layer]] = {
     "ln": layer_norm,
     "act": activation,
     "drop": drop,
-    "gaussian": gaussian,
-    "uniform": uniform,
+    **OWN_NOISES,
     "pool": pool,
 }
 

@@ -1,47 +1,48 @@
 """Recognising element-wise functions and softmax: layers, operations, and `activation=`."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import keras
 
 from normdrop.keras.capture._description import CallOf, Describe, Description, parameter
 from normdrop.shifts.graph import Activation, Kind
+from normdrop.values.operations import ACTIVATIONS, ActivationOperation
 
-_RELU6 = Activation("hardtanh", {"min_val": 0.0, "max_val": 6.0})
-# What Keras' functions are by the names and constants of the graph.
-_BY_NAME: dict[str, Activation] = {
-    **{
-        name: Activation(name)
-        for name in (
-            *("relu", "selu", "sigmoid", "tanh", "mish", "softsign"),
-            *("exp", "log", "abs", "square", "sqrt"),
-        )
-    },
-    "silu": Activation("silu"),
-    "swish": Activation("silu"),
-    "hard_silu": Activation("hardswish"),
-    "hard_swish": Activation("hardswish"),
-    "hard_sigmoid": Activation("hardsigmoid"),
-    "exponential": Activation("exp"),
-    "log_sigmoid": Activation("logsigmoid"),
-    "tanh_shrink": Activation("tanhshrink"),
-    "relu6": _RELU6,
-    "elu": Activation("elu", {"alpha": 1.0}),
-    "celu": Activation("celu", {"alpha": 1.0}),
-    "gelu": Activation("gelu", {"approximate": "none"}),
-    "leaky_relu": Activation("leaky_relu", {"negative_slope": 0.2}),
-    "softplus": Activation("softplus", {"beta": 1.0, "threshold": 20.0}),
-}
-_SOFTMAX = ("softmax", "log_softmax")
+_BY_NAME = {name: each for each in ACTIVATIONS.values() for name in each.keras}
+"""What Keras' functions are, by their names."""
 
 
-def named(name: str, rank: int) -> Description | None:
-    """An activation by the name of Keras' function, with its defaults."""
-    if name in _SOFTMAX:
-        return _described(Activation(name, {"axis": float(rank - 1)}))
+def named(name: str, rank: int, operation: object = None) -> Description | None:
+    """An activation by the name of Keras' function, with the constants of an operation or layer."""
     known = _BY_NAME.get(name)
-    return None if known is None else _described(known)
+    return None if known is None else _read(known, rank, operation)
+
+
+def _read(known: ActivationOperation, rank: int, operation: object) -> Description | None:
+    """An activation; what an operation does not state is as Keras has it by default."""
+    if known.kind == "softmax":
+        axis = getattr(operation, "axis", -1)
+        if not isinstance(axis, int):
+            return None
+        return _described(Activation(known.name, {"axis": float(axis % rank)}))
+    if known.same_as is not None:
+        return _described(Activation(*known.same_as))
+    defaults = {**known.constants, **known.keras_constants}
+    return _described(
+        Activation(
+            known.name,
+            {key: _constant(getattr(operation, key, usual)) for key, usual in defaults.items()},
+        )
+    )
+
+
+def _constant(value: Any) -> float | str:  # noqa: ANN401 - a number, a word or a flag
+    """A constant as torch gives it; Keras' flag for an approximation is a word there."""
+    if isinstance(value, bool):
+        return "tanh" if value else "none"
+    return value if isinstance(value, str) else float(value)
 
 
 def fused(call: CallOf) -> list[Description]:
@@ -57,9 +58,9 @@ def fused(call: CallOf) -> list[Description]:
 
 
 def _layer(layer: keras.layers.Layer, rank: int) -> Description | None:
-    for kind, settings in _LAYERS.items():
+    for kind, describe in _LAYERS.items():
         if isinstance(layer, kind):
-            return settings(layer, rank)
+            return describe(layer, rank)
     return None
 
 
@@ -81,14 +82,6 @@ def _relu(layer: keras.layers.Layer, _: int) -> Description | None:
     )
 
 
-def _leaky(layer: keras.layers.Layer, _: int) -> Description:
-    return _described(Activation("leaky_relu", {"negative_slope": float(layer.negative_slope)}))
-
-
-def _elu(layer: keras.layers.Layer, _: int) -> Description:
-    return _described(Activation("elu", {"alpha": float(layer.alpha)}))
-
-
 def _prelu(layer: keras.layers.Layer, rank: int) -> Description | None:
     """With one slope, or one for each channel of the last axis; the graph knows no others."""
     shape = tuple(int(extent) for extent in layer.alpha.shape)
@@ -98,23 +91,26 @@ def _prelu(layer: keras.layers.Layer, rank: int) -> Description | None:
     return Description(Kind.ACTIVATION, Activation("prelu"), rank - 1, roles)
 
 
-def _softmax(layer: keras.layers.Layer, rank: int) -> Description | None:
-    if not isinstance(layer.axis, int):
-        return None
-    return _described(Activation("softmax", {"axis": float(layer.axis % rank)}))
-
-
 def _described(activation: Activation) -> Description:
     return Description(Kind.ACTIVATION, activation, operation=activation.name)
 
 
+def _by_constants(known: ActivationOperation) -> Callable[[Any, int], Description | None]:
+    return lambda layer, rank: _read(known, rank, layer)
+
+
+_SPECIAL: Mapping[str, Callable[[Any, int], Description | None]] = {
+    "ReLU": _relu,
+    "PReLU": _prelu,
+}
 _LAYERS: Mapping[type, Callable[[Any, int], Description | None]] = {
     keras.layers.Activation: _activation,
-    keras.layers.ReLU: _relu,
-    keras.layers.LeakyReLU: _leaky,
-    keras.layers.ELU: _elu,
-    keras.layers.PReLU: _prelu,
-    keras.layers.Softmax: _softmax,
+    **{
+        getattr(keras.layers, name): _SPECIAL.get(name, _by_constants(each))
+        for each in ACTIVATIONS.values()
+        for name in each.keras_layers
+        if hasattr(keras.layers, name)  # not every version has all
+    },
 }
 
 
@@ -124,46 +120,12 @@ def _of_layer(call: CallOf) -> Description | None:
 
 ENTRIES: dict[type, Describe] = dict.fromkeys(_LAYERS, _of_layer)
 
-# Operations of `keras.ops`, by the name of their class.
-_OPERATIONS = {
-    "Relu": "relu", "Relu6": "relu6", "Sigmoid": "sigmoid", "Silu": "silu", "Tanh": "tanh",
-    "Mish": "mish", "Selu": "selu", "Softsign": "softsign", "Softplus": "softplus",
-    "HardSigmoid": "hard_sigmoid", "HardSilu": "hard_silu", "LogSigmoid": "log_sigmoid",
-    "Exp": "exp", "Log": "log", "Absolute": "abs", "Abs": "abs", "Square": "square",
-    "Sqrt": "sqrt",
-}  # fmt: skip
 
-
-def _operation(call: CallOf) -> Description | None:
-    return named(_OPERATIONS[type(call.operation).__name__], len(call.output))
-
-
-def _gelu(call: CallOf) -> Description:
-    how = "tanh" if call.operation.approximate else "none"
-    return _described(Activation("gelu", {"approximate": how}))
-
-
-def _with_constant(name: str, constant: str, attribute: str) -> Describe:
-    def describe(call: CallOf) -> Description:
-        return _described(Activation(name, {constant: float(getattr(call.operation, attribute))}))
-
-    return describe
-
-
-def _softmax_operation(call: CallOf) -> Description | None:
-    axis = call.operation.axis
-    if not isinstance(axis, int):
-        return None
-    name = "softmax" if type(call.operation).__name__ == "Softmax" else "log_softmax"
-    return _described(Activation(name, {"axis": float(axis % len(call.output))}))
+def _of_operation(name: str, call: CallOf) -> Description | None:
+    return named(name, len(call.output), call.operation)
 
 
 OPERATIONS: dict[str, Describe] = {
-    **dict.fromkeys(_OPERATIONS, _operation),
-    "Gelu": _gelu,
-    "Elu": _with_constant("elu", "alpha", "alpha"),
-    "Celu": _with_constant("celu", "alpha", "alpha"),
-    "LeakyRelu": _with_constant("leaky_relu", "negative_slope", "negative_slope"),
-    "Softmax": _softmax_operation,
-    "LogSoftmax": _softmax_operation,
+    name.title().replace("_", ""): partial(_of_operation, name) for name in _BY_NAME
 }
+"""Operations of `keras.ops`, by the name of their class: that of the function, in capitals."""

@@ -3,20 +3,19 @@
 import keras
 
 from normdrop.keras.capture._description import CallOf, Describe, Description
-from normdrop.keras.capture._noises import bernoulli
-from normdrop.shifts.graph import Along, Attention, Kind, Recurrent
+from normdrop.shifts.graph import Along, Attention, Kind, Noise, Recurrent
 
 
 def _attention(call: CallOf) -> Description:
     rate = float(getattr(call.operation, "dropout", 0.0) or 0.0)
-    noise = bernoulli(rate, Along.ELEMENT, (), on=call.training)
+    noise = Noise.dropout(rate, Along.ELEMENT, active=call.training)
     return Description(Kind.ATTENTION, Attention(noise))
 
 
 def _recurrent(cell: str) -> Describe:
     def describe(call: CallOf) -> Description:
         rate = float(getattr(call.operation, "dropout", 0.0) or 0.0)
-        noise = bernoulli(rate, Along.ELEMENT, (), on=call.training)
+        noise = Noise.dropout(rate, Along.ELEMENT, active=call.training)
         return Description(Kind.RECURRENT, Recurrent(cell, noise))
 
     return describe

@@ -1,6 +1,6 @@
 """What a call is, in the words of the graph."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -75,3 +75,9 @@ def parameter(
 def given(**variables: Any) -> dict[str, Parameter]:  # noqa: ANN401 - Keras' variables
     """The variables that there are, by role."""
     return {role: parameter(each) for role, each in variables.items() if each is not None}
+
+
+def layers(names: Iterable[str], describe: Describe) -> dict[type, Describe]:
+    """What describes the classes of `keras.layers` of these names; not every version has all."""
+    found = (getattr(keras.layers, name, None) for name in names)
+    return {each: describe for each in found if each is not None}

@@ -1,28 +1,10 @@
 """Recognising noise."""
 
-import math
-
-import keras
-
-from normdrop.keras.capture._description import CallOf, Describe, Description
+from normdrop.keras.capture._description import CallOf, Describe, Description, layers
 from normdrop.keras.layers import NoiseLayer
 from normdrop.shifts.graph import Along, Distribution, Kind, Noise
 from normdrop.values.noise import Gaussian
-
-_ALPHA = -1.7580993408473766
-"""What alpha dropout sets dropped units to: -λα of SELU (Klambauer et al., 2017)."""
-
-
-def bernoulli(rate: float, along: Along, mask: tuple[int, ...], *, on: bool) -> Noise:
-    """Inverted dropout."""
-    return Noise(
-        Distribution.BERNOULLI,
-        along,
-        active=on and rate > 0,
-        rate=rate,
-        scale=1 / (1 - rate) if rate < 1 else 0.0,
-        mask_shape=mask,
-    )
+from normdrop.values.operations import NOISES
 
 
 def _dropout(call: CallOf) -> Description:
@@ -32,8 +14,9 @@ def _dropout(call: CallOf) -> Description:
         extent if wanted is None else int(wanted)
         for extent, wanted in zip(call.shape, given, strict=True)
     )
+    along = _along(mask, call.shape)
     return _described(
-        bernoulli(float(layer.rate), _along(mask, call.shape), mask, on=call.training)
+        Noise.dropout(float(layer.rate), along, active=call.training, mask_shape=mask)
     )
 
 
@@ -50,7 +33,7 @@ def _spatial(call: CallOf) -> Description:
     last = getattr(layer, "data_format", "channels_last") == "channels_last"
     axis = len(call.shape) - 1 if last else 1
     mask = tuple(n if each in {0, axis} else 1 for each, n in enumerate(call.shape))
-    noise = bernoulli(float(layer.rate), Along.CHANNEL, mask, on=call.training)
+    noise = Noise.dropout(float(layer.rate), Along.CHANNEL, active=call.training, mask_shape=mask)
     return Description(Kind.NOISE, noise, axis)
 
 
@@ -67,18 +50,8 @@ def _multiplier(law: str, spread: float, along: Along, mask: tuple[int, ...], *,
 
 def _alpha(call: CallOf) -> Description:
     rate = float(call.operation.rate)
-    scale = ((1 - rate) * (1 + rate * _ALPHA**2)) ** -0.5 if rate < 1 else math.nan
     return _described(
-        Noise(
-            Distribution.BERNOULLI,
-            Along.ELEMENT,
-            active=call.training and rate > 0,
-            rate=rate,
-            scale=scale,
-            fill=_ALPHA,
-            offset=-scale * _ALPHA * rate,
-            mask_shape=call.shape,
-        )
+        Noise.alpha_dropout(rate, Along.ELEMENT, active=call.training, mask_shape=call.shape)
     )
 
 
@@ -100,12 +73,18 @@ def _described(noise: Noise) -> Description:
     return Description(Kind.NOISE, noise)
 
 
+_READERS: dict[tuple[str, str], Describe] = {
+    ("bernoulli", "element"): _dropout,
+    ("bernoulli", "channel"): _spatial,
+    ("gaussian", "element"): _gaussian,
+    ("alpha", "element"): _alpha,
+}
 ENTRIES: dict[type, Describe] = {
     NoiseLayer: _own,
-    keras.layers.SpatialDropout1D: _spatial,
-    keras.layers.SpatialDropout2D: _spatial,
-    keras.layers.SpatialDropout3D: _spatial,
-    keras.layers.Dropout: _dropout,
-    keras.layers.GaussianDropout: _gaussian,
-    keras.layers.AlphaDropout: _alpha,
+    **{
+        kind: each
+        for noise in NOISES
+        if (noise.law, noise.along) in _READERS
+        for kind, each in layers(noise.keras_layers, _READERS[noise.law, noise.along]).items()
+    },
 }

@@ -1,9 +1,8 @@
 """Recognising normalizations."""
 
-import keras
-
-from normdrop.keras.capture._description import CallOf, Describe, Description, given
+from normdrop.keras.capture._description import CallOf, Describe, Description, given, layers
 from normdrop.shifts.graph import Kind, Norm
+from normdrop.values.operations import NORMS
 
 
 def _batch(call: CallOf) -> Description:
@@ -66,10 +65,9 @@ def _group(call: CallOf) -> Description:
     return Description(Kind.NORM, norm, layer.axis % len(call.shape), roles)
 
 
+_READERS: dict[str, Describe] = {"batch": _batch, "layer": _layer, "rms": _rms, "group": _group}
 ENTRIES: dict[type, Describe] = {
-    keras.layers.BatchNormalization: _batch,
-    keras.layers.LayerNormalization: _layer,
-    keras.layers.GroupNormalization: _group,
+    kind: each
+    for family, read in _READERS.items()
+    for kind, each in layers(NORMS[family].keras_layers, read).items()
 }
-if hasattr(keras.layers, "RMSNormalization"):  # since Keras 3.9
-    ENTRIES[keras.layers.RMSNormalization] = _rms

@@ -2,11 +2,10 @@
 
 from functools import partial
 
-import keras
-
-from normdrop.keras.capture._description import CallOf, Describe, Description
+from normdrop.keras.capture._description import CallOf, Describe, Description, layers
 from normdrop.keras.capture._weights import channel_axis, padding
 from normdrop.shifts.graph import Kind, Pool, Resample
+from normdrop.values.operations import KERAS_RESAMPLINGS, POOLS
 
 
 def _windows(method: str, call: CallOf) -> Description:
@@ -65,20 +64,18 @@ def _sizes(value: int | tuple[int, ...], count: int) -> tuple[int, ...]:
     return (value,) * count if isinstance(value, int) else tuple(int(each) for each in value)
 
 
-def _entries() -> dict[type, Describe]:
-    made: dict[type, Describe] = {}
-    for rank in ("1D", "2D", "3D"):
-        for word, method in (("Max", "max"), ("Average", "average")):
-            made[getattr(keras.layers, f"{word}Pooling{rank}")] = partial(_windows, method)
-            made[getattr(keras.layers, f"Global{word}Pooling{rank}")] = partial(_global, method)
-        made[getattr(keras.layers, f"UpSampling{rank}")] = _resample
-    return made
-
-
-ENTRIES = _entries()
+_READERS = {"windows": _windows, "adaptive": _global}
+ENTRIES: dict[type, Describe] = {
+    **{
+        kind: each
+        for pool in POOLS
+        if pool.extent in _READERS
+        for kind, each in layers(
+            pool.keras_layers, partial(_READERS[pool.extent], pool.method)
+        ).items()
+    },
+    **layers(KERAS_RESAMPLINGS, _resample),
+}
 OPERATIONS: dict[str, Describe] = {
-    "Mean": partial(_reduction, "average"),
-    "Sum": partial(_reduction, "sum"),
-    "Max": partial(_reduction, "max"),
-    "Min": partial(_reduction, "min"),
+    pool.keras_operation: partial(_reduction, pool.method) for pool in POOLS if pool.keras_operation
 }

@@ -3,11 +3,10 @@
 from functools import partial
 from itertools import chain
 
-import keras
-
-from normdrop.keras.capture._description import CallOf, Describe, Description
+from normdrop.keras.capture._description import CallOf, Describe, Description, layers
 from normdrop.keras.capture._weights import channel_axis
 from normdrop.shifts.graph import Kind, Reshape
+from normdrop.values.operations import SHAPES
 
 
 def _plain(how: str, _: CallOf) -> Description:
@@ -70,28 +69,16 @@ def _bounds(part: object, extent: int) -> tuple[int, int, int]:
     return number % extent, number % extent + 1, 1
 
 
-def _entries() -> dict[type, Describe]:
-    made: dict[type, Describe] = {
-        keras.layers.Flatten: partial(_plain, "view"),
-        keras.layers.Reshape: partial(_plain, "view"),
-        keras.layers.Identity: partial(_plain, "copy"),
-        keras.layers.ActivityRegularization: partial(_plain, "copy"),
-        keras.layers.RepeatVector: partial(_plain, "repeat"),
-        keras.layers.Permute: _permuted,
-    }
-    for rank in ("1D", "2D", "3D"):
-        made[getattr(keras.layers, f"ZeroPadding{rank}")] = _padded
-        made[getattr(keras.layers, f"Cropping{rank}")] = _cropped
-    return made
-
-
-ENTRIES = _entries()
+_READERS: dict[str, Describe] = {"permute": _permuted, "pad": _padded, "slice": _cropped}
+ENTRIES: dict[type, Describe] = {
+    kind: each
+    for shape in SHAPES
+    for kind, each in layers(
+        shape.keras_layers, _READERS.get(shape.how, partial(_plain, shape.how))
+    ).items()
+}
 OPERATIONS: dict[str, Describe] = {
-    **dict.fromkeys(("Reshape", "Ravel", "Squeeze", "ExpandDims"), partial(_plain, "view")),
-    **dict.fromkeys(("Cast", "Identity", "StopGradient", "Copy"), partial(_plain, "copy")),
-    **dict.fromkeys(("Repeat", "Tile", "BroadcastTo"), partial(_plain, "repeat")),
-    **dict.fromkeys(("Flip", "Roll", "Sort"), partial(_plain, "reorder")),
-    **dict.fromkeys(("Take", "TakeAlongAxis"), partial(_plain, "select")),
+    **{name: partial(_plain, shape.how) for shape in SHAPES for name in shape.keras_operations},
     "Transpose": _transposed,
     "GetItem": _item,
 }

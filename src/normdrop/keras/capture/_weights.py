@@ -2,12 +2,12 @@
 
 from typing import Any
 
-import keras
 import numpy as np
 
 from normdrop.keras.capture._activations import fused
-from normdrop.keras.capture._description import CallOf, Describe, Description, parameter
+from normdrop.keras.capture._description import CallOf, Describe, Description, layers, parameter
 from normdrop.shifts.graph import Kind, Parameter, Weight
+from normdrop.values.operations import WEIGHTS
 
 Pairs = tuple[tuple[int, int], ...]
 
@@ -131,15 +131,15 @@ def _per_axis(value: int | tuple[int, ...], count: int) -> tuple[int, ...]:
     return (value,) * count if isinstance(value, int) else tuple(int(each) for each in value)
 
 
+_READERS: dict[str, Describe] = {
+    "linear": _dense,
+    "convolution": _convolution,
+    "depthwise convolution": _depthwise,
+    "transposed convolution": _transposed,
+    "embedding": _embedding,
+}
 ENTRIES: dict[type, Describe] = {
-    keras.layers.Dense: _dense,
-    keras.layers.Conv1D: _convolution,
-    keras.layers.Conv2D: _convolution,
-    keras.layers.Conv3D: _convolution,
-    keras.layers.DepthwiseConv1D: _depthwise,
-    keras.layers.DepthwiseConv2D: _depthwise,
-    keras.layers.Conv1DTranspose: _transposed,
-    keras.layers.Conv2DTranspose: _transposed,
-    keras.layers.Conv3DTranspose: _transposed,
-    keras.layers.Embedding: _embedding,
+    kind: each
+    for name, read in _READERS.items()
+    for kind, each in layers(WEIGHTS[name].keras_layers, read).items()
 }

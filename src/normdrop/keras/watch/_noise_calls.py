@@ -13,8 +13,7 @@ from keras.src.random.seed_generator import global_seed_generator  # what unseed
 
 from normdrop.keras._backend import backend
 from normdrop.keras.capture import children, is_open, paths_of
-
-_RATES = ("rate", "stddev", "dropout", "recurrent_dropout")
+from normdrop.values.operations import KERAS_STRENGTHS
 
 
 class NoiseCalls:
@@ -209,7 +208,7 @@ def _generators(layer: keras.layers.Layer) -> list[keras.random.SeedGenerator]:
 
 def _is_noisy(layer: keras.layers.Layer) -> bool:
     """Whether any rate that a layer has is above 0; without rates it is for its call to say."""
-    rates = [getattr(layer, name, None) for name in _RATES]
+    rates = [getattr(layer, name, None) for name in KERAS_STRENGTHS]
     known = [float(rate) for rate in rates if isinstance(rate, int | float)]
     return not known or any(rate > 0 for rate in known)
 

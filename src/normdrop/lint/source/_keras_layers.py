@@ -1,9 +1,16 @@
 """The layers of Keras that a reader of source knows, by the names of all its versions."""
 
-import re
+from collections.abc import Iterable, Mapping
+from functools import partial
 
 from normdrop.lint.source._arguments import Arguments
-from normdrop.lint.source._torch_layers import Makers, bernoulli, first_maker
+from normdrop.lint.source._torch_layers import (
+    Maker,
+    dropout,
+    nothing,
+    own_statistics,
+    same,
+)
 from normdrop.lint.source._values import Constant, Imported, Part
 from normdrop.shifts.graph import (
     Activation,
@@ -18,45 +25,28 @@ from normdrop.shifts.graph import (
     Sum,
     Weight,
 )
+from normdrop.values.operations import (
+    ACTIVATIONS,
+    NOISES,
+    NORMS,
+    POOLS,
+    SHAPES,
+    WEIGHTS,
+    ActivationOperation,
+    NoiseOperation,
+    NormOperation,
+    PoolOperation,
+    WeightOperation,
+)
 
-_ADVANCED = {
-    "ReLU": "relu",
-    "LeakyReLU": "leaky_relu",
-    "PReLU": "prelu",
-    "ELU": "elu",
-    "Softmax": "softmax",
-    "ThresholdedReLU": "threshold",
-}
-_SAME = {"Flatten", "Reshape", "Permute", "RepeatVector"}
-_DROPOUTS = {
-    "Dropout": Along.ELEMENT,
-    "SpatialDropout1D": Along.CHANNEL,
-    "SpatialDropout2D": Along.CHANNEL,
-    "SpatialDropout3D": Along.CHANNEL,
-}
 # Without a statement a file of settings outside the source decides.
 _STATED = {"channels_first": 1, "channels_last": -1}
-
-_CONVOLUTIONS = [f"Conv{rank}D" for rank in (1, 2, 3)]
-_WINDOWS = [
-    f"{extent}{kind}Pooling{rank}D"
-    for extent in ("", "Global")
-    for kind in ("Max", "Average")
-    for rank in (1, 2, 3)
-]
-KERAS_NAMES = frozenset(
-    (
-        *(*_CONVOLUTIONS, *_WINDOWS, *_ADVANCED, *_SAME, *_DROPOUTS, "Dense", "BatchNormalization"),
-        *("Input", "Activation", "Convolution2D", "ZeroPadding2D", "GaussianDropout"),
-        *("Add", "Concatenate", "add", "concatenate", "LayerNormalization", "InputLayer"),
-    )
-)
-"""What `from keras.layers import *` is known to bring."""
+_BY_NAME = {name: each.name for each in ACTIVATIONS.values() for name in each.keras}
 
 
 def keras_layer(name: str, given: Arguments) -> tuple[Part, ...] | None:
     """What a class of `keras.layers` does; None for one that is not known here."""
-    make = _makers[name]
+    make = _CLASSES.get(name)
     return make(name, given) if make else None
 
 
@@ -71,55 +61,53 @@ def keras_merge(name: str) -> Part | None:
     return None
 
 
-def _gaussian(name: str, given: Arguments) -> tuple[Part, ...]:
-    rate = given.number("rate", 0, 0.5)
+def _noise(noise: NoiseOperation, name: str, given: Arguments) -> tuple[Part, ...]:
+    """Noise of a rate, which Keras 1 called `p`."""
+    rate = given.number("p" if "p" in given.named else noise.strength[1], 0, 0.5)
+    if noise.law != "gaussian":
+        return (Part(Kind.NOISE, name, dropout(noise, rate)),)
     spread = (rate / (1 - rate)) ** 0.5 if rate < 1 else float("nan")
-    noise = Noise(Distribution.GAUSSIAN, Along.ELEMENT, rate != 0, rate=rate, spread=spread)
-    return (Part(Kind.NOISE, name, noise),)
+    made = Noise(Distribution.GAUSSIAN, Along(noise.along), rate != 0, rate=rate, spread=spread)
+    return (Part(Kind.NOISE, name, made),)
 
 
-def _batch_norm(name: str, given: Arguments) -> tuple[Part, ...]:
-    # Keras weighs the old statistic; a graph states the weight of the new one.
-    momentum = 1 - given.number("momentum", 1, 0.99)
-    eps = given.number("epsilon", 2, 1e-3)
-    # Empty where it is stated and cannot be read.
-    axes = (-1,) if given.get("axis", 0) is None else given.sizes("axis", 0)
-    norm = Norm(
-        "batch",
+def _norm(norm: NormOperation, name: str, given: Arguments) -> tuple[Part, ...]:
+    if norm.statistics == "own":
+        return (Part(Kind.NORM, name, own_statistics(norm.name, norm.eps[1])),)
+    axis, momentum, eps = ((each, at) for at, each in enumerate(norm.keras_arguments))
+    made = Norm(
+        norm.name,
         carries_statistics=True,
         uses_batch_statistics=True,
         updates_statistics=True,
-        axes=axes,
-        eps=eps,
-        momentum=momentum,
+        # Empty where it is stated and cannot be read.
+        axes=(-1,) if given.get(*axis) is None else given.sizes(*axis),
+        eps=given.number(*eps, norm.eps[1]),
+        # Keras weighs the old statistic; a graph states the weight of the new one.
+        momentum=1 - given.number(*momentum, 1 - norm.momentum[1]),
     )
-    return (Part(Kind.NORM, name, norm),)
+    return (Part(Kind.NORM, name, made),)
 
 
-def _weight(name: str, given: Arguments) -> tuple[Part, ...]:
-    family = "linear" if name == "Dense" else "convolution"
-    if "Transpose" in name or name.startswith("Deconvolution"):
-        family = "transposed convolution"
+def _weight(weight: WeightOperation, name: str, given: Arguments) -> tuple[Part, ...]:
+    linear = weight.family == "linear"
     old = "bias" if "bias" in given.named else "use_bias"
     bias = given.truth(old, None, default=True)
-    weight = Part(
+    width, second = weight.keras_arguments
+    made = Part(
         Kind.WEIGHT,
         name,
-        Weight(family),
+        Weight(weight.family),
         bias=bias is True,
         bias_stated=given.get(old) is not None,
-        width=given.whole_number("units" if family == "linear" else "filters", 0),
-        axis=_STATED.get(given.text("data_format", None, "")) if family != "linear" else None,
+        width=given.whole_number(width, 0),
+        axis=None if linear else _STATED.get(given.text("data_format", None, "")),
     )
-    activation = given.get("activation", _activation_position(name))
+    activation = given.get("activation", 1 if second == "activation" else None)
     if activation is None:
-        return (weight,)
+        return (made,)
     after = _activation(activation)
-    return (weight, Part(Kind.UNKNOWN, "activation")) if after is None else (weight, *after)
-
-
-def _activation_position(name: str) -> int | None:
-    return 1 if name == "Dense" else None
+    return (made, Part(Kind.UNKNOWN, "activation")) if after is None else (made, *after)
 
 
 def _activation(value: object) -> tuple[Part, ...] | None:
@@ -128,35 +116,22 @@ def _activation(value: object) -> tuple[Part, ...] | None:
         if value.value is None or value.value == "linear":
             return ()
         if isinstance(value.value, str):
-            return (Part(Kind.ACTIVATION, value.value, Activation(value.value.lower())),)
+            return (Part(Kind.ACTIVATION, value.value, _named(value.value.lower())),)
     if isinstance(value, Imported):
         name = value.name.rpartition(".")[2].lower()
-        return (Part(Kind.ACTIVATION, name, Activation(name)),)
+        return (Part(Kind.ACTIVATION, name, _named(name)),)
     return None
 
 
-def _pool(name: str, given: Arguments) -> tuple[Part, ...]:
-    method = "max" if "Max" in name else "average"
-    same = given.text("padding", 2, "valid") != "valid" and not name.startswith("Global")
-    around = ((1, 1),) if same or "border_mode" in given.named else ((0, 0),)
-    return (Part(Kind.POOL, name, Pool(method, (), (), (), around, ())),)
+def _named(name: str) -> Activation:
+    return Activation(_BY_NAME.get(name, name))
 
 
-def _dropout(name: str, given: Arguments) -> tuple[Part, ...]:
-    rate = given.number("p" if "p" in given.named else "rate", 0, 0.5)
-    return (Part(Kind.NOISE, name, bernoulli(rate, _DROPOUTS[name])),)
-
-
-def _own_statistics(name: str, _given: Arguments) -> tuple[Part, ...]:
-    norm = Norm(
-        name.removesuffix("Normalization").lower(),
-        carries_statistics=False,
-        uses_batch_statistics=True,
-        updates_statistics=False,
-        axes=(),
-        eps=1e-3,
-    )
-    return (Part(Kind.NORM, name, norm),)
+def _pool(pool: PoolOperation, name: str, given: Arguments) -> tuple[Part, ...]:
+    windows = pool.extent == "windows"
+    padded = windows and given.text("padding", 2, "valid") != "valid"
+    around = ((1, 1),) if padded or "border_mode" in given.named else ((0, 0),)
+    return (Part(Kind.POOL, name, Pool(pool.method, (), (), (), around, ())),)
 
 
 def _activation_layer(name: str, given: Arguments) -> tuple[Part, ...]:
@@ -164,38 +139,50 @@ def _activation_layer(name: str, given: Arguments) -> tuple[Part, ...]:
     return (Part(Kind.UNKNOWN, name),) if read is None else read
 
 
-def _advanced(name: str, _given: Arguments) -> tuple[Part, ...]:
-    return (Part(Kind.ACTIVATION, name, Activation(_ADVANCED[name])),)
+def _advanced(activation: ActivationOperation, name: str, _: Arguments) -> tuple[Part, ...]:
+    return (Part(Kind.ACTIVATION, name, Activation(activation.name)),)
 
 
-_CLASSES: Makers = (
-    (re.compile("|".join(_DROPOUTS)), _dropout),
-    (re.compile("GaussianDropout"), _gaussian),
-    (re.compile("BatchNormalization"), _batch_norm),
-    (re.compile("(Layer|Group|RMS)Normalization"), _own_statistics),
-    (
-        re.compile(
-            r"Dense|((Separable|Depthwise)?Conv|Convolution)[123]D(Transpose)?|Deconvolution[23]D"
-        ),
-        _weight,
-    ),
-    (re.compile("Activation"), _activation_layer),
-    (re.compile("|".join(_ADVANCED)), _advanced),
-    (re.compile("(Global)?(Max|Average)Pool(ing)?[123]D"), _pool),
-    (
-        re.compile("|".join(_SAME)),
-        lambda name, _given: (Part(Kind.RESHAPE, name, Reshape("view")),),
-    ),
-    (
-        re.compile("ZeroPadding[123]D|Cropping[123]D"),
-        lambda name, _given: (Part(Kind.RESHAPE, name, Reshape("pad")),),
-    ),
-    (re.compile("InputLayer|Identity"), lambda _name, _given: ()),
-)
-_makers = first_maker(_CLASSES)
+def _padded(name: str, _: Arguments) -> tuple[Part, ...]:
+    return (Part(Kind.RESHAPE, name, Reshape("pad")),)
+
+
+_SHAPED: Mapping[str, Maker] = {
+    "view": same,
+    "permute": same,
+    "repeat": same,
+    "pad": _padded,
+    "slice": _padded,
+}
+
+
+def _classes() -> Iterable[tuple[str, Maker]]:
+    for noise in NOISES:
+        if noise.law != "additive":
+            yield from ((name, partial(_noise, noise)) for name in noise.keras_layers)
+    for norm in NORMS.values():
+        yield from ((name, partial(_norm, norm)) for name in norm.keras_layers)
+    for weight in WEIGHTS.values():
+        if weight.family != "embedding":
+            yield from ((name, partial(_weight, weight)) for name in weight.keras_layers)
+    for activation in ACTIVATIONS.values():
+        yield from ((name, partial(_advanced, activation)) for name in activation.keras_layers)
+    for pool in POOLS:
+        yield from ((name, partial(_pool, pool)) for name in pool.keras_layers)
+    for shape in SHAPES:
+        make = _SHAPED.get(shape.how)
+        yield from ((name, make) for name in shape.keras_layers if make)
+    yield "Activation", _activation_layer
+    yield from ((name, nothing) for name in ("InputLayer", "Identity"))
+
+
+_CLASSES: Mapping[str, Maker] = dict(_classes())
+KERAS_NAMES = frozenset((*_CLASSES, "Input", "Add", "Concatenate", "add", "concatenate"))
+"""What `from keras.layers import *` is known to bring."""
 KERAS_NOISE_AND_NORMS = "|".join(
-    known.pattern
-    for known, make in _CLASSES
-    if make in {_dropout, _gaussian, _batch_norm, _own_statistics}
+    (
+        *(name for norm in NORMS.values() for name in norm.keras_layers),
+        *(name for noise in NOISES for name in noise.keras_layers if name in _CLASSES),
+    )
 )
 """The names of what makes a node of noise or of a norm, as a pattern."""

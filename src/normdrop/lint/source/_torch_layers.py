@@ -1,10 +1,10 @@
 """The layers and functions of torch that a reader of source knows."""
 
-import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import TypeAlias
 
 from normdrop.lint.source._arguments import Arguments
-from normdrop.lint.source._memo import Memo
 from normdrop.lint.source._values import Part
 from normdrop.shifts.graph import (
     Activation,
@@ -17,253 +17,190 @@ from normdrop.shifts.graph import (
     Reshape,
     Weight,
 )
-
-_ACTIVATIONS = [
-    "ReLU",
-    "ReLU6",
-    "LeakyReLU",
-    "PReLU",
-    "RReLU",
-    "ELU",
-    "SELU",
-    "CELU",
-    "GELU",
-    "SiLU",
-    "Mish",
-    "Sigmoid",
-    "Tanh",
-    "Softplus",
-    "Softsign",
-    "Hardtanh",
-    "Hardswish",
-    "Hardsigmoid",
-    "LogSigmoid",
-    "Softmax",
-    "LogSoftmax",
-    "Tanhshrink",
-    "Softshrink",
-    "Threshold",
-]
-_FUNCTIONS = [
-    "relu",
-    "relu_",
-    "relu6",
-    "leaky_relu",
-    "leaky_relu_",
-    "prelu",
-    "rrelu",
-    "elu",
-    "elu_",
-    "selu",
-    "celu",
-    "gelu",
-    "silu",
-    "mish",
-    "sigmoid",
-    "tanh",
-    "softplus",
-    "softsign",
-    "hardtanh",
-    "hardswish",
-    "hardsigmoid",
-    "logsigmoid",
-    "softmax",
-    "log_softmax",
-]
-_SAME = {"Flatten", "Unflatten", "PixelShuffle", "PixelUnshuffle", "ChannelShuffle"}
-_DROPOUTS = {
-    "Dropout": Along.ELEMENT,
-    "Dropout1d": Along.CHANNEL,
-    "Dropout2d": Along.CHANNEL,
-    "Dropout3d": Along.CHANNEL,
-    "AlphaDropout": Along.ELEMENT,
-    "FeatureAlphaDropout": Along.CHANNEL,
-}
-_OWN_STATISTICS = {"LayerNorm": "layer", "GroupNorm": "group", "RMSNorm": "rms"}
-
-_CONVOLUTIONS = [f"{kind}{rank}d" for kind in ("Conv", "ConvTranspose") for rank in (1, 2, 3)]
-_BATCHES = [f"BatchNorm{rank}d" for rank in (1, 2, 3)]
-_WINDOWS = [f"{kind}Pool{rank}d" for kind in ("Max", "Avg") for rank in (1, 2, 3)]
-TORCH_NAMES = frozenset(
-    (
-        *(*_ACTIVATIONS, *_CONVOLUTIONS, *_BATCHES, *_WINDOWS, *_DROPOUTS, *_OWN_STATISTICS),
-        *("Linear", "Flatten", "Identity", "Sequential", "ModuleList", "Module"),
-    )
+from normdrop.values.operations import (
+    ACTIVATIONS,
+    NOISES,
+    NORMS,
+    POOLS,
+    SHAPES,
+    WEIGHTS,
+    ActivationOperation,
+    Function,
+    NoiseOperation,
+    NormOperation,
+    PoolOperation,
+    WeightOperation,
 )
-"""What `from torch.nn import *` is known to bring."""
+
+Maker: TypeAlias = Callable[[str, Arguments], tuple[Part, ...]]
+"""What a class or function is, by the name it is called by and what it is called with."""
 
 
 def torch_layer(name: str, given: Arguments) -> tuple[Part, ...] | None:
     """What a class of `torch.nn` does; None for one that is not known here."""
-    make = _class_makers[name]
+    make = _CLASSES.get(name)
     return make(name, given) if make else None
 
 
 def torch_function(name: str, given: Arguments) -> tuple[Part, ...] | None:
     """What a function of `torch` or `torch.nn.functional` does to its first argument."""
-    make = _call_makers[name]
+    make = _CALLS.get(name) or _CALLS.get(name.rstrip("_"))
     return make(name, Arguments(given.positional[1:], given.named, given.whole)) if make else None
 
 
-def _plain(name: str) -> str:
-    return {"LeakyReLU": "leaky_relu", "LogSoftmax": "log_softmax"}.get(name, name.lower())
+def _dropout(noise: NoiseOperation, name: str, given: Arguments) -> tuple[Part, ...]:
+    return (Part(Kind.NOISE, name, dropout(noise, given.number("p", 0, 0.5))),)
 
 
-def _dropout(name: str, given: Arguments) -> tuple[Part, ...]:
+def _function_dropout(
+    noise: NoiseOperation, function: Function, name: str, given: Arguments
+) -> tuple[Part, ...]:
+    flag = function.arguments[2]
+    training = given.get(flag, 1)
+    on = function.training is not False
+    off = on if training is None else given.truth(flag, 1, default=on)
     rate = given.number("p", 0, 0.5)
-    if name.endswith("AlphaDropout"):
-        # Its scale and offset are not those of dropout; what it does to variances is not claimed.
-        rate = rate if rate == 0 else float("nan")
-    return (Part(Kind.NOISE, name, bernoulli(rate, _DROPOUTS[name])),)
+    return (Part(Kind.NOISE, name, dropout(noise, 0.0 if off is False else rate)),)
 
 
-def _function_dropout(name: str, given: Arguments) -> tuple[Part, ...]:
-    along = Along.CHANNEL if name.endswith("d") else Along.ELEMENT
-    training = given.get("training", 1)
-    rate = given.number("p", 0, 0.5)
-    off = training is not None and given.truth("training", 1, default=True) is False
-    return (Part(Kind.NOISE, name, bernoulli(0.0 if off else rate, along)),)
-
-
-def bernoulli(rate: float, along: Along) -> Noise:
+def dropout(noise: NoiseOperation, rate: float) -> Noise:
     """Dropout of a rate that may be unknown (nan)."""
+    if noise.law == "alpha" and rate:
+        # Its scale and offset are not those of dropout; what it does to variances is not claimed.
+        rate = float("nan")
     scale = 1 / (1 - rate) if rate != 1 else 1.0
-    return Noise(Distribution.BERNOULLI, along, rate != 0, rate=rate, scale=scale)
+    return Noise(Distribution.BERNOULLI, Along(noise.along), rate != 0, rate=rate, scale=scale)
 
 
-def _batch_norm(name: str, given: Arguments) -> tuple[Part, ...]:
-    lazy = name.startswith("Lazy")
-    shift = -1 if lazy else 0
-    tracks = given.truth("track_running_stats", 4 + shift, default=True)
-    if tracks is None:
+def _norm(norm: NormOperation, name: str, given: Arguments) -> tuple[Part, ...]:
+    if norm.statistics == "own":
+        return (Part(Kind.NORM, name, own_statistics(norm.name, norm.eps[0])),)
+    usual = norm.statistics == "running"
+    tracks = given.truth(*_at(norm, name, "track_running_stats"), default=usual)
+    if tracks is None or (tracks and not usual):
         return (Part(Kind.UNKNOWN, name),)
-    momentum = given.number("momentum", 2 + shift, 0.1)
-    eps = given.number("eps", 1 + shift, 1e-5)
-    norm = Norm(
-        "batch",
+    if not usual:
+        return (Part(Kind.NORM, name, own_statistics(norm.name, norm.eps[0])),)
+    made = Norm(
+        norm.name,
         carries_statistics=tracks,
         uses_batch_statistics=True,
         updates_statistics=tracks,
         axes=(),
-        eps=eps,
-        momentum=momentum,
+        eps=given.number(*_at(norm, name, "eps"), norm.eps[0]),
+        momentum=given.number(*_at(norm, name, "momentum"), norm.momentum[0]),
     )
-    return (Part(Kind.NORM, name, norm, width=None if lazy else given.whole_number("", 0)),)
+    width = None if _is_lazy(name) else given.whole_number("", 0)
+    return (Part(Kind.NORM, name, made, width=width),)
 
 
-def _instance_norm(name: str, given: Arguments) -> tuple[Part, ...]:
-    tracks = given.truth("track_running_stats", 4, default=False)
-    if tracks is not False:
-        return (Part(Kind.UNKNOWN, name),)
-    norm = Norm(
-        "instance",
+def own_statistics(family: str, eps: float) -> Norm:
+    """A norm that goes by its own input and remembers nothing."""
+    return Norm(
+        family,
         carries_statistics=False,
         uses_batch_statistics=True,
         updates_statistics=False,
         axes=(),
-        eps=1e-5,
+        eps=eps,
     )
-    return (Part(Kind.NORM, name, norm),)
 
 
-def _weight(name: str, given: Arguments) -> tuple[Part, ...]:
-    lazy = name.startswith("Lazy")
-    linear = name.endswith("Linear")
-    transposed = "Transpose" in name
-    position = 2 if linear else (8 if transposed else 7)
-    bias = given.truth("bias", position - lazy, default=True)
-    family = "linear" if linear else ("transposed convolution" if transposed else "convolution")
-    kernel = () if linear else given.sizes("kernel_size", 2 - lazy)
-    weight = Part(
+def _weight(weight: WeightOperation, name: str, given: Arguments) -> tuple[Part, ...]:
+    bias = _at(weight, name, "bias")
+    linear = weight.family == "linear"
+    kernel = () if linear else given.sizes(*_at(weight, name, "kernel_size"))
+    made = Part(
         Kind.WEIGHT,
         name,
-        Weight(family, kernel),
-        bias=bias is True,
-        bias_stated=given.get("bias", position - lazy) is not None,
-        width=given.whole_number("out_features" if linear else "out_channels", 1 - lazy),
+        Weight(weight.family, kernel),
+        bias=given.truth(*bias, default=True) is True,
+        bias_stated=given.get(*bias) is not None,
+        width=given.whole_number(*_at(weight, name, "out_features" if linear else "out_channels")),
     )
-    return (weight,)
+    return (made,)
 
 
-def _pool(name: str, given: Arguments) -> tuple[Part, ...]:
-    adaptive = name.startswith("Adaptive")
-    method = "max" if "Max" in name else "average"
+def _at(operation: NormOperation | WeightOperation, name: str, argument: str) -> tuple[str, int]:
+    """An argument of a class and its position; a lazy class finds the first out by itself."""
+    return argument, operation.arguments.index(argument) - _is_lazy(name)
+
+
+def _is_lazy(name: str) -> bool:
+    return name.startswith("Lazy")
+
+
+def _pool(pool: PoolOperation, shown: str, _name: str, given: Arguments) -> tuple[Part, ...]:
+    adaptive = pool.extent == "adaptive"
     padding = given.get("padding", 2)
     padded = not adaptive and padding is not None and given.number("padding", 2, 0) != 0
     around = ((1, 1),) if padded else ((0, 0),)
     size = given.sizes("output_size" if adaptive else "kernel_size", 0)
     one = adaptive and size != () and set(size) == {1}
-    pool = Pool(method, (), size, (), around, ())
-    return (Part(Kind.POOL, f"Global{name}" if one else name, pool),)
+    made = Pool(pool.method, (), size, (), around, ())
+    return (Part(Kind.POOL, f"Global{shown}" if one else shown, made),)
 
 
-def _activation(name: str, _given: Arguments) -> tuple[Part, ...]:
-    return (Part(Kind.ACTIVATION, name, Activation(_plain(name))),)
+def _activation(activation: ActivationOperation, name: str, _: Arguments) -> tuple[Part, ...]:
+    return (Part(Kind.ACTIVATION, name, Activation(activation.name)),)
 
 
-def _function_activation(name: str, _given: Arguments) -> tuple[Part, ...]:
-    return (Part(Kind.ACTIVATION, name, Activation(name.rstrip("_"))),)
-
-
-def _function_pool(name: str, given: Arguments) -> tuple[Part, ...]:
-    words = name.split("_")
-    return _pool(
-        "".join(word[0].upper() + word[1:] for word in words[:-1]) + "P" + words[-1][1:], given
-    )
-
-
-def _same(name: str, _given: Arguments) -> tuple[Part, ...]:
+def same(name: str, _: Arguments) -> tuple[Part, ...]:
+    """The same values in another shape."""
     return (Part(Kind.RESHAPE, name, Reshape("view")),)
 
 
-def _own_statistics(name: str, _given: Arguments) -> tuple[Part, ...]:
-    norm = Norm(
-        _OWN_STATISTICS[name],
-        carries_statistics=False,
-        uses_batch_statistics=True,
-        updates_statistics=False,
-        axes=(),
-        eps=1e-5,
-    )
-    return (Part(Kind.NORM, name, norm),)
+def nothing(_name: str, _given: Arguments) -> tuple[Part, ...]:
+    """No node at all."""
+    return ()
 
 
-_Maker = Callable[[str, Arguments], tuple[Part, ...]]
+def _classes() -> Iterable[tuple[str, Maker]]:
+    for noise in NOISES:
+        yield from ((name, partial(_dropout, noise)) for name in noise.modules)
+    for norm in NORMS.values():
+        yield from ((name, partial(_norm, norm)) for name in norm.modules)
+    for weight in WEIGHTS.values():
+        yield from ((name, partial(_weight, weight)) for name in weight.modules)
+    for activation in ACTIVATIONS.values():
+        if activation.module:
+            yield activation.module, partial(_activation, activation)
+    for pool in POOLS:
+        yield from ((name, partial(_pool, pool, name)) for name in pool.modules)
+    for shape in SHAPES:
+        yield from ((name, same) for name in shape.modules)
+    yield "Identity", nothing
 
 
-def _any(names: Iterable[str]) -> re.Pattern[str]:
-    return re.compile("|".join(names))
+def _calls() -> Iterable[tuple[str, Maker]]:
+    for noise in NOISES:
+        # The functional form comes first, and its defaults count.
+        for function in reversed(noise.functions):
+            yield function.name, partial(_function_dropout, noise, function)
+    for activation in ACTIVATIONS.values():
+        if activation.module:
+            yield from ((name, partial(_activation, activation)) for name in activation.functions)
+    for pool in POOLS:
+        for function in pool.functions if pool.modules else ():
+            # Rules speak of a pooling function by the class of the same name.
+            alike = function.name.replace("_", "")
+            shown = next((name for name in pool.modules if name.lower() == alike), "")
+            if shown:
+                yield function.name, partial(_pool, pool, shown)
+    for shape in SHAPES:
+        if shape.how == "view":
+            yield from ((name, same) for name in shape.functions)
 
 
-Makers = tuple[tuple[re.Pattern[str], _Maker], ...]
-
-
-def first_maker(makers: Makers) -> Memo[str, _Maker | None]:
-    """For each name, the first of some makers whose pattern it fits."""
-    return Memo(lambda name: next((make for known, make in makers if known.fullmatch(name)), None))
-
-
-_CLASSES: Makers = (
-    (_any(_DROPOUTS), _dropout),
-    (re.compile(r"(Lazy)?BatchNorm[123]d|SyncBatchNorm"), _batch_norm),
-    (_any(_OWN_STATISTICS), _own_statistics),
-    (re.compile(r"(Lazy)?InstanceNorm[123]d"), _instance_norm),
-    (re.compile(r"(Lazy)?(Conv|ConvTranspose)[123]d|(Lazy)?Linear"), _weight),
-    (_any(_ACTIVATIONS), _activation),
-    (re.compile(r"(Adaptive)?(Max|Avg)Pool[123]d"), _pool),
-    (_any(_SAME), _same),
-    (re.compile(r"Identity"), lambda _name, _given: ()),
-)
-_CALLS: Makers = (
-    (_any(_FUNCTIONS), _function_activation),
-    (re.compile(r"dropout[123]?d?|alpha_dropout"), _function_dropout),
-    (re.compile(r"(adaptive_)?(max|avg)_pool[123]d"), _function_pool),
-    (re.compile(r"flatten|reshape|squeeze|unsqueeze"), _same),
-)
-_class_makers, _call_makers = first_maker(_CLASSES), first_maker(_CALLS)
+_CLASSES: Mapping[str, Maker] = dict(_classes())
+_CALLS: Mapping[str, Maker] = dict(_calls())
+TORCH_NAMES = frozenset((*_CLASSES, "Sequential", "ModuleList", "Module"))
+"""What `from torch.nn import *` is known to bring."""
 TORCH_NOISE_AND_NORMS = "|".join(
-    known.pattern
-    for known, make in (*_CLASSES, *_CALLS)
-    if make in {_dropout, _function_dropout, _batch_norm, _instance_norm, _own_statistics}
+    (
+        *(name for norm in NORMS.values() for name in norm.modules),
+        *(name for noise in NOISES for name in noise.modules),
+        *(each.name for noise in NOISES for each in noise.functions),
+    )
 )
 """The names of what makes a node of noise or of a norm, as a pattern."""

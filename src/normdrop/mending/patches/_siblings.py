@@ -6,10 +6,12 @@ from collections.abc import Iterator
 
 from normdrop.mending.patches._script import Edit, Script
 from normdrop.values.findings import Finding
+from normdrop.values.operations import ACTIVATIONS
 
 Edits = list[Edit]
+_NAMES = [name for each in ACTIVATIONS.values() if each.in_order for name in each.names]
 _ACTIVATION = re.compile(
-    rb"relu|elu|gelu|silu|swish|mish|tanh|sigmoid|activation|(?<![a-z])act(?![a-z])", re.IGNORECASE
+    "|".join((*_NAMES, "activation", "(?<![a-z])act(?![a-z])")).encode(), re.IGNORECASE
 )
 _BETWEEN = re.compile(rb"\s*,\s*")
 

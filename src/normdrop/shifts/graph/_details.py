@@ -4,10 +4,14 @@ Axes are counted from 0 and include the batch axis. Tuples over spatial axes run
 spatial axis to the last.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from normdrop.shifts.graph._kind import Along, Distribution
+
+_ALPHA = -1.7580993408473766
+"""What alpha dropout sets dropped units to: -λα of SELU (Klambauer et al., 2017)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,44 @@ class Noise:
     offset: float = 0.0
     mask_shape: tuple[int, ...] = ()
     inside: str = ""
+
+    @classmethod
+    def dropout(
+        cls,
+        rate: float,
+        along: Along,
+        *,
+        active: bool,
+        mask_shape: tuple[int, ...] = (),
+        inside: str = "",
+    ) -> "Noise":
+        """Inverted dropout, which keeps the mean; at rate 1 nothing is left of the input."""
+        return cls(
+            Distribution.BERNOULLI,
+            along,
+            active=active and rate > 0,
+            rate=rate,
+            scale=1 / (1 - rate) if rate < 1 else 0.0,
+            mask_shape=mask_shape,
+            inside=inside,
+        )
+
+    @classmethod
+    def alpha_dropout(
+        cls, rate: float, along: Along, *, active: bool, mask_shape: tuple[int, ...] = ()
+    ) -> "Noise":
+        """Alpha dropout, which keeps mean 0 and variance 1 rather than the mean of its input."""
+        scale = ((1 - rate) * (1 + rate * _ALPHA**2)) ** -0.5 if rate < 1 else math.nan
+        return cls(
+            Distribution.BERNOULLI,
+            along,
+            active=active and rate > 0,
+            rate=rate,
+            scale=scale,
+            fill=_ALPHA,
+            offset=-scale * _ALPHA * rate,
+            mask_shape=mask_shape,
+        )
 
     @property
     def mean(self) -> float:

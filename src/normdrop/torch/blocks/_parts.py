@@ -5,11 +5,17 @@ from collections.abc import Callable, Iterable
 
 from torch import nn
 
-from normdrop.torch.blocks._activations import activation
-from normdrop.torch.blocks._layers import conv, linear
-from normdrop.torch.blocks._noises import drop, gaussian, uniform
-from normdrop.torch.blocks._norms import batch_norm, group_norm, layer_norm
-from normdrop.torch.blocks._pools import pool
+from normdrop.torch.blocks._layers import (
+    OWN_NOISES,
+    activation,
+    batch_norm,
+    conv,
+    drop,
+    group_norm,
+    layer_norm,
+    linear,
+    pool,
+)
 from normdrop.torch.blocks._settings import Site
 
 PARTS: dict[str, Callable[[Site], nn.Module]] = {
@@ -20,8 +26,7 @@ PARTS: dict[str, Callable[[Site], nn.Module]] = {
     "ln": layer_norm,
     "act": activation,
     "drop": drop,
-    "gaussian": gaussian,
-    "uniform": uniform,
+    **OWN_NOISES,
     "pool": pool,
 }
 

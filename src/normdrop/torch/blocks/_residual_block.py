@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor, nn
 
-from normdrop.torch.blocks._activations import make_activation
+from normdrop.torch.blocks._layers import make_activation
 from normdrop.torch.blocks._call import structure, written_call
-from normdrop.torch.blocks._noises import is_silent, make_noise
+from normdrop.torch.blocks._layers import is_silent, make_activation, make_noise
 from normdrop.torch.blocks._parts import build
 from normdrop.torch.blocks._settings import Activation, Device, Noise, Settings
 from normdrop.values.blocks import ResidualPlan, Size, Weight, check_count, residual_stride

@@ -1,6 +1,6 @@
 """One recorded call, as the recognisers see it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from normdrop.shifts.graph import Details, Kind
 from normdrop.torch.capture._draws import Draw
+from normdrop.values.operations import Function
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,23 @@ class Entry:
 def entry(arguments: str, describe: Recogniser) -> Entry:
     """An entry whose positional arguments are named in one string, separated by spaces."""
     return Entry(tuple(arguments.split()), describe)
+
+
+def entries(spellings: Iterable[Function], describe: Recogniser) -> dict[str, Entry]:
+    """Entries for functions of the vocabulary, by the name that capture gives their calls.
+
+    A function of `torch.nn.functional` may take other arguments than torch's own of that name, and
+    has a name of its own beside the common one.
+    """
+    made: dict[str, Entry] = {}
+    for each in spellings:
+        read = Entry(each.arguments, describe)
+        if each.address.startswith("torch.nn.functional."):
+            made[f"F.{each.operation}"] = read
+            made.setdefault(each.operation, read)
+        else:
+            made[each.operation] = read
+    return made
 
 
 def per_axis(value: int | Sequence[int] | None, count: int, default: int = 0) -> tuple[int, ...]:

@@ -6,9 +6,10 @@ from typing import Any
 from torch import Tensor
 
 from normdrop.shifts.graph import Along, Attention, Kind, Recurrent
-from normdrop.torch.capture._call import Call, Description, entry
+from normdrop.torch.capture._call import Call, Description, entries, entry
 from normdrop.torch.capture._noises import bernoulli
 from normdrop.torch.capture._trees import tensors_in
+from normdrop.values.operations import ATTENTIONS
 
 
 def _attention(call: Call) -> Description:
@@ -20,10 +21,6 @@ def _attention(call: Call) -> Description:
 
 
 _PROJECTIONS = "in_proj_weight in_proj_bias bias_k bias_v out_proj_weight out_proj_bias"
-_MULTI_HEAD = (
-    "query key value embed_dim_to_check num_heads in_proj_weight in_proj_bias bias_k bias_v "
-    "add_zero_attn dropout_p out_proj_weight out_proj_bias training"
-)
 _SEPARATE = " q_proj_weight k_proj_weight v_proj_weight"
 
 
@@ -53,8 +50,11 @@ def _named(call: Call, weights: Any) -> dict[str, Tensor | None]:  # noqa: ANN40
 
 
 ENTRIES = {
-    "scaled_dot_product_attention": entry("query key value attn_mask dropout_p", _attention),
-    "multi_head_attention_forward": entry(_MULTI_HEAD, _multi_head),
+    **{
+        name: each
+        for spelling, read in zip(ATTENTIONS, (_attention, _multi_head), strict=True)
+        for name, each in entries([spelling], read).items()
+    },
     **{
         name: entry("input", partial(_recurrent, cell))
         for name, cell in (

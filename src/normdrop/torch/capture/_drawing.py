@@ -81,7 +81,9 @@ def _dropped(call: Call) -> Draw | None:
     """Dropout of a tensor of one known number is a mask."""
     base = call.number(call.get("input"))
     rate = float(call.get("p", 0.5))
-    if base is None or rate >= 1 or not call.is_on("training", default=True):
+    # The functional form calls it `training`, torch's own `train`.
+    on = call.is_on("training", default=call.is_on("train", default=True))
+    if base is None or rate >= 1 or not on:
         return _first(call)
     return Draw(Distribution.BERNOULLI, _shape(call), 1 - rate, scale=base / (1 - rate))
 
@@ -241,7 +243,7 @@ def _followers() -> dict[str, tuple[tuple[str, ...], Follower]]:
         "bernoulli": ("input p", _bernoulli),
         "uniform": ("input from to", _uniform),
         "normal": ("input mean std", _normal),
-        "dropout": ("input p training", _dropped),
+        "dropout": ("input p train", _dropped),
         "multiply_noise": ("input keys kind amount", _keyed),
         "add radd iadd": (terms, partial(_plus, 1.0)),
         "sub subtract isub": (terms, partial(_plus, -1.0)),

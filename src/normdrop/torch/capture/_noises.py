@@ -1,13 +1,10 @@
 """Recognising noise that a function or layer of torch adds by itself."""
 
-import math
 from functools import partial
 
 from normdrop.shifts.graph import Along, Distribution, Kind, Noise
-from normdrop.torch.capture._call import Call, Description, entry
-
-_ALPHA = -1.7580993408473766
-"""What alpha dropout sets dropped units to: -λα of SELU (Klambauer et al., 2017)."""
+from normdrop.torch.capture._call import Call, Description, entries, entry
+from normdrop.values.operations import NOISES, Function, NoiseOperation
 
 
 def bernoulli(
@@ -15,15 +12,7 @@ def bernoulli(
 ) -> Noise:
     """Inverted dropout of a tensor of this shape."""
     mask, along = _mask(shape, along)
-    return Noise(
-        Distribution.BERNOULLI,
-        along,
-        active=on and rate > 0,
-        rate=rate,
-        scale=1 / (1 - rate) if rate < 1 else 0.0,
-        mask_shape=mask,
-        inside=inside,
-    )
+    return Noise.dropout(rate, along, active=on, mask_shape=mask, inside=inside)
 
 
 def multiplier(
@@ -43,31 +32,19 @@ def _mask(shape: tuple[int, ...], along: Along) -> tuple[tuple[int, ...], Along]
 
 
 def alpha(rate: float, shape: tuple[int, ...], along: Along, *, on: bool) -> Noise:
-    """Alpha dropout, which keeps mean 0 and variance 1 rather than the mean of its input."""
-    plain = bernoulli(rate, shape, along, on=on)
-    scale = ((1 - rate) * (1 + rate * _ALPHA**2)) ** -0.5 if rate < 1 else math.nan
-    return Noise(
-        plain.distribution,
-        plain.along,
-        plain.active,
-        rate,
-        scale=scale,
-        fill=_ALPHA,
-        offset=-scale * _ALPHA * rate,
-        mask_shape=plain.mask_shape,
-    )
+    """Alpha dropout of a tensor of this shape."""
+    mask, along = _mask(shape, along)
+    return Noise.alpha_dropout(rate, along, active=on, mask_shape=mask)
 
 
-def _dropout(along: Along, call: Call) -> Description:
-    on = call.is_on("training", default=True)
-    noise = bernoulli(float(call.get("p", 0.5)), call.shape, along, on=on)
-    return Description(Kind.NOISE, noise, 1 if along is Along.CHANNEL else None, sources=[call.x])
-
-
-def _alpha_dropout(along: Along, call: Call) -> Description:
-    on = call.is_on("training")
-    noise = alpha(float(call.get("p", 0.5)), call.shape, along, on=on)
-    return Description(Kind.NOISE, noise, 1 if along is Along.CHANNEL else None, sources=[call.x])
+def _dropout(noise: NoiseOperation, spelling: Function, call: Call) -> Description:
+    """Dropout, on where the call says so by position, by either of two names or by default."""
+    on = call.is_on(spelling.arguments[2], default=spelling.training is not False)
+    along, rate = Along(noise.along), float(call.get("p", 0.5))
+    make = alpha if noise.law == "alpha" else bernoulli
+    channels = 1 if along is Along.CHANNEL else None
+    made = make(rate, call.shape, along, on=on)
+    return Description(Kind.NOISE, made, channels, sources=[call.x])
 
 
 def _keyed(call: Call) -> Description:
@@ -80,17 +57,12 @@ def _keyed(call: Call) -> Description:
     return Description(Kind.NOISE, noise, sources=[call.x])
 
 
-_ARGUMENTS = "input p training inplace"
-_ELEMENTS = entry(_ARGUMENTS, partial(_dropout, Along.ELEMENT))
-_CHANNELS = entry(_ARGUMENTS, partial(_dropout, Along.CHANNEL))
 ENTRIES = {
     "normdrop::multiply_noise": entry("input keys kind amount", _keyed),
-    "dropout": _ELEMENTS,
-    "native_dropout": _ELEMENTS,
-    "dropout1d": _CHANNELS,
-    "dropout2d": _CHANNELS,
-    "dropout3d": _CHANNELS,
-    "feature_dropout": _CHANNELS,
-    "alpha_dropout": entry(_ARGUMENTS, partial(_alpha_dropout, Along.ELEMENT)),
-    "feature_alpha_dropout": entry(_ARGUMENTS, partial(_alpha_dropout, Along.CHANNEL)),
+    **{
+        name: each
+        for noise in NOISES
+        for spelling in noise.functions
+        for name, each in entries([spelling], partial(_dropout, noise, spelling)).items()
+    },
 }

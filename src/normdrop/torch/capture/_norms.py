@@ -1,9 +1,12 @@
 """Recognising normalizations."""
 
+from functools import partial
+
 from torch import Tensor
 
 from normdrop.shifts.graph import Kind, Norm
-from normdrop.torch.capture._call import Call, Description, entry
+from normdrop.torch.capture._call import Call, Description, Recogniser, entries
+from normdrop.values.operations import NORMS
 
 
 def _roles(call: Call) -> dict[str, Tensor | None]:
@@ -66,14 +69,6 @@ def _over_last_axes(family: str, call: Call) -> Description:
     return Description(Kind.NORM, norm, rank - 1 if count == 1 else None, _roles(call))
 
 
-def _layer(call: Call) -> Description:
-    return _over_last_axes("layer", call)
-
-
-def _rms(call: Call) -> Description:
-    return _over_last_axes("rms", call)
-
-
 def _group(call: Call) -> Description:
     axes = tuple(range(1, len(call.shape)))
     norm = _without_statistics(call, "group", axes, groups=int(call.get("num_groups")))
@@ -85,23 +80,16 @@ def _local_response(call: Call) -> Description:
     return Description(Kind.NORM, norm, 1)
 
 
-_SCALED = "weight bias"
+_READERS: dict[str, Recogniser] = {
+    "batch": _batch,
+    "instance": _instance,
+    "layer": partial(_over_last_axes, "layer"),
+    "rms": partial(_over_last_axes, "rms"),
+    "group": _group,
+    "local response": _local_response,
+}
 ENTRIES = {
-    "F.batch_norm": entry(
-        f"input running_mean running_var {_SCALED} training momentum eps", _batch
-    ),
-    "batch_norm": entry(f"input {_SCALED} running_mean running_var training momentum eps", _batch),
-    "native_batch_norm": entry(
-        f"input {_SCALED} running_mean running_var training momentum eps", _batch
-    ),
-    "F.instance_norm": entry(
-        f"input running_mean running_var {_SCALED} use_input_stats momentum eps", _instance
-    ),
-    "instance_norm": entry(
-        f"input {_SCALED} running_mean running_var use_input_stats momentum eps", _instance
-    ),
-    "layer_norm": entry(f"input normalized_shape {_SCALED} eps", _layer),
-    "rms_norm": entry("input normalized_shape weight eps", _rms),
-    "group_norm": entry(f"input num_groups {_SCALED} eps", _group),
-    "local_response_norm": entry("input size alpha beta k", _local_response),
+    name: each
+    for family, read in _READERS.items()
+    for name, each in entries(NORMS[family].functions, read).items()
 }

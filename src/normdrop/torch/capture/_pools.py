@@ -5,7 +5,15 @@ from collections.abc import Sequence
 from functools import partial
 
 from normdrop.shifts.graph import Kind, Pool, Resample
-from normdrop.torch.capture._call import Call, Description, Entry, entry, per_axis
+from normdrop.torch.capture._call import (
+    Call,
+    Description,
+    Entry,
+    Recogniser,
+    entries,
+    per_axis,
+)
+from normdrop.values.operations import POOLS, RESAMPLINGS
 
 
 def _windows(method: str, rank: int, call: Call) -> Description:
@@ -69,36 +77,20 @@ def _resample(call: Call) -> Description | None:
     return Description(Kind.RESAMPLE, Resample(str(call.get("mode", "nearest")), axes), 1)
 
 
+_READERS = {"windows": _windows, "adaptive": _adaptive}
+
+
 def _entries() -> dict[str, Entry]:
     made: dict[str, Entry] = {}
-    for rank in (1, 2, 3):
-        largest = entry(
-            "input kernel_size stride padding dilation ceil_mode", partial(_windows, "max", rank)
-        )
-        adaptive = entry("input output_size", partial(_adaptive, "max", rank))
-        made |= {
-            f"max_pool{rank}d": largest,
-            f"max_pool{rank}d_with_indices": largest,
-            f"avg_pool{rank}d": entry(
-                "input kernel_size stride padding ceil_mode count_include_pad divisor_override",
-                partial(_windows, "average", rank),
-            ),
-            f"lp_pool{rank}d": entry(
-                "input norm_type kernel_size stride ceil_mode", partial(_windows, "lp", rank)
-            ),
-            f"adaptive_max_pool{rank}d": adaptive,
-            f"adaptive_max_pool{rank}d_with_indices": adaptive,
-            f"adaptive_avg_pool{rank}d": entry(
-                "input output_size", partial(_adaptive, "average", rank)
-            ),
-        }
-    methods = {"mean": "average", "sum": "sum", "amax": "max", "amin": "min", "max": "max"}
-    for name, method in (methods | {"min": "min"}).items():
-        made[name] = entry("input dim keepdim", partial(_reduction, method))
-    made["interpolate"] = made["upsample"] = entry(
-        "input size scale_factor mode align_corners", _resample
-    )
+    for pool in POOLS:
+        for spelling in pool.functions:
+            if pool.extent == "axes":
+                read: Recogniser = partial(_reduction, pool.method)
+            else:
+                rank = next(int(each) for each in spelling.name if each.isdigit())
+                read = partial(_READERS[pool.extent], pool.method, rank)
+            made |= entries([spelling], read)
     return made
 
 
-ENTRIES = _entries()
+ENTRIES = {**_entries(), **entries(RESAMPLINGS, _resample)}

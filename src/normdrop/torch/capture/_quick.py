@@ -15,6 +15,7 @@ from torch import Tensor
 
 from normdrop.torch.capture._call import per_axis
 from normdrop.torch.capture._table import bound, entry_of
+from normdrop.values.operations import ACTIVATIONS, NOISES
 
 Arguments = Mapping[str, Any]
 Rule = Callable[[Arguments], Tensor | None]
@@ -64,7 +65,7 @@ def _same(named: Arguments) -> Tensor:
 
 def _drop(named: Arguments) -> Tensor | None:
     """Dropout that is on; what is off returns its input, and a rate out of range is an error."""
-    if not named.get("training", True) or not 0 <= named.get("p", 0.5) <= 1:
+    if not named.get("training", named.get("train", True)) or not 0 <= named.get("p", 0.5) <= 1:
         return None
     return _same(named)
 
@@ -199,12 +200,11 @@ def _join(named: Arguments) -> Tensor | None:
 
 
 def _rules() -> dict[str, Rule]:
-    same = (
-        "relu relu6 selu celu elu gelu silu mish leaky_relu hardswish hardsigmoid hardtanh "
-        "sigmoid tanh softsign tanhshrink softplus abs exp neg"
-    )
-    made: dict[str, Rule] = dict.fromkeys(same.split(), _same)
-    made |= dict.fromkeys(("dropout", "dropout1d", "dropout2d", "dropout3d"), _drop)
+    same = [name for each in ACTIVATIONS.values() if each.function for name in each.functions]
+    made: dict[str, Rule] = dict.fromkeys([*same, "neg"], _same)
+    drops = (each for noise in NOISES if noise.law == "bernoulli" for each in noise.functions)
+    functional = [each.name for each in drops if "functional" in each.address]
+    made |= dict.fromkeys(functional, _drop)
     made |= dict.fromkeys(("batch_norm", "instance_norm"), _normalize)
     made |= dict.fromkeys(("layer_norm", "rms_norm"), _normalize_last)
     made |= dict.fromkeys(("add", "sub", "mul", "div", "iadd", "isub", "imul"), _binary)

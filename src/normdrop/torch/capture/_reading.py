@@ -8,15 +8,20 @@ from typing import Any
 from torch import Tensor
 
 from normdrop.torch.capture._trees import tensors_in
+from normdrop.values.operations import DRAWS
 
 _BY_SHAPE = {
-    *("rand_like", "randn_like", "randint_like", "zeros_like", "ones_like", "empty_like"),
-    *("full_like", "new", "new_empty", "new_zeros", "new_ones", "new_full", "new_tensor"),
+    *(draw.name for draw in DRAWS if draw.name.endswith("_like")),
+    *("zeros_like", "ones_like", "empty_like", "full_like"),
+    *("new", "new_empty", "new_zeros", "new_ones", "new_full", "new_tensor"),
 }
 """Operations that read the shape of their first argument and no values."""
 _BY_FIRST = {"expand_as", "view_as", "reshape_as", "type_as", "to"}
 """Operations that read the values of their first argument and no others."""
-_OVERWRITING = {"bernoulli", "uniform", "normal", "fill", "zero", "random", "exponential"}
+_OVERWRITING = {
+    *(draw.operation for draw in DRAWS if draw.address.startswith("torch.Tensor.")),
+    *("fill", "zero"),
+}
 """Operations whose in-place form forgets the values that were there."""
 
 

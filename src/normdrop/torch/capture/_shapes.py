@@ -7,6 +7,7 @@ from torch import Tensor
 
 from normdrop.shifts.graph import Concatenate, Kind, Reshape
 from normdrop.torch.capture._call import Call, Description, Entry, entry
+from normdrop.values.operations import SHAPES
 
 Slices = list[tuple[int, int, int]]
 
@@ -138,28 +139,11 @@ def _concatenate(call: Call, *, new_axis: bool) -> Description:
     return Description(Kind.CONCATENATE, Concatenate(axis, new_axis))
 
 
-_SAME_ORDER = "view reshape flatten unflatten squeeze unsqueeze view_as reshape_as ravel"
-_COPIES = (
-    "clone contiguous to float half double bfloat16 type type_as detach data alias cpu cuda "
-    "requires_grad real positive pin_memory"
-)
-_REPEATS = "expand expand_as broadcast_to repeat tile repeat_interleave"
-_ORDERS = "flip fliplr flipud roll rot90 pixel_shuffle pixel_unshuffle channel_shuffle"
-_CHOICES = "index_select gather take take_along_dim masked_select unfold"
-
-
 def _entries() -> dict[str, Entry]:
-    ways = {
-        "view": _SAME_ORDER,
-        "copy": _COPIES,
-        "repeat": _REPEATS,
-        "reorder": _ORDERS,
-        "select": _CHOICES,
-    }
     made = {
-        name: entry("input", partial(_plain, how))
-        for how, names in ways.items()
-        for name in names.split()
+        name: entry("input", partial(_plain, shape.how))
+        for shape in SHAPES
+        for name in shape.functions
     }
     swap = entry("input dim0 dim1", _swap)
     made |= dict.fromkeys(("transpose", "swapaxes", "swapdims", "t"), swap)

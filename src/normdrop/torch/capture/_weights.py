@@ -6,7 +6,8 @@ from functools import partial
 from torch import Tensor
 
 from normdrop.shifts.graph import Kind, Matmul, Weight
-from normdrop.torch.capture._call import Call, Description, entry, per_axis
+from normdrop.torch.capture._call import Call, Description, Recogniser, entries, entry, per_axis
+from normdrop.values.operations import PRODUCTS, WEIGHTS
 
 
 def _roles(call: Call) -> dict[str, Tensor | None]:
@@ -69,28 +70,19 @@ def _einsum(call: Call) -> Description:
     return Description(Kind.MATMUL, Matmul(equation if isinstance(equation, str) else ""))
 
 
-_CONVOLUTION = entry("input weight bias stride padding dilation groups", _convolution)
-_TRANSPOSED = entry(
-    "input weight bias stride padding output_padding groups dilation",
-    partial(_convolution, transposed=True),
-)
-_MATMUL = entry("input other", _matmul)
+_READERS: dict[str, Recogniser] = {
+    "linear": _linear,
+    "convolution": _convolution,
+    "transposed convolution": partial(_convolution, transposed=True),
+    "bilinear": _bilinear,
+    "embedding": _embedding,
+}
 ENTRIES = {
-    "linear": entry("input weight bias", _linear),
-    "conv1d": _CONVOLUTION,
-    "conv2d": _CONVOLUTION,
-    "conv3d": _CONVOLUTION,
-    "conv_transpose1d": _TRANSPOSED,
-    "conv_transpose2d": _TRANSPOSED,
-    "conv_transpose3d": _TRANSPOSED,
-    "bilinear": entry("input1 input2 weight bias", _bilinear),
-    "F.embedding": entry("input weight", _embedding),
-    "embedding": entry("weight input", _embedding),
-    "F.embedding_bag": entry("input weight", _embedding),
-    "matmul": _MATMUL,
-    "mm": _MATMUL,
-    "bmm": _MATMUL,
-    "addmm": entry("bias input other", _matmul),
-    "baddbmm": entry("bias input other", _matmul),
+    **{
+        name: each
+        for weight in WEIGHTS.values()
+        for name, each in entries(weight.functions, _READERS[weight.family]).items()
+    },
+    **entries(PRODUCTS, _matmul),
     "einsum": entry("equation", _einsum),
 }

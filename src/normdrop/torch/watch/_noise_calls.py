@@ -1,60 +1,36 @@
 """Noise calls: told apart from other calls, named by layer, seeded one by one, switched off."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import nn
 
 from normdrop.torch.watch._calls import Paths, caller
+from normdrop.values.operations import ATTENTIONS, DRAWS, NOISES
+from normdrop.values.operations import Function as Spelling
 
 Function = Callable[..., Any]
 
-# Each takes (input, p, training) and returns its input when it is off.
-_DROPOUTS: frozenset[Function] = frozenset(
-    {
-        functional.dropout,
-        functional.dropout1d,
-        functional.dropout2d,
-        functional.dropout3d,
-        functional.alpha_dropout,
-        functional.feature_alpha_dropout,
-        torch.dropout,
-        torch.dropout_,
-        torch.alpha_dropout,
-        torch.alpha_dropout_,
-        torch.feature_dropout,
-        torch.feature_dropout_,
-        torch.feature_alpha_dropout,
-        torch.feature_alpha_dropout_,
-    }
-)
+
+def _resolved(spellings: Iterable[Spelling]) -> dict[Function, Spelling]:
+    """The functions of this version of torch, each with how it is called."""
+    found: dict[Function, Spelling] = {}
+    for spelling in spellings:
+        _, *path = spelling.address.split(".")
+        function: Any = torch
+        for name in path:
+            function = getattr(function, name, None)
+        if function is not None:
+            found[function] = spelling
+    return found
+
+
+# Each is off when it is told that it is not training.
+_DROPOUTS = _resolved(each for noise in NOISES for each in noise.functions)
 # Whoever calls these in train mode makes noise out of them.
-_DRAWS: frozenset[Function] = frozenset(
-    {
-        torch.rand,
-        torch.rand_like,
-        torch.randn,
-        torch.randn_like,
-        torch.randint,
-        torch.randint_like,
-        torch.randperm,
-        torch.bernoulli,
-        torch.normal,
-        torch.multinomial,
-        Tensor.bernoulli,
-        Tensor.bernoulli_,
-        Tensor.uniform_,
-        Tensor.normal_,
-        Tensor.random_,
-        Tensor.exponential_,
-        functional.rrelu,
-        functional.scaled_dot_product_attention,
-        functional.multi_head_attention_forward,
-    }
-)
+_DRAWS = frozenset(_resolved((*DRAWS, *ATTENTIONS)))
 
 
 @dataclass
@@ -94,7 +70,7 @@ class NoiseCalls:
         self._calls.clear()
 
     def __call__(self, function: Function, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:  # noqa: ANN401 - whatever the call returns
-        """Make the noise call, or hand back its input where the layer is switched off."""
+        """Make the noise call, switched off where the layer is."""
         layer = self._layer(function)
         count = self._calls[layer] = self._calls.get(layer, 0) + 1
         index = list(self.layers).index(layer)
@@ -104,7 +80,7 @@ class NoiseCalls:
         elif layer == self._silent:
             if self._on_silence is not None:
                 self._on_silence()
-            return args[0] if args else kwargs["input"]
+            args, kwargs = _off(_DROPOUTS[function], args, kwargs)
         return function(*args, **kwargs)
 
     def _reseed(self, seed: int) -> None:
@@ -137,12 +113,18 @@ def makes_noise(function: Function, args: tuple[Any, ...], kwargs: Mapping[str, 
     """Whether a call is a noise call that is on."""
     if function in _DRAWS:
         return True
-    if function not in _DROPOUTS:
+    spelling = _DROPOUTS.get(function)
+    if spelling is None:
         return False
-    default = function.__module__ == functional.__name__  # only the functional forms have defaults
-    rate = kwargs.get("p", args[1] if len(args) > 1 else 0.5)
-    trailing = ("training", "train")
-    training = next((kwargs[n] for n in trailing if n in kwargs), None)
-    if training is None:
-        training = args[2] if len(args) > 2 else default  # noqa: PLR2004 - the third argument
-    return bool(training) and rate > 0
+    given = {**dict(zip(spelling.arguments, args, strict=False)), **kwargs}
+    training = given.get(spelling.arguments[2], spelling.training)
+    return bool(training) and given.get("p", 0.5) > 0
+
+
+def _off(
+    spelling: Spelling, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
+    """The arguments of a dropout's call with its third, whether it is on, set to no."""
+    if len(args) > 2:  # noqa: PLR2004 - the third argument
+        return (*args[:2], False, *args[3:]), kwargs
+    return args, {**kwargs, spelling.arguments[2]: False}

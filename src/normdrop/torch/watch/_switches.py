@@ -1,25 +1,16 @@
 """Which modules make noise and which normalise, and their modes set apart from one another."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
-from types import CodeType, FunctionType
+from inspect import unwrap
+from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 
 from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
 
 from normdrop.shifts.stream import NormMode
-
-_NOISE = frozenset(
-    {
-        *("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout"),
-        *("feature_dropout", "feature_alpha_dropout", "drop_path", "stochastic_depth"),
-        *("rand", "rand_like", "randn", "randn_like", "randint", "randperm", "normal"),
-        *("bernoulli", "bernoulli_", "uniform_", "normal_", "random_", "exponential_"),
-        *("dropout_p", "scaled_dot_product_attention", "multi_head_attention_forward", "rrelu"),
-    }
-)
-"""Names of noise calls and their arguments: code that has one and `training` makes noise."""
+from normdrop.values.operations import CALLS_OF_NOISE
 
 
 class Switches:
@@ -101,31 +92,67 @@ def _as_training(model: nn.Module) -> Iterator[None]:
 
 def makes_noise(module: nn.Module) -> bool:
     """Whether the code of a module's own class makes noise that its mode switches."""
-    names = _names_of(type(module))  # type: ignore[arg-type] # a class can be hashed
-    return "training" in names and not names.isdisjoint(_NOISE)
+    views = _names_of(type(module))  # type: ignore[arg-type] # a class can be hashed
+    return any("training" in names and not names.isdisjoint(CALLS_OF_NOISE) for names in views)
 
 
 @cache
-def _names_of(kind: type[nn.Module]) -> frozenset[str]:
-    """Names in the methods of a class and its bases up to `nn.Module`, initialisers left out."""
+def _names_of(kind: type[nn.Module]) -> tuple[frozenset[str], frozenset[str]]:
+    """Names in the methods of a class and its bases up to `nn.Module`, initialisers left out.
+
+    Once as they are and once below their decorators: the mode that a decorator looks at is not
+    that of a layer which the method calls.
+    """
     functions: Mapping[str, object] = {
         name: member
         for base in reversed(kind.__mro__)
         if issubclass(base, nn.Module) and base is not nn.Module
         for name, member in vars(base).items()
     }
-    return frozenset(
-        word
+    methods = [
+        member
         for name, member in functions.items()
         if isinstance(member, FunctionType) and "init" not in name and "reset" not in name
-        for word in _words(member.__code__)
-    )
+    ]
+    return _words_of(methods), _words_of(unwrap(each) for each in methods)
 
 
-def _words(code: CodeType) -> Iterator[str]:
+def _words_of(functions: Iterable[object]) -> frozenset[str]:
+    found = [each for each in functions if isinstance(each, FunctionType)]
+    return frozenset(word for each in found for word in _words(each, set()))
+
+
+def _words(function: FunctionType, seen: set[FunctionType]) -> Iterator[str]:
+    """Names in a function and in the user's functions that it calls, and what they stand for."""
+    seen.add(function)
+    names = set(_words_in(function.__code__))
+    yield from names
+    for value in _called(function, names):
+        # An imported function may go by another name: `from torch import dropout as drop`.
+        yield getattr(value, "__name__", "")
+        if isinstance(value, FunctionType) and value not in seen and not _is_torchs(value):
+            yield from _words(value, seen)
+
+
+def _is_torchs(function: FunctionType) -> bool:
+    """Whether it is torch's own, which makes noise only if the vocabulary names it."""
+    return f"{function.__module__}".startswith("torch.")
+
+
+def _called(function: FunctionType, names: set[str]) -> Iterator[object]:
+    """What the names of a function stand for: globals, and members of modules among them."""
+    for name in names & function.__globals__.keys():
+        value = function.__globals__[name]
+        if isinstance(value, ModuleType):
+            yield from (vars(value)[each] for each in names & vars(value).keys())
+        elif isinstance(value, FunctionType | BuiltinFunctionType):
+            yield value
+
+
+def _words_in(code: CodeType) -> Iterator[str]:
     yield from code.co_names
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
-            yield from _words(constant)
+            yield from _words_in(constant)
         elif isinstance(constant, tuple):  # the names of keyword arguments
             yield from (word for word in constant if isinstance(word, str))

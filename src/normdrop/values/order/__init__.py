@@ -4,10 +4,10 @@ No framework is imported here; the blocks of `normdrop.torch` and `normdrop.kera
 these values.
 """
 
-from normdrop.values.order._activations import ACTIVATIONS as ACTIVATIONS
 from normdrop.values.order._groups import group_count as group_count
 from normdrop.values.order._head import HeadPosition as HeadPosition
 from normdrop.values.order._head import head_orders as head_orders
+from normdrop.values.order._kinds import ACTIVATIONS as ACTIVATIONS
 from normdrop.values.order._kinds import KINDS as KINDS
 from normdrop.values.order._kinds import Kind as Kind
 from normdrop.values.order._kinds import Role as Role

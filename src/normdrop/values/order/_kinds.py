@@ -4,9 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from normdrop.values.noise import Bernoulli, Gaussian, Noise, Uniform
-from normdrop.values.order._activations import ACTIVATIONS
+from normdrop.values import operations
+from normdrop.values.noise import LAWS, Noise
 from normdrop.values.order._arguments import ArgumentKind, Choice, Count, Real
+
+ACTIVATIONS = tuple(sorted(name for name, each in operations.ACTIVATIONS.items() if each.in_order))
+"""The activations that `act(...)` knows by name."""
 
 
 class Role(StrEnum):
@@ -44,8 +47,11 @@ class Kind:
     usual: float | None = None
 
 
-_RATE = Real("its rate", 1)
-_OPEN_RATE = Real("its rate", 1, open_end=True)
+_STRENGTHS: dict[str, ArgumentKind] = {
+    "bernoulli": Real("its rate", 1),
+    "gaussian": Real("its rate", 1, open_end=True),
+    "uniform": Real("its beta"),
+}
 _ACTIVATION = Choice("its name", ACTIVATIONS, {"swish": "silu"})
 _POOLING = Choice("its kind", ("max", "avg"), {"average": "avg", "mean": "avg", "maximum": "max"})
 
@@ -56,9 +62,18 @@ _ALL = (
     Kind("gn", Role.NORM, "group norm", Count("its number of groups")),
     Kind("ln", Role.NORM, "layer norm over the channels at each position"),
     Kind("act", Role.ACTIVATION, "activation", _ACTIVATION),
-    Kind("drop", Role.NOISE, "dropout", _RATE, noise=Bernoulli),
-    Kind("gaussian", Role.NOISE, "Gaussian dropout", _OPEN_RATE, noise=Gaussian),
-    Kind("uniform", Role.NOISE, "uniform dropout", Real("its beta"), noise=Uniform, usual=0.1),
+    *(
+        Kind(
+            noise.in_order,
+            Role.NOISE,
+            noise.summary,
+            _STRENGTHS[noise.law],
+            noise=LAWS[noise.law],
+            usual=noise.usual,
+        )
+        for noise in operations.NOISES
+        if noise.in_order
+    ),
     Kind("pool", Role.POOL, "max pooling or average pooling", _POOLING),
 )
 

@@ -6,8 +6,8 @@ from difflib import get_close_matches
 from typing import Never
 
 from normdrop.errors import OrderError
-from normdrop.values.order._activations import ACTIVATIONS
-from normdrop.values.order._kinds import KINDS
+from normdrop.values.operations import NOISES
+from normdrop.values.order._kinds import ACTIVATIONS, KINDS
 from normdrop.values.order._token import Token
 
 _PARENTHESES = re.compile(r"\([^()]*\)")
@@ -24,9 +24,7 @@ _OTHER_NAMES = {
     "layernorm": "ln",
     "activation": "act",
     "nonlinearity": "act",
-    "dropout": "drop",
-    "gaussiandropout": "gaussian",
-    "uniformdropout": "uniform",
+    **{noise.name.replace("_", ""): noise.in_order for noise in NOISES if noise.in_order},
     "uout": "uniform",
     "maxpool": "pool(max)",
     "avgpool": "pool(avg)",
