@@ -119,11 +119,11 @@ class ShiftMonitor(keras.callbacks.Callback):
         start = time.perf_counter()
         model = self.model  # on JAX this brings the variables up to date
         settled = initial_share(model) < INITIAL_ABOVE
-        self._log.keep(self._steps, look(model, self._batch), settled=settled)
+        self._log.keep(self._steps, _eval_shift(model, self._batch), settled=settled)
         self._watching += time.perf_counter() - start
 
 
-def look(model: keras.Model, batch: object) -> ShiftReport:
+def _eval_shift(model: keras.Model, batch: object) -> ShiftReport:
     """The shift at every norm layer against its moving statistics, on one batch.
 
     Both variances are biased, as Keras keeps the moving ones. The model is left as it was.

@@ -5,15 +5,17 @@ import warnings
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from torch import nn
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_flatten, tree_map
 
 from normdrop.errors import ShiftWarning, UsageError
-from normdrop.shifts.expected import INITIAL_ABOVE
-from normdrop.shifts.report import ShiftHistory, ShiftReport
-from normdrop.shifts.stream import ShiftLog, affordable, scalars
+from normdrop.shifts.expected import INITIAL_ABOVE, average
+from normdrop.shifts.report import LayerShift, ShiftHistory, ShiftReport
+from normdrop.shifts.stream import Batch, ShiftLog, affordable, scalars
 from normdrop.torch._running import initial_share
 from normdrop.torch.monitor._entry import Entry
-from normdrop.torch.monitor._look import batch_size, leading, look
+from normdrop.torch.watch import Listener, NormCall, TensorStatistics, by_running, untouched
 
 
 class ScalarWriter(Protocol):
@@ -154,12 +156,80 @@ class ShiftMonitor:
     ) -> None:
         """The model is about to be called: look first."""
         start = time.perf_counter()
-        count = self._sample or affordable(self._every, batch_size((args, kwargs)))
-        args, kwargs = leading((args, kwargs), count)
-        report = look(module, path, args, kwargs)
+        count = self._sample or affordable(self._every, _batch_size((args, kwargs)))
+        args, kwargs = _leading((args, kwargs), count)
+        report = _eval_shift(module, path, args, kwargs)
         step = self._steps + 1
         if self._writer is not None:
             for name, value in scalars(report).items():
                 self._writer.add_scalar(name, value, step)
         self._log.keep(step, report, settled=initial_share(module) < INITIAL_ABOVE)
         self._watching += time.perf_counter() - start
+
+
+def _eval_shift(
+    module: nn.Module, prefix: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> ShiftReport:
+    """The shift at every norm layer against its running statistics, from one eval-mode pass.
+
+    Variances are unbiased on both sides, as torch keeps the running ones. The module is left as
+    it was, and so is the random state.
+
+    Args:
+        module: What is called.
+        prefix: The module's own path, which the layers' paths begin with.
+        args: Positional arguments of the call.
+        kwargs: Keyword arguments of the call.
+    """
+    seen: dict[str, list[TensorStatistics]] = {}
+    stored: dict[str, TensorStatistics] = {}
+
+    def note(path: str, call: NormCall) -> Tensor:
+        if not call.from_batch:
+            stored.setdefault(path, call.stored())
+            seen.setdefault(path, []).append(_unbiased(call))
+        return by_running(call)
+
+    with untouched(module, gradients=False), torch.no_grad():
+        module.eval()
+        with Listener(module) as listener:
+            listener.run(Batch(0, (args, kwargs), targets=None, size=0), note)
+    layers = [
+        _layer(f"{prefix}.{path}".strip("."), average(moments), stored[path])
+        for path, moments in seen.items()
+    ]
+    return ShiftReport(layers, "measured")
+
+
+def _leading(arguments: object, count: int) -> Any:  # noqa: ANN401 - arguments of any shape
+    """The first examples of every tensor that has the batch's length, at any depth."""
+    size = _batch_size(arguments)
+
+    def rows(leaf: object) -> object:
+        batched = isinstance(leaf, Tensor) and leaf.ndim > 0 and len(leaf) == size
+        return leaf[:count] if batched and isinstance(leaf, Tensor) else leaf
+
+    return tree_map(rows, arguments)
+
+
+def _batch_size(arguments: object) -> int:
+    """The extent of the first tensor's first axis; 1 without any."""
+    leaves, _ = tree_flatten(arguments)
+    return next((len(x) for x in leaves if isinstance(x, Tensor) and x.ndim), 1)
+
+
+def _unbiased(call: NormCall) -> TensorStatistics:
+    moments = call.moments()
+    values = call.x[0, 0].numel() if call.per_instance else call.x[:, 0].numel()
+    return TensorStatistics(moments.mean, moments.variance * (values / max(1, values - 1)))
+
+
+def _layer(path: str, seen: TensorStatistics, stored: TensorStatistics) -> LayerShift:
+    return LayerShift(
+        path,
+        "measured",
+        eval_mean=seen.mean.cpu().numpy(),
+        eval_variance=seen.variance.cpu().numpy(),
+        train_mean=stored.mean.cpu().numpy(),
+        train_variance=stored.variance.cpu().numpy(),
+    )
