@@ -2,7 +2,6 @@
 
 import ast
 from dataclasses import dataclass
-from enum import Enum
 from typing import TypeAlias
 
 from normdrop.lint.source._memo import Memo
@@ -45,18 +44,8 @@ class Call:
         return not starred and all(keyword.arg for keyword in self.node.keywords)
 
 
-class _Under(Enum):
-    """What a node stands directly under, as far as that matters."""
-
-    ELSEWHERE = 0
-    WITH = 1
-    STATEMENT = 2
-
-
-# A node, the function and the class it stands in, and what it stands directly under.
-_Seat: TypeAlias = (
-    "tuple[ast.AST, ast.FunctionDef | ast.AsyncFunctionDef | None, ast.ClassDef | None, _Under]"
-)
+# The function and the class that a node stands in.
+_Scope: TypeAlias = "tuple[ast.FunctionDef | ast.AsyncFunctionDef | None, ast.ClassDef | None]"
 # What has nothing inside that is collected here: more than half of all nodes.
 _LEAVES = frozenset(
     [
@@ -101,38 +90,44 @@ class Index:
     A stack instead of recursion bears any depth of nesting.
     """
 
-    def __init__(self, tree: ast.Module) -> None:
+    def __init__(self, tree: ast.Module) -> None:  # noqa: C901 - one walk, by every node of a file
         self.imports: list[ast.Import | ast.ImportFrom] = []
         self.classes: list[ast.ClassDef] = []
         self.functions: list[Definition] = []
         self.calls: list[CallSeat] = []
         self.defined: set[str] = set()
-        stack: list[_Seat] = [(tree, None, None, _Under.ELSEWHERE)]
+        # Statements that are a call and nothing else, but not straight under a `with`:
+        # `with raises(...): Layer(...)` makes use of the layer.
+        alone: set[int] = set()
+        held: set[int] = set()
+        stack: list[tuple[ast.AST, _Scope]] = [(tree, (None, None))]
         while stack:
-            node, function, owner, under = stack.pop()
+            node, scope = stack.pop()
             kind = type(node)
             if isinstance(node, ast.Call):
-                self.calls.append(CallSeat(node, function, owner, under is _Under.STATEMENT))
+                self.calls.append(CallSeat(node, *scope, id(node) in alone))
+            elif isinstance(node, ast.Expr):
+                if id(node) not in held:
+                    alone.add(id(node.value))
+            elif isinstance(node, ast.With):
+                held.update(map(id, node.body))
             elif kind in _NOTED:
-                function, owner = self._note(node, function, owner)
-            below = _Under.WITH if kind is ast.With else _Under.ELSEWHERE
-            # `with raises(...): Layer(...)` makes use of the layer.
-            if kind is ast.Expr and under is not _Under.WITH:
-                below = _Under.STATEMENT
+                scope = self._note(node, *scope)
             for name in _FIELDS[kind]:
                 inside = getattr(node, name)
-                if type(inside) is list:
-                    inner = [each for each in reversed(inside) if type(each) not in _LEAVES]
-                    stack.extend([(each, function, owner, below) for each in inner])
-                elif type(inside) not in _LEAVES:
-                    stack.append((inside, function, owner, below))
+                for each in reversed(inside) if type(inside) is list else (inside,):
+                    below = each
+                    while type(below) is ast.Attribute:
+                        below = below.value
+                    if type(below) not in _LEAVES:
+                        stack.append((below, scope))
 
     def _note(
         self,
         node: ast.AST,
         function: ast.FunctionDef | ast.AsyncFunctionDef | None,
         owner: ast.ClassDef | None,
-    ) -> tuple[ast.FunctionDef | ast.AsyncFunctionDef | None, ast.ClassDef | None]:
+    ) -> _Scope:
         """Note a definition or an import; the function and class around what is inside it."""
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             self.functions.append((node, owner if function is None else None))

@@ -65,13 +65,17 @@ def imports(nodes: Iterable[ast.Import | ast.ImportFrom]) -> tuple[dict[str, str
 
 def dotted(node: ast.expr, imported: Mapping[str, str]) -> str:
     """What a dotted name stands for, by its library's documentation; empty if not imported."""
+    root = node
+    while isinstance(root, ast.Attribute):
+        root = root.value
+    # Most calls are of something that is not imported.
+    if not isinstance(root, ast.Name) or root.id not in imported:
+        return ""
     parts: list[str] = []
     while isinstance(node, ast.Attribute):
         parts.append(node.attr)
         node = node.value
-    if not isinstance(node, ast.Name) or node.id not in imported:
-        return ""
-    return canonical(".".join([imported[node.id], *reversed(parts)]))
+    return canonical(".".join([imported[root.id], *reversed(parts)]))
 
 
 def functional_call(*names: str) -> Callable[[bytes], bool]:

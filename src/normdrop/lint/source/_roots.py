@@ -21,6 +21,8 @@ from normdrop.lint.source._values import (
     Names,
     Value,
     definitions,
+    is_sequential,
+    method,
     module_kind,
 )
 from normdrop.lint.source._worlds import World, worlds
@@ -88,8 +90,13 @@ def _roots(tree: ast.Module, shared: Names) -> Iterator[_Root]:
         called = [inner for inner in own if not is_module or inner.name in FORWARDS]
         for inner in called:
             yield _Root(inner, node, is_module)
-        if is_module and not called:
+        if is_module and not called and _is_called(Class(node, shared)):
             yield _Root(None, node, is_module)
+
+
+def _is_called(made_of: Class) -> bool:
+    """Whether the file shows what a class without a forward of its own does when it is called."""
+    return is_sequential(made_of) or any(method(made_of, name) for name in FORWARDS)
 
 
 def _explored(notes: Notes, shared: Names, root: _Root) -> Iterator[Draft]:

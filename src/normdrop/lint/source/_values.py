@@ -216,7 +216,7 @@ def method(made_of: Class, name: str, deepest: int = DEEPEST) -> Function | None
 def bases(made_of: Class) -> Iterator["Class | str"]:
     """What a class derives from: classes of the file, and others by their documented names."""
     for base in made_of.node.bases:
-        dotted = ast.unparse(base)
+        dotted = base.id if isinstance(base, ast.Name) else ast.unparse(base)
         root, _, rest = dotted.partition(".")
         known = made_of.names.get(root)
         if isinstance(known, Class) and not rest:
