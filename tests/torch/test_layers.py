@@ -21,7 +21,6 @@ from normdrop.torch import (
     NoiseLayer,
     ResidualBlock,
     UniformDropout,
-    layers,
 )
 from normdrop.values.noise import Along
 

@@ -52,7 +52,9 @@ _STORED_AS = {
     "normdrop.mending": "normdrop",
     "normdrop.shifts": "normdrop",
     "normdrop.shifts.report": "normdrop.shift",
+    "normdrop.shifts.report._report.ModeTable": "normdrop.shift._mode_table.ModeTable",
     "normdrop.values": "normdrop",
+    "normdrop.values.operations.erf.error_function": "normdrop.theory._gaussian.error_function",
 }
 """What was normdrop's own and has moved, by the name that stores know it by.
 

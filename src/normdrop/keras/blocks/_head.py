@@ -7,9 +7,8 @@ from typing import Any
 import keras
 
 from normdrop.keras.blocks._chain import Chain, Shape, entering_channels, written
-from normdrop.keras.blocks._layers import is_silent
+from normdrop.keras.blocks._layers import global_average_pool, is_silent
 from normdrop.keras.blocks._parts import build
-from normdrop.keras.blocks._layers import global_average_pool
 from normdrop.keras.blocks._settings import Activation, Noise, Settings, check_data_format
 from normdrop.keras.layers import DataFormat
 from normdrop.values.blocks import HeadPlan

@@ -5,7 +5,6 @@ from typing import Any
 
 import keras
 
-from normdrop.keras.blocks._layers import make_activation
 from normdrop.keras.blocks._chain import (
     Compound,
     Shape,
@@ -15,7 +14,7 @@ from normdrop.keras.blocks._chain import (
     shape_after,
     written,
 )
-from normdrop.keras.blocks._layers import is_silent, make_noise
+from normdrop.keras.blocks._layers import is_silent, make_activation, make_noise
 from normdrop.keras.blocks._parts import build
 from normdrop.keras.blocks._settings import Activation, Noise, Settings, check_data_format
 from normdrop.keras.layers import DataFormat

@@ -9,7 +9,6 @@ from normdrop.torch.blocks._call import written_call
 from normdrop.torch.blocks._chain import Chain
 from normdrop.torch.blocks._layers import global_average_pool, is_silent
 from normdrop.torch.blocks._parts import build
-from normdrop.torch.blocks._layers import global_average_pool
 from normdrop.torch.blocks._settings import Activation, Device, Noise, Settings
 from normdrop.values.blocks import HeadPlan, check_count
 from normdrop.values.noise import Along

@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from normdrop.errors import UsageError
 from normdrop.torch import layers
 from normdrop.torch.blocks._settings import Activation, Noise, Settings, Site
+from normdrop.values import operations
 from normdrop.values.blocks import Size, Weight, per_dimension
 from normdrop.values.noise import Along
-from normdrop.values import operations
 from normdrop.values.operations import NOISES, NoiseOperation
 from normdrop.values.order import ACTIVATIONS, group_count
 

@@ -3,7 +3,6 @@
 import torch
 from torch import Tensor, nn
 
-from normdrop.torch.blocks._layers import make_activation
 from normdrop.torch.blocks._call import structure, written_call
 from normdrop.torch.blocks._layers import is_silent, make_activation, make_noise
 from normdrop.torch.blocks._parts import build
