@@ -29,7 +29,7 @@ PAPER: "Mapping[str, Setting]" = {**LONG_TRAINING, "scale": "paper"}
 _INSIDE = (8, 16, 32)
 
 
-def network(
+def three_stage_network(
     shape: Shape,
     classes: int,
     settings: "Mapping[str, Setting]",
@@ -50,7 +50,7 @@ def network(
     if settings["scale"] == "paper":
         blocks = int(settings["paper_blocks"] or 0)
         return pre_resnet(shape, classes, blocks=blocks, bottleneck=bottleneck, **given)
-    return residual_network(
+    return three_stage_network(
         shape,
         classes,
         stem=_INSIDE[0],
