@@ -50,7 +50,7 @@ def three_stage_network(
     if settings["scale"] == "paper":
         blocks = int(settings["paper_blocks"] or 0)
         return pre_resnet(shape, classes, blocks=blocks, bottleneck=bottleneck, **given)
-    return three_stage_network(
+    return residual_network(
         shape,
         classes,
         stem=_INSIDE[0],

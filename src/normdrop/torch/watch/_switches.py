@@ -114,10 +114,10 @@ def _names_of(kind: type[nn.Module]) -> tuple[frozenset[str], frozenset[str]]:
         for name, member in functions.items()
         if isinstance(member, FunctionType) and "init" not in name and "reset" not in name
     ]
-    return _names_of(methods), _names_of(unwrap(each) for each in methods)
+    return _names_in_all(methods), _names_in_all(unwrap(each) for each in methods)
 
 
-def _names_of(functions: Iterable[object]) -> frozenset[str]:
+def _names_in_all(functions: Iterable[object]) -> frozenset[str]:
     found = [each for each in functions if isinstance(each, FunctionType)]
     return frozenset(word for each in found for word in _names_used(each, set()))
 
