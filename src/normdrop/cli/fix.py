@@ -77,7 +77,7 @@ def command(  # noqa: PLR0917 - click passes them by name
     """
     from normdrop.lint import rules
 
-    chosen = rules.settings(Path.cwd())
+    chosen = rules.project_settings(Path.cwd())
     run = rules.selected(_codes(select) or chosen.select, _codes(ignore) or chosen.ignore)
     if _is_factory(targets):
         if write or unsafe or exclude:
@@ -130,7 +130,7 @@ def _fix_files(
         targets,
         run,
         exclude=exclude,
-        suppressions=rules.settings(Path.cwd()).suppressions,
+        suppressions=rules.project_settings(Path.cwd()).suppressions,
         unsafe=unsafe,
         remove_bias=remove_bias,
         notes=notes,

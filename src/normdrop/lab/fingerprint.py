@@ -86,12 +86,12 @@ def fingerprint(*things: object) -> str:
     (True, False)
     """
     digest = hashlib.sha256()
-    for word in _words(things):
+    for word in _tokens(things):
         digest.update(f"{len(word)}:{word}".encode(errors="surrogatepass"))
     return digest.hexdigest()[:_LENGTH]
 
 
-def _words(things: Sequence[object]) -> Iterator[str]:
+def _tokens(things: Sequence[object]) -> Iterator[str]:
     """The words of everything the things refer to; of one that was met before, when that was."""
     seen: dict[int, int] = {}
     kept: list[object] = []  # whose identity must stay theirs until the walk has ended

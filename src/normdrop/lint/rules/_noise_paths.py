@@ -30,7 +30,7 @@ class Cause:
     ways: tuple[Way, ...]
 
 
-def causes(subject: Subject) -> Iterator[Cause]:
+def noise_causes(subject: Subject) -> Iterator[Cause]:
     """The noise layers from which a certain way leads to a norm with running statistics."""
     found: dict[str, dict[str, Way]] = {}
     for noise in subject.graph.of_kind(Kind.NOISE):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from normdrop.lint.rules._mend import SourceMend
 from normdrop.lint.rules._rule import Invalid, Rule
 from normdrop.lint.rules._subject import Subject
-from normdrop.lint.source import Call, Source, functional_call
+from normdrop.lint.source import Source, SourceCall, functional_call
 from normdrop.shifts.graph.paths import active_noise
 from normdrop.values.findings import Finding
 
@@ -114,7 +114,7 @@ class AlwaysOnDropout(Rule):
                 )
 
 
-def _is_always_on(call: Call) -> bool:
+def _is_always_on(call: SourceCall) -> bool:
     """Whether it draws in evaluation mode for certain."""
     rate = call.argument("p", 1)
     if isinstance(rate, ast.Constant) and rate.value == 0:
@@ -125,7 +125,7 @@ def _is_always_on(call: Call) -> bool:
     return call.whole and not _is_guarded(call)
 
 
-def _is_guarded(call: Call) -> bool:
+def _is_guarded(call: SourceCall) -> bool:
     """Whether the function asks for the mode itself anywhere; then the call may be guarded.
 
     That other calls are handed the mode guards none.

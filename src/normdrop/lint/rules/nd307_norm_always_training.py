@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from normdrop.lint.rules._rule import Invalid, Rule
 from normdrop.lint.rules._subject import Subject
-from normdrop.lint.source import Call, Source, functional_call
+from normdrop.lint.source import Source, SourceCall, functional_call
 from normdrop.shifts.graph import Kind
 from normdrop.values.findings import Finding
 
@@ -122,7 +122,7 @@ class NormAlwaysTraining(Rule):
             if id(call.node.func) in layers and _is_true(call.argument("training")):
                 yield self._said(source, call, "no training=")
 
-    def _said(self, source: Source, call: Call, instead: str) -> Finding:
+    def _said(self, source: Source, call: SourceCall, instead: str) -> Finding:
         return self.finding(
             "batch norm with training=True normalises by the batch at hand in evaluation",
             source.place(call.node),

@@ -34,7 +34,7 @@ _PATCHERS: dict[SourceMend, Callable[[Script, Finding], Iterator[list[Edit]]]] =
     SourceMend.HAND_ON_MODE: _arguments.hand_on_mode,
     SourceMend.MAKE_IN_CONSTRUCTOR: _calls.make_in_constructor,
     SourceMend.USE_OUTPUT: _calls.use_output,
-    SourceMend.MULTIPLY_NOISE: _calls.multiply_noise,
+    SourceMend.MULTIPLY_NOISE: _calls.noise_as_factor,
     SourceMend.ASK_FOR_MODE: _calls.ask_for_mode,
 }
 _MOVES = frozenset({SourceMend.MOVE_LATER, SourceMend.MOVE_EARLIER})
@@ -45,7 +45,7 @@ _Key = tuple[str, str, bytes, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
+class LeftFinding:
     """A finding that a patch leaves, and why.
 
     Attributes:
@@ -75,7 +75,7 @@ class Patch:
     before: str
     after: str
     mended: tuple[Finding, ...] = ()
-    left: tuple[Left, ...] = ()
+    left: tuple[LeftFinding, ...] = ()
 
     @property
     def changes(self) -> bool:
@@ -149,7 +149,7 @@ class _Patching:
 
     def run(self, *, unsafe: bool, remove_bias: bool) -> Patch:
         mended: list[Finding] = []
-        left: dict[_Key, Left] = {}
+        left: dict[_Key, LeftFinding] = {}
         while True:
             found = dict(self._keyed(self._script))
             waiting = next((key for key in found if key not in left), None)
@@ -159,16 +159,18 @@ class _Patching:
             safe = self._is_safe(finding)
             patched = self._patched(finding, with_bias=remove_bias or not safe)
             if patched is None:
-                left[waiting] = Left(finding, finding.fix.what if finding.fix else "no remedy")
+                left[waiting] = LeftFinding(
+                    finding, finding.fix.what if finding.fix else "no remedy"
+                )
             elif safe or unsafe or (self._is_bias(finding.code) and remove_bias):
                 mended.append(finding)
                 self._script = patched
             else:
                 flag = "--remove-bias" if self._is_bias(finding.code) else "--unsafe"
-                left[waiting] = Left(finding, finding.fix.what if finding.fix else "", flag)
+                left[waiting] = LeftFinding(finding, finding.fix.what if finding.fix else "", flag)
         # Lines have moved since a finding was left: say where it stands now.
         now = tuple(
-            Left(finding, left[key].reason, left[key].flag) for key, finding in found.items()
+            LeftFinding(finding, left[key].reason, left[key].flag) for key, finding in found.items()
         )
         before, after = self._first.code.decode(), self._script.code.decode()
         return Patch(self._first.path, before, after, tuple(mended), now)

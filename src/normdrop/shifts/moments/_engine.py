@@ -14,7 +14,7 @@ from normdrop.shifts.moments._merge import add, concatenate, multiply
 from normdrop.shifts.moments._modes import Modes
 from normdrop.shifts.moments._noise import add_noise
 from normdrop.shifts.moments._norm import Sighting, blind, normalise
-from normdrop.shifts.moments._pooling import pool
+from normdrop.shifts.moments._pooling import pooled_moments
 from normdrop.shifts.moments._resample import resample
 from normdrop.shifts.moments._reshape import reshape
 from normdrop.shifts.moments._weights import weigh
@@ -133,7 +133,7 @@ _SINGLE: dict[Kind, Callable[[Walk, Node, Flow], Edge]] = {
     Kind.NOISE: _noise,
     Kind.WEIGHT: lambda _, node, flow: weigh(node, flow),
     Kind.ACTIVATION: lambda _, node, flow: activate(node, flow),
-    Kind.POOL: lambda walk, node, flow: pool(node, flow, walk.shape_of(node)),
+    Kind.POOL: lambda walk, node, flow: pooled_moments(node, flow, walk.shape_of(node)),
     Kind.RESAMPLE: lambda _, node, flow: resample(node, flow),
     Kind.RESHAPE: lambda walk, node, flow: reshape(node, flow, walk.shape_of(node)),
 }

@@ -22,7 +22,7 @@ class Modes:
     blocked: dict[int, str]
 
 
-def compare(captured: Captured) -> Modes:
+def match_calls(captured: Captured) -> Modes:
     """Match the calls of both graphs by layer, operation and order."""
     train, evaluated = captured.train, captured.eval
     counterpart = _matched(train, evaluated)

@@ -13,7 +13,7 @@ from normdrop.theory import Array
 
 
 @dataclass(frozen=True)
-class _Patch:
+class _PooledWindow:
     """The window that is pooled: how often each distance occurs among pairs of its positions."""
 
     kernel: tuple[int, ...]
@@ -49,7 +49,7 @@ class _Patch:
         return self.between(window, *here).reshape(len(window.far))
 
 
-def pool(node: Node, flow: Flow, before: tuple[int, ...]) -> Edge:
+def pooled_moments(node: Node, flow: Flow, before: tuple[int, ...]) -> Edge:
     """Moments behind a pooling layer or a reduction over positions."""
     details = node.details
     if not isinstance(details, Pool) or flow.folded:
@@ -58,7 +58,7 @@ def pool(node: Node, flow: Flow, before: tuple[int, ...]) -> Edge:
         return Unknown(f"{node.operation} reduces over samples or channels")
     spatial = [axis for axis in range(1, len(before)) if axis != flow.channel]
     sizes = dict(zip(details.axes, zip(details.kernel, details.stride, strict=True), strict=True))
-    patch = _Patch(
+    patch = _PooledWindow(
         tuple(sizes.get(axis, (1, 1))[0] for axis in spatial),
         tuple(sizes.get(axis, (1, 1))[1] for axis in spatial),
     )
@@ -74,7 +74,9 @@ def pool(node: Node, flow: Flow, before: tuple[int, ...]) -> Edge:
     )
 
 
-def _reduced(method: str, flow: Flow, patch: _Patch, extents: tuple[int, ...]) -> Flow | Unknown:
+def _reduced(
+    method: str, flow: Flow, patch: _PooledWindow, extents: tuple[int, ...]
+) -> Flow | Unknown:
     if method == "max":
         return _largest(flow, patch, extents)
     if method == "min":
@@ -89,7 +91,7 @@ def _reduced(method: str, flow: Flow, patch: _Patch, extents: tuple[int, ...]) -
     return average.scaled(np.full(1, float(times)), np.zeros(1))
 
 
-def _largest(flow: Flow, patch: _Patch, extents: tuple[int, ...]) -> Flow:
+def _largest(flow: Flow, patch: _PooledWindow, extents: tuple[int, ...]) -> Flow:
     """The maximum, through whatever bent the distribution before; shared spikes stay."""
     live = flow.points.alive()
     window = live.correlation()

@@ -8,7 +8,7 @@ import numpy as np
 
 from normdrop.shifts.graph import Captured, Graph
 from normdrop.shifts.moments._engine import Walk
-from normdrop.shifts.moments._modes import compare, drawing
+from normdrop.shifts.moments._modes import drawing, match_calls
 from normdrop.shifts.moments._norm import Sighting
 from normdrop.shifts.report import LayerShift
 
@@ -37,7 +37,7 @@ def expected_shifts(
         that the method cannot follow, up to and including the next norm layer.
     """
     graph = captured.train
-    noises, modes = drawing(graph), compare(captured)
+    noises, modes = drawing(graph), match_calls(captured)
     left_out: list[Sequence[str]] = [()]
     if blame and noises:
         left_out = [noises[i : i + _AT_ONCE] for i in range(0, len(noises), _AT_ONCE)]

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from normdrop.shifts.graph import Along, Attention, Kind, Recurrent
 from normdrop.torch.capture._call import Call, Description, entries, entry
-from normdrop.torch.capture._noises import bernoulli
+from normdrop.torch.capture._noises import bernoulli_noise
 from normdrop.torch.capture._trees import tensors_in
 from normdrop.values.operations import ATTENTIONS
 
@@ -16,7 +16,7 @@ def _attention(call: Call) -> Description:
     query, key = call.get("query"), call.get("key")
     weights = (*query.shape[:-1], key.shape[-2])
     rate = float(call.get("dropout_p") or 0.0)
-    noise = bernoulli(rate, tuple(weights), Along.ELEMENT, on=True, inside="attention")
+    noise = bernoulli_noise(rate, tuple(weights), Along.ELEMENT, on=True, inside="attention")
     return Description(Kind.ATTENTION, Attention(noise), call.outputs[0].ndim - 1)
 
 
@@ -29,7 +29,7 @@ def _multi_head(call: Call) -> Description:
     weights = (query.shape[1] * heads, query.shape[0], key.shape[0])
     on = call.is_on("training", default=True)
     rate = float(call.get("dropout_p") or 0.0)
-    noise = bernoulli(rate, weights, Along.ELEMENT, on=on, inside="attention")
+    noise = bernoulli_noise(rate, weights, Along.ELEMENT, on=on, inside="attention")
     roles = {name: call.get(name) for name in (_PROJECTIONS + _SEPARATE).split()}
     sources = [query, key, call.get("value")]
     return Description(Kind.ATTENTION, Attention(noise), 2, roles, sources)
@@ -40,7 +40,7 @@ def _recurrent(cell: str, call: Call) -> Description:
     packed = isinstance(call.positional[1], Tensor) and call.positional[1].ndim == 1
     weights, _, layers, rate, training = call.positional[3:8] if packed else call.positional[2:7]
     on = bool(training) and layers > 1
-    noise = bernoulli(float(rate), (), Along.ELEMENT, on=on, inside="layers")
+    noise = bernoulli_noise(float(rate), (), Along.ELEMENT, on=on, inside="layers")
     roles = _named(call, weights)
     return Description(Kind.RECURRENT, Recurrent(cell, noise), None, roles)
 

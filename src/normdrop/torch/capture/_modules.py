@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from normdrop.shifts.graph import Along, Kind, Noise, Norm
 from normdrop.torch.capture._call import Description
-from normdrop.torch.capture._noises import bernoulli, multiplier
+from normdrop.torch.capture._noises import bernoulli_noise, multiplier
 from normdrop.torch.layers import NoiseLayer
 from normdrop.values.noise import Bernoulli, Gaussian
 
@@ -49,7 +49,7 @@ def _noise(module: nn.Module, x: Tensor) -> Description:
     assert isinstance(module, NoiseLayer)  # noqa: S101 - the table's key
     along, on, law, shape = Along(module.along), module.training, module.noise, tuple(x.shape)
     if isinstance(law, Bernoulli):
-        noise: Noise = bernoulli(law.rate, shape, along, on=on)
+        noise: Noise = bernoulli_noise(law.rate, shape, along, on=on)
     elif isinstance(law, Gaussian):
         noise = multiplier("gaussian", law.deviation, shape, along, on=on)
     else:

@@ -7,7 +7,7 @@ from normdrop.torch.capture._call import Call, Description, entries, entry
 from normdrop.values.operations import NOISES, Function, NoiseOperation
 
 
-def bernoulli(
+def bernoulli_noise(
     rate: float, shape: tuple[int, ...], along: Along, *, on: bool, inside: str = ""
 ) -> Noise:
     """Inverted dropout of a tensor of this shape."""
@@ -41,7 +41,7 @@ def _dropout(noise: NoiseOperation, spelling: Function, call: Call) -> Descripti
     """Dropout, on where the call says so by position, by either of two names or by default."""
     on = call.is_on(spelling.arguments[2], default=spelling.training is not False)
     along, rate = Along(noise.along), float(call.get("p", 0.5))
-    make = alpha if noise.law == "alpha" else bernoulli
+    make = alpha if noise.law == "alpha" else bernoulli_noise
     channels = 1 if along is Along.CHANNEL else None
     made = make(rate, call.shape, along, on=on)
     return Description(Kind.NOISE, made, channels, sources=[call.x])
@@ -51,7 +51,7 @@ def _keyed(call: Call) -> Description:
     """This library's own operator, which is called only to draw."""
     amount, law = float(call.get("amount")), str(call.get("kind"))
     if law == "bernoulli":
-        noise = bernoulli(amount, call.shape, Along.ELEMENT, on=True)
+        noise = bernoulli_noise(amount, call.shape, Along.ELEMENT, on=True)
     else:
         noise = multiplier(law, amount, call.shape, Along.ELEMENT, on=True)
     return Description(Kind.NOISE, noise, sources=[call.x])

@@ -6,12 +6,12 @@ To teach capture an operation, add an entry to the file of its family.
 from collections.abc import Callable
 from typing import Any
 
-from normdrop.torch.capture._call import Entry
+from normdrop.torch.capture._call import CallReader
 
 from . import _activations, _arithmetic, _compound, _noises, _norms, _pools, _shapes, _weights
 
 FAMILIES = (_activations, _arithmetic, _compound, _noises, _norms, _pools, _shapes, _weights)
-TABLE: dict[str, Entry] = {
+TABLE: dict[str, CallReader] = {
     name: each for family in FAMILIES for name, each in family.ENTRIES.items()
 }
 
@@ -36,7 +36,7 @@ def operation_name(function: Callable[..., Any]) -> str:
     return str(name).partition(".")[0].strip("_") or str(name)
 
 
-def entry_of(function: Callable[..., Any], name: str) -> Entry | None:
+def entry_of(function: Callable[..., Any], name: str) -> CallReader | None:
     """The entry for a function, by where it is defined first and by its name alone second."""
     home = getattr(function, "__module__", None) or ""
     if home == "torch.nn.functional" and (found := TABLE.get(f"F.{name}")):

@@ -19,7 +19,7 @@ from normdrop.torch.capture._trees import map_leaves, tensors_in
 
 
 @dataclass(frozen=True, slots=True)
-class _Step:
+class _TapedCall:
     function: Callable[..., Any]
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
@@ -32,7 +32,7 @@ class Tape:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._steps: list[_Step] = []
+        self._steps: list[_TapedCall] = []
 
     def record(
         self,
@@ -43,7 +43,7 @@ class Tape:
         written: Sequence[Tensor],
     ) -> None:
         """Keep one call."""
-        self._steps.append(_Step(function, args, kwargs, tuple(results), tuple(written)))
+        self._steps.append(_TapedCall(function, args, kwargs, tuple(results), tuple(written)))
 
     def reader(self, tensor: Tensor) -> Callable[[], NDArray[Any]]:
         """A function that returns the values of a tensor as they are at this point of the tape."""
@@ -57,7 +57,7 @@ class Tape:
                 self._play(step, values)
             return self._resolved(tensor, values)
 
-    def _needed(self, tensor: Tensor, end: int) -> list[_Step]:
+    def _needed(self, tensor: Tensor, end: int) -> list[_TapedCall]:
         """The steps before `end` that the values of a tensor depend on, in order."""
         wanted, steps = {id(tensor)}, []
         for step in reversed(self._steps[:end]):
@@ -66,7 +66,7 @@ class Tape:
                 wanted |= {id(each) for each in tensors_in((step.args, step.kwargs))}
         return steps[::-1]
 
-    def _play(self, step: _Step, values: dict[int, Tensor]) -> None:
+    def _play(self, step: _TapedCall, values: dict[int, Tensor]) -> None:
         for each in step.written:
             values[id(each)] = self._resolved(each, values).clone()
 

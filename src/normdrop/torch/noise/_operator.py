@@ -24,7 +24,7 @@ _Dimension: TypeAlias = int | None
 _library = torch.library.Library("normdrop", "DEF")  # type: ignore[no-untyped-call]
 _SCHEMA = "multiply_noise(Tensor x, Tensor keys, str kind, float amount) -> Tensor"
 _library.define(_SCHEMA)  # type: ignore[no-untyped-call]
-_library.impl("multiply_noise", _engine.multiply, "CPU")  # type: ignore[no-untyped-call]
+_library.impl("multiply_noise", _engine.multiply_masked, "CPU")  # type: ignore[no-untyped-call]
 _operator = torch.ops.normdrop.multiply_noise.default
 
 
