@@ -36,7 +36,9 @@ def main() -> None:
     parser.add_argument(
         "--export", type=Path, help="where results are kept; the folder if left out"
     )
-    parser.add_argument("--only", nargs="+", default=recipe_names(), choices=recipe_names(), metavar="RECIPE")
+    parser.add_argument(
+        "--only", nargs="+", default=recipe_names(), choices=recipe_names(), metavar="RECIPE"
+    )
     arguments = parser.parse_args()
     clock = arguments.folder / "clock.json"
     export = arguments.export or arguments.folder

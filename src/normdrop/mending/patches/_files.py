@@ -47,8 +47,14 @@ def patch_files(
             )
             yield Patch(path, "", "", left=tuple(left))
             continue
-        content = Path(path).read_bytes()
-        text = Encoding.of(content).decoded(content).decode()
+        try:
+            content = Path(path).read_bytes()
+            text = Encoding.of(content).decoded(content).decode()
+        except (SyntaxError, UnicodeDecodeError, OSError) as error:
+            # One file that cannot be written back as it was must not keep the others from it.
+            if notes is not None:
+                notes.append(f"{path}: not patched: {error}")
+            continue
         yield patch_text(
             path,
             text,
