@@ -5,9 +5,9 @@ from collections.abc import Callable
 from torch import Tensor, nn
 
 from normdrop.shifts.graph import Along, Kind, Noise, Norm
+from normdrop.torch._noise_layer import NoiseLayer
 from normdrop.torch.capture._call import Description
 from normdrop.torch.capture._noises import bernoulli, multiplier
-from normdrop.torch.layers import NoiseLayer
 from normdrop.values.noise import Bernoulli, Gaussian
 
 Describe = Callable[[nn.Module, Tensor], Description]

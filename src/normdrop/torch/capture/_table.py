@@ -6,9 +6,17 @@ To teach capture an operation, add an entry to the file of its family.
 from collections.abc import Callable
 from typing import Any
 
+from normdrop.torch.capture import (
+    _activations,
+    _arithmetic,
+    _compound,
+    _noises,
+    _norms,
+    _pools,
+    _shapes,
+    _weights,
+)
 from normdrop.torch.capture._call import Entry
-
-from . import _activations, _arithmetic, _compound, _noises, _norms, _pools, _shapes, _weights
 
 FAMILIES = (_activations, _arithmetic, _compound, _noises, _norms, _pools, _shapes, _weights)
 TABLE: dict[str, Entry] = {
