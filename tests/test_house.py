@@ -12,8 +12,6 @@ import normdrop
 _SOURCE = Path(__file__).parents[1] / "src" / "normdrop"
 _VERBS = {name for name in normdrop.__all__ if name.islower() and callable(getattr(normdrop, name))}
 
-# What is still to be put in order, by the file or the room whose own is imported.
-
 
 @pytest.fixture(scope="module")
 def graph() -> ImportGraph:

@@ -57,6 +57,7 @@ _STORED_AS = {
     "normdrop.mending": "normdrop",
     "normdrop.shifts": "normdrop",
     "normdrop.shifts.report": "normdrop.shift",
+    "normdrop.shifts.report._report.LayerShift": "normdrop.shift._layer.LayerShift",
     "normdrop.shifts.report._report.ModeTable": "normdrop.shift._mode_table.ModeTable",
     "normdrop.torch._noise_layer.NoiseLayer": "normdrop.torch.layers._noise_layer.NoiseLayer",
     "normdrop.torch.layers.Dropout": "normdrop.torch.layers._dropout.Dropout",
