@@ -16,8 +16,18 @@ from normdrop.keras.rewrite._rebuild import Rebuild, is_rebuildable
 from normdrop.lint.rules import Rule
 from normdrop.mending.repairs import GraphEdge, Journal, Snapshot
 from normdrop.shifts.graph import Along, Node
+from normdrop.values.operations import NOISES
 
-_NOISE = (keras.layers.Dropout, keras.layers.GaussianDropout, NoiseLayer)
+_NOISE = (
+    NoiseLayer,
+    *(
+        getattr(keras.layers, name)
+        for noise in NOISES
+        # Others move the mean, or do more than multiply: in another place they are another thing.
+        if noise.law in {"bernoulli", "gaussian"}
+        for name in noise.keras_layers
+    ),
+)
 _FIRST_BETA = 0.1
 _ROLES = {"bias": "bias", "running_mean": "moving_mean"}
 _SEED = 20190

@@ -91,6 +91,8 @@ class Description:
 
 
 Recogniser = Callable[[Call], Description | None]
+DescribeModule = Callable[[nn.Module, Tensor], Description]
+"""Describes a module and what it is called with as one call, whatever its forward does inside."""
 
 
 @dataclass(frozen=True, slots=True)
