@@ -27,7 +27,7 @@ from normdrop.torch.capture._trees import map_leaves, tensors_in
 
 
 @dataclass(frozen=True, slots=True)
-class CallReader:
+class Entry:
     """What is known of one tensor at one time.
 
     Attributes:
@@ -57,10 +57,10 @@ class Ledger:
 
     def __init__(self) -> None:
         self._time = 0
-        self._entries: dict[int, CallReader] = {}
-        self._writes: defaultdict[int, list[CallReader]] = defaultdict(list)
+        self._entries: dict[int, Entry] = {}
+        self._writes: defaultdict[int, list[Entry]] = defaultdict(list)
 
-    def assign(self, entry: CallReader, *, written: bool = False) -> None:
+    def assign(self, entry: Entry, *, written: bool = False) -> None:
         """Set what is known of `entry.tensor` from now on; `written` if its memory changed."""
         self._time += 1
         entry = replace(entry, time=self._time)
@@ -73,11 +73,11 @@ class Ledger:
         self._entries = {key: each for key, each in self._entries.items() if not each.flows}
         self._writes.clear()
 
-    def find(self, tensor: Tensor) -> CallReader | None:
+    def find(self, tensor: Tensor) -> Entry | None:
         """What is known of a tensor, were its memory untouched by other tensors."""
         return self._entries.get(id(tensor))
 
-    def later_writes(self, entry: CallReader) -> list[CallReader]:
+    def later_writes(self, entry: Entry) -> list[Entry]:
         """What was written, since the entry was made, into memory its tensor shares."""
         if not self._writes:
             return []
@@ -230,15 +230,15 @@ class Nodes:
 
     def flow(self, tensor: Tensor, node: int, *, written: bool = False) -> None:
         """From now on `tensor` comes from this node."""
-        self._ledger.assign(CallReader(tensor, 0, node), written=written)
+        self._ledger.assign(Entry(tensor, 0, node), written=written)
 
     def fix(self, tensor: Tensor, draw: Draw | None, *, written: bool = False) -> None:
         """`tensor` depends on no input."""
-        self._ledger.assign(CallReader(tensor, 0, draw=draw), written=written)
+        self._ledger.assign(Entry(tensor, 0, draw=draw), written=written)
 
     def hold(self, tensor: Tensor, path: str, origin: Tensor) -> None:
         """`tensor` stands for a tensor of the user's model."""
-        self._ledger.assign(CallReader(tensor, 0, path=path, origin=origin))
+        self._ledger.assign(Entry(tensor, 0, path=path, origin=origin))
 
     def twin(self, twin: Tensor, original: Tensor) -> None:
         """`twin` stands for `original`, which has values."""
@@ -263,7 +263,7 @@ class Nodes:
         entry = self.entry(tensor)
         return self._source(entry) if entry.node is None else entry.node
 
-    def entry(self, tensor: Tensor) -> CallReader:
+    def entry(self, tensor: Tensor) -> Entry:
         """What is known of it now, also when another tensor wrote into its memory."""
         entry = self._ledger.find(tensor)
         if entry is None:
@@ -271,7 +271,7 @@ class Nodes:
         writes = [each for each in self._ledger.later_writes(entry) if each.node is not None]
         return self._overwritten(entry, writes) if writes else entry
 
-    def _overwritten(self, entry: CallReader, writes: list[CallReader]) -> CallReader:
+    def _overwritten(self, entry: Entry, writes: list[Entry]) -> Entry:
         """A tensor whose memory others wrote into: the last writer's, if that wrote all of it."""
         tensor = entry.tensor
         if writes[-1].tensor.numel() == tensor.numel():
@@ -284,22 +284,22 @@ class Nodes:
         self.flow(tensor, node)
         return self._found(tensor)
 
-    def _unseen(self, tensor: Tensor) -> CallReader:
+    def _unseen(self, tensor: Tensor) -> Entry:
         """A tensor from outside: a constant with values, or the work of a call nobody saw."""
         if tensor.is_meta:
             given = [each for each in self._scope.frames[-1].tensors if self.is_known(each)]
             inputs = tuple(self.node_of(each) for each in given if self.flows(each))
             self.flow(tensor, self.add(Kind.UNKNOWN, "unseen", inputs, tensor))
         else:
-            self._ledger.assign(CallReader(tensor, 0, origin=tensor, draw=known_number(tensor)))
+            self._ledger.assign(Entry(tensor, 0, origin=tensor, draw=known_number(tensor)))
         return self._found(tensor)
 
-    def _found(self, tensor: Tensor) -> CallReader:
+    def _found(self, tensor: Tensor) -> Entry:
         entry = self._ledger.find(tensor)
         assert entry is not None  # noqa: S101 - its callers have just assigned it
         return entry
 
-    def _source(self, entry: CallReader) -> int:
+    def _source(self, entry: Entry) -> int:
         """The node of a tensor that depends on no input, one for all its uses."""
         key = id(entry.tensor), entry.time
         if key not in self._settled:
