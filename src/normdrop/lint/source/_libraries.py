@@ -21,31 +21,15 @@ from normdrop.lint.source._values import (
 )
 from normdrop.shifts.graph import Kind
 from normdrop.values.location import Location
+from normdrop.values.operations import NORMS, SHAPES
 
+# Methods that lose none of the values: padding, slicing and selecting do other things to moments.
 _RESHAPES = frozenset(
-    [
-        "view",
-        "reshape",
-        "flatten",
-        "permute",
-        "transpose",
-        "squeeze",
-        "unsqueeze",
-        "contiguous",
-        "to",
-        "float",
-        "half",
-        "double",
-        "detach",
-        "clone",
-        "expand",
-        "repeat",
-        "type",
-        "cuda",
-        "cpu",
-    ]
+    name
+    for shape in SHAPES
+    if shape.how in {"view", "copy", "repeat", "reorder", "permute"}
+    for name in shape.functions
 )
-
 # What yields the object that it is given, or one that computes the same of its input.
 _KEEPING = frozenset(
     [
@@ -64,10 +48,9 @@ _KEEPING = frozenset(
 )
 # Arguments that are handed on as `**settings` are a device, a type, a momentum: that they turn
 # running statistics off is nothing to reckon with.
-_NORMS = frozenset(
-    [*(f"{lazy}BatchNorm{rank}d" for lazy in ("", "Lazy") for rank in (1, 2, 3)), "SyncBatchNorm"]
-)
-_BEFORE_TRACKING = 3
+_NORMS = frozenset(NORMS["batch"].modules)
+# One argument fewer: a lazy class finds its first out by itself.
+_BEFORE_TRACKING = NORMS["batch"].arguments.index("track_running_stats") - 1
 
 
 class Libraries:
