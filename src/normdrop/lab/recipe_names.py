@@ -31,7 +31,7 @@ def find(name: str) -> Recipe:
     """The recipe of that name, or the one a Python file of your own defines as `RECIPE`.
 
     Args:
-        name: One of `names()`, or the path of a file that ends in `.py`.
+        name: One of `recipe_names()`, or the path of a file that ends in `.py`.
 
     Raises:
         RecipeError: When there is none, with the nearest name, or when the file defines none.

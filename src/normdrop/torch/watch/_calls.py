@@ -16,8 +16,6 @@ from torch.overrides import TorchFunctionMode
 
 from normdrop.shifts import expected
 from normdrop.torch.watch._channel_moments import channel_moments
-from normdrop.values.operations import NORMS
-from normdrop.values.operations import Function as Spelling
 
 Function: TypeAlias = Callable[..., Any]
 Paths: TypeAlias = Mapping[int, str]
@@ -94,10 +92,10 @@ def norm_call(
     function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> NormCall | None:
     """The call as a `NormCall`, or `None` for any other call or one without running statistics."""
-    spelling = _NORMS.get(function)
-    if spelling is None:
+    names = _SIGNATURES.get(function)
+    if names is None:
         return None
-    given = dict(zip(spelling.arguments, args, strict=False)) | dict(kwargs)
+    given = dict(zip(names, args, strict=False)) | dict(kwargs)
     if given.get("running_mean") is None or given.get("running_var") is None:
         return None
     per_instance = "instance" in function.__name__
@@ -114,27 +112,14 @@ def norm_call(
     )
 
 
-def resolved(spellings: Iterable[Spelling]) -> dict[Function, Spelling]:
-    """The functions of this version of torch, each with how it is called."""
-    found: dict[Function, Spelling] = {}
-    for spelling in spellings:
-        _, *path = spelling.address.split(".")
-        function: Any = torch
-        for name in path:
-            function = getattr(function, name, None)
-        if function is not None:
-            found[function] = spelling
-    return found
-
-
-# `native_batch_norm` gives back the batch's statistics as well: one tensor is no answer to it.
-_NORMS = resolved(
-    each
-    for norm in NORMS.values()
-    if norm.statistics != "own"
-    for each in norm.functions
-    if each.name == f"{norm.name}_norm"
-)
+_AFFINE = ("weight", "bias")
+_RUNNING = ("running_mean", "running_var")
+_SIGNATURES: dict[Callable[..., Any], tuple[str, ...]] = {
+    functional.batch_norm: ("input", *_RUNNING, *_AFFINE, "training", "momentum", "eps"),
+    torch.batch_norm: ("input", *_AFFINE, *_RUNNING, "training", "momentum", "eps"),
+    functional.instance_norm: ("input", *_RUNNING, *_AFFINE, "use_input_stats", "momentum", "eps"),
+    torch.instance_norm: ("input", *_AFFINE, *_RUNNING, "use_input_stats", "momentum", "eps"),
+}
 
 
 class CallWatch(TorchFunctionMode):

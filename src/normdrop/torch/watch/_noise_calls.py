@@ -1,20 +1,36 @@
 """Noise calls: told apart from other calls, named by layer, seeded one by one, switched off."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import nn
 
-from normdrop.torch.watch._calls import Function, Paths, caller, resolved
+from normdrop.torch.watch._calls import Paths, caller
 from normdrop.values.operations import ATTENTIONS, DRAWS, NOISES
 from normdrop.values.operations import Function as Spelling
 
+Function = Callable[..., Any]
+
+
+def _resolved(spellings: Iterable[Spelling]) -> dict[Function, Spelling]:
+    """The functions of this version of torch, each with how it is called."""
+    found: dict[Function, Spelling] = {}
+    for spelling in spellings:
+        _, *path = spelling.address.split(".")
+        function: Any = torch
+        for name in path:
+            function = getattr(function, name, None)
+        if function is not None:
+            found[function] = spelling
+    return found
+
+
 # Each is off when it is told that it is not training.
-_DROPOUTS = resolved(each for noise in NOISES for each in noise.functions)
+_DROPOUTS = _resolved(each for noise in NOISES for each in noise.functions)
 # Whoever calls these in train mode makes noise out of them.
-_DRAWS = frozenset(resolved((*DRAWS, *ATTENTIONS)))
+_DRAWS = frozenset(_resolved((*DRAWS, *ATTENTIONS)))
 
 
 @dataclass

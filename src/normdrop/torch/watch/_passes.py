@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from normdrop.errors import CaptureError, UsageError
 from normdrop.shifts.expected import Both, average, divergences, is_initial, plan
@@ -16,18 +17,20 @@ from normdrop.torch.watch._calls import (
     TensorStatistics,
     caller,
     paths_of,
-    resolved,
     where,
 )
 from normdrop.torch.watch._noise_calls import NoiseCalls, makes_noise
-from normdrop.values.operations import WEIGHTS
 
-_WEIGHT_CALLS = frozenset(
-    resolved(
-        each
-        for name in ("linear", "convolution", "transposed convolution")
-        for each in WEIGHTS[name].functions
-    )
+_WEIGHT_CALLS: frozenset[Function] = frozenset(
+    {
+        functional.linear,
+        torch.conv1d,
+        torch.conv2d,
+        torch.conv3d,
+        torch.conv_transpose1d,
+        torch.conv_transpose2d,
+        torch.conv_transpose3d,
+    }
 )
 """The calls worth keeping: they cost nearly all of a pass, and none of them changes its input."""
 LayerStatistics = dict[str, TensorStatistics]
