@@ -17,19 +17,3 @@ from normdrop.values.order._residual import ResidualStyle as ResidualStyle
 from normdrop.values.order._residual import branch_order as branch_order
 from normdrop.values.order._risks import Risk as Risk
 from normdrop.values.order._token import Token as Token
-
-__all__ = [
-    "ACTIVATIONS",
-    "KINDS",
-    "HeadPosition",
-    "Order",
-    "ResidualPosition",
-    "ResidualStyle",
-    "Risk",
-    "Role",
-    "Token",
-    "TokenKind",
-    "branch_order",
-    "group_count",
-    "head_orders",
-]
