@@ -1,18 +1,29 @@
 """Options that several commands share, and paths checked before hours of work depend on them."""
 
+import json
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import rich_click as click
+from rich.console import Console
 
 from normdrop.errors import UsageError
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 
 _WEIGHTS = (".pt", ".safetensors", ".keras", ".weights.h5")
+_MODEL = (
+    click.option(
+        "--with", "settings", multiple=True, metavar="NAME=VALUE", help="An argument of FACTORY."
+    ),
+    click.option(
+        "--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True
+    ),
+)
 _RUN = (
     click.option(
         "--limit", type=click.IntRange(min=1), metavar="N", help="Read N batches at most."
@@ -24,12 +35,7 @@ _RUN = (
         "--split", type=click.Choice(["train", "test"]), default="train", show_default=True
     ),
     click.option("--device", metavar="DEVICE", help="cpu, cuda, cuda:1 and so on."),
-    click.option(
-        "--with", "settings", multiple=True, metavar="NAME=VALUE", help="An argument of FACTORY."
-    ),
-    click.option(
-        "--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True
-    ),
+    *_MODEL,
 )
 
 
@@ -39,6 +45,26 @@ def run_options(command: CommandT) -> CommandT:
     The command takes `limit`, `batch_size`, `split`, `device`, `settings` and `style`.
     """
     return reduce(lambda decorated, option: option(decorated), reversed(_RUN), command)
+
+
+def model_options(command: CommandT) -> CommandT:
+    """How the model is made and how the result is printed: `settings` and `style`."""
+    return reduce(lambda decorated, option: option(decorated), reversed(_MODEL), command)
+
+
+def show(
+    result: Any,
+    style: str,
+    written: Sequence[Path] = (),
+    more: Mapping[str, object] = MappingProxyType({}),
+) -> None:
+    """Print a result as its table and what was written, or as JSON with what more there is."""
+    if style == "json":
+        click.echo(json.dumps({**result.to_dict(), **more}, indent=2))
+        return
+    Console().print(result)
+    for path in written:
+        click.echo(f"written: {path}")
 
 
 def weights_option(command: CommandT) -> CommandT:

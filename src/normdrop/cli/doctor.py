@@ -1,21 +1,15 @@
 """`normdrop doctor`: what is wrong with a model, what it costs, and a mended copy."""
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import rich_click as click
-from rich.console import Console
 
 from normdrop.cli._batches import Split, resolve
 from normdrop.cli._metric import metric as metric_of
 from normdrop.cli._model import make_model
-from normdrop.cli._options import file_to_write, model_to_write, run_options, weights_option
+from normdrop.cli._options import file_to_write, model_to_write, run_options, show, weights_option
 from normdrop.cli._progress import steps_bar
 from normdrop.verbs import check_name, doctor, save_weights
-
-if TYPE_CHECKING:
-    from normdrop.mending.diagnosis import Diagnosis
 
 
 @click.command("doctor")
@@ -76,7 +70,7 @@ def command(  # noqa: PLR0917 - click passes them by name
         from normdrop.report import write_diagnosis
 
         written.append(write_diagnosis(diagnosis, report))
-    _print(diagnosis, style, written)
+    show(diagnosis, style, written, {"written": [str(path) for path in written]})
     return 0 if diagnosis.is_clean else 1
 
 
@@ -87,13 +81,3 @@ def _usual_metric(data: str) -> str | None:
     from normdrop.lab.data import source
 
     return "accuracy" if source(data).task == "classification" else "mse"
-
-
-def _print(diagnosis: "Diagnosis[object]", style: str, written: list[Path]) -> None:
-    if style == "json":
-        content = {**diagnosis.to_dict(), "written": [str(path) for path in written]}
-        click.echo(json.dumps(content, indent=2))
-        return
-    Console().print(diagnosis)
-    for path in written:
-        click.echo(f"written: {path}")

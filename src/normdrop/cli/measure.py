@@ -1,15 +1,13 @@
 """`normdrop measure`: the shift at every norm layer on real data."""
 
-import json
 from pathlib import Path
 
 import rich_click as click
-from rich.console import Console
 
 from normdrop.cli._batches import Split, resolve
 from normdrop.cli._metric import metric as metric_of
 from normdrop.cli._model import make_model
-from normdrop.cli._options import run_options, weights_option
+from normdrop.cli._options import run_options, show, weights_option
 from normdrop.cli._progress import batches_bar
 from normdrop.verbs import measure
 
@@ -48,8 +46,5 @@ def command(  # noqa: PLR0917 - click passes them by name
     batches = resolve(data, model, split=split, batch_size=batch_size)
     with batches_bar("measuring") as progress:
         report = measure(model, batches, scale, limit=limit, blame=blame, progress=progress)
-    if style == "json":
-        click.echo(json.dumps(report.to_dict(), indent=2))
-    else:
-        Console().print(report)
+    show(report, style)
     return 1 if report.findings else 0

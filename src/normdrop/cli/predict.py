@@ -1,14 +1,11 @@
 """`normdrop predict`: the expected shift at every norm layer of a model, without data."""
 
-import json
 from pathlib import Path
 
 import rich_click as click
-from rich.console import Console
 
 from normdrop.cli._model import example_for, make_model
-from normdrop.cli._options import shape_option, weights_option
-from normdrop.shifts.report import ShiftReport
+from normdrop.cli._options import model_options, shape_option, show, weights_option
 from normdrop.verbs import PredictMethod, predict
 
 
@@ -23,12 +20,7 @@ from normdrop.verbs import PredictMethod, predict
     help="By default, what the state of the weights calls for.",
 )
 @weights_option
-@click.option(
-    "--with", "settings", multiple=True, metavar="NAME=VALUE", help="An argument of the callable."
-)
-@click.option(
-    "--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True
-)
+@model_options
 def command(  # noqa: PLR0917 - click passes them by name
     factory: str,
     input_shape: tuple[int, ...] | None,
@@ -45,12 +37,5 @@ def command(  # noqa: PLR0917 - click passes them by name
     """
     model = make_model(factory, settings, weights)
     report = predict(model, example_for(model, input_shape, factory), method)
-    _print(report, style)
+    show(report, style)
     return 1 if report.findings else 0
-
-
-def _print(report: ShiftReport, style: str) -> None:
-    if style == "json":
-        click.echo(json.dumps(report.to_dict(), indent=2))
-    else:
-        Console().print(report.to_table())

@@ -1,18 +1,15 @@
 """`normdrop recalibrate`: running statistics estimated anew, written to a file."""
 
-import json
 from pathlib import Path
 
 import rich_click as click
-from rich.console import Console
 
 from normdrop.cli._batches import Split, resolve
 from normdrop.cli._metric import metric as metric_of
 from normdrop.cli._model import make_model
-from normdrop.cli._options import model_to_write, run_options, shape_option, weights_option
+from normdrop.cli._options import model_to_write, run_options, shape_option, show, weights_option
 from normdrop.cli._progress import batches_bar
 from normdrop.errors import UsageError
-from normdrop.shifts.report import Recalibration
 from normdrop.verbs import RecalibrateMethod, check_name, recalibrate, save_weights
 
 
@@ -77,13 +74,6 @@ def command(  # noqa: PLR0917 - click passes them by name
             limit=limit,
             progress=progress,
         )
-    _print(done, style, save_weights(model, out))
+    path = save_weights(model, out)
+    show(done, style, [path], {"written": str(path)})
     return 0
-
-
-def _print(done: Recalibration, style: str, written: Path) -> None:
-    if style == "json":
-        click.echo(json.dumps({**done.to_dict(), "written": str(written)}, indent=2))
-    else:
-        Console().print(done)
-        click.echo(f"written: {written}")

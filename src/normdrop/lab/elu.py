@@ -85,12 +85,9 @@ def _memory(x: Tensor) -> NDArray[np.float32]:
 def _kernel() -> Kernel | None:
     """The compiled loop, or `None` where numba is missing or does not work."""
     try:
-        from numba import njit
+        from normdrop.torch.noise import compiled
 
-        try:
-            kernel: Kernel = njit(cache=True, nogil=True, fastmath={"contract"})(_elu)
-        except RuntimeError:  # numba found no folder it may write to
-            kernel = njit(nogil=True, fastmath={"contract"})(_elu)
+        kernel = compiled(_elu, fastmath={"contract"})
         kernel(np.zeros(1, np.float32))
     except Exception:  # noqa: BLE001 - a compiler may fail in any way; torch's own ELU cannot
         return None

@@ -1,7 +1,7 @@
 """What a check found: one finding, and all of them."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from normdrop.values.location import Location
@@ -67,17 +67,10 @@ class Finding:
 
     def to_dict(self) -> dict[str, object]:
         """As JSON knows it."""
-        repair = self.fix
-        return {
-            "code": self.code,
-            "severity": self.severity,
-            "message": self.message,
-            "layers": list(self.layers),
-            "location": _place(self.location),
-            "shift": self.shift,
-            "fix": repair and {"message": repair.what, "changes_outputs": repair.changes_outputs},
-            "related": [_place(each) for each in self.related],
-        }
+        plain = asdict(self)
+        repair = plain["fix"]
+        lists = {name: list(plain[name]) for name in ("layers", "related")}
+        return {**plain, **lists, "fix": repair and {"message": repair.pop("what"), **repair}}
 
 
 @dataclass(frozen=True)
@@ -142,15 +135,8 @@ class Findings(Sequence[Finding]):
 
         columns = ["code", "severity", "message", "layers", "location", "shift", "fix"]
         rows = [
-            {
-                "code": each.code,
-                "severity": each.severity,
-                "message": each.message,
-                "layers": ", ".join(each.layers),
-                "location": str(each.location) if each.location else "",
-                "shift": each.shift,
-                "fix": str(each.fix) if each.fix else "",
-            }
+            (each.code, each.severity, each.message, ", ".join(each.layers))
+            + (str(each.location or ""), each.shift, str(each.fix or ""))
             for each in self
         ]
         return pd.DataFrame(rows, columns=columns)
@@ -201,9 +187,3 @@ def _count(number: int) -> str:
     if number == 0:
         return "Nothing found"
     return f"{number} finding" + ("s" if number > 1 else "")
-
-
-def _place(location: Location | None) -> dict[str, object] | None:
-    if location is None:
-        return None
-    return {"file": location.file, "line": location.line, "column": location.column}

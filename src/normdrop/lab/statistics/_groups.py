@@ -1,7 +1,7 @@
 """Ranks within each seed, groups of variants that cannot be told apart, and their letters."""
 
 import string
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,24 +52,9 @@ def indistinguishable(different: NDArray[np.bool_]) -> list[tuple[int, ...]]:
         >>> indistinguishable(different)
         [(0, 1), (1, 2)]
     """
-    alike = ~different
-    neighbours = [set(np.flatnonzero(row).tolist()) - {v} for v, row in enumerate(alike)]
-    return sorted(_cliques(set(), set(range(len(different))), set(), neighbours))
+    from networkx import find_cliques, from_numpy_array
 
-
-def _cliques(
-    clique: set[int], candidates: set[int], done: set[int], neighbours: Sequence[set[int]]
-) -> Iterator[tuple[int, ...]]:
-    """Bron and Kerbosch's algorithm 457 with Tomita's pivot."""
-    if not candidates and not done:
-        yield tuple(sorted(clique))
-        return
-    pivot = max(candidates | done, key=lambda v: len(candidates & neighbours[v]))
-    for vertex in sorted(candidates - neighbours[pivot]):
-        near = neighbours[vertex]
-        yield from _cliques(clique | {vertex}, candidates & near, done & near, neighbours)
-        candidates = candidates - {vertex}
-        done = done | {vertex}
+    return sorted(tuple(sorted(clique)) for clique in find_cliques(from_numpy_array(~different)))
 
 
 def group_letter(number: int) -> str:

@@ -1,7 +1,5 @@
 """A model as the graph of calls that one run of it makes."""
 
-import dataclasses
-import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -87,10 +85,6 @@ class Parameter:
         values.flags.writeable = False
         return values
 
-    def to_dict(self) -> dict[str, object]:
-        """Everything but the values, as JSON knows it."""
-        return {"path": self.path, "shape": list(self.shape), "dtype": self.dtype}
-
 
 @dataclass(frozen=True, slots=True)
 class Node:
@@ -159,30 +153,6 @@ class Node:
         """Whether it is a norm with running statistics."""
         return self.norm is not None and self.norm.carries_statistics
 
-    def to_dict(self) -> dict[str, object]:
-        """Everything but the parameters' values, as JSON knows it."""
-        plain = {
-            key: _plain(getattr(self, key))
-            for key in self.__dataclass_fields__
-            if key not in {"parameters", "location"}
-        }
-        plain["location"] = str(self.location) if self.location else None
-        plain["parameters"] = {name: value.to_dict() for name, value in self.parameters.items()}
-        return plain
-
-
-def _plain(value: object) -> object:
-    """Dataclasses, mappings, tuples and nan, as JSON knows them."""
-    if dataclasses.is_dataclass(value):
-        return {each.name: _plain(getattr(value, each.name)) for each in dataclasses.fields(value)}
-    if isinstance(value, Mapping):
-        return {key: _plain(each) for key, each in value.items()}
-    if isinstance(value, tuple):
-        return [_plain(each) for each in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
-
 
 @dataclass(frozen=True, slots=True)
 class Layer:
@@ -206,11 +176,6 @@ class Layer:
     leaf: bool
     training: bool
     aliases: tuple[str, ...] = ()
-
-    def to_dict(self) -> dict[str, object]:
-        """As JSON knows it."""
-        plain = {key: getattr(self, key) for key in self.__dataclass_fields__}
-        return plain | {"aliases": list(self.aliases)}
 
 
 @dataclass(frozen=True)
@@ -272,17 +237,6 @@ class Graph:
     def of_layer(self, layer: str) -> tuple[Node, ...]:
         """The calls of one layer, in order."""
         return tuple(node for node in self.nodes if node.layer == layer)
-
-    def to_dict(self) -> dict[str, object]:
-        """The graph without the values of its parameters, as JSON knows it."""
-        return {
-            "mode": self.mode.value,
-            "batch_size": self.batch_size,
-            "inputs": list(self.inputs),
-            "outputs": list(self.outputs),
-            "nodes": [node.to_dict() for node in self.nodes],
-            "layers": [layer.to_dict() for layer in self.layers],
-        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -197,8 +197,6 @@ _SEVERAL: dict[Kind, Callable[[Node, Sequence[Edge]], Edge]] = {
     Kind.MULTIPLY: multiply,
     Kind.CONCATENATE: concatenate,
 }
-FOLLOWED = frozenset(_SOURCES) | frozenset(_SINGLE) | frozenset(_SEVERAL) | {Kind.NORM}
-"""The kinds of node that the walk can follow."""
 
 
 def _input(node: Node, walk: Walk) -> Edge:

@@ -31,16 +31,16 @@ class Watched:
         """How much of the training's time went into measuring."""
         return 0.0 if self._monitor is None else self._monitor.share
 
-    def begin(self, model: nn.Module, start: int, *, leading: bool) -> None:
+    def _begin(self, model: nn.Module, start: int, *, leading: bool) -> None:
         """Training begins after `start` steps; only the leading process warns."""
-        self.end()
+        self._end()
         self._monitor = ShiftMonitor(
             model, self._every, sample=self._sample, warn=self._warn and leading, start=start
         )
         self._monitor.__enter__()
         self._told = 0
 
-    def step(self) -> dict[str, float]:
+    def _step(self) -> dict[str, float]:
         """A step is done; the numbers to log if it was measured."""
         if self._monitor is None:
             return {}
@@ -51,7 +51,7 @@ class Watched:
         self._told = count
         return scalars(report)
 
-    def end(self) -> None:
+    def _end(self) -> None:
         """Training is over, or failed; no hook stays behind."""
         if self._monitor is not None:
             self._monitor.__exit__(None, None, None)

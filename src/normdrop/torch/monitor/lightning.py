@@ -4,11 +4,10 @@ from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from normdrop.shifts.report import ShiftHistory
 from normdrop.torch.monitor._watched import Watched
 
 
-class ShiftCallback(Callback):
+class ShiftCallback(Watched, Callback):
     """Sends the shift at every norm layer to the trainer's loggers; needs `normdrop[lightning]`.
 
     Its measurements are those of `ShiftMonitor`, counted in optimizer steps, and training gives
@@ -29,36 +28,26 @@ class ShiftCallback(Callback):
     """
 
     def __init__(self, every: int = 100, *, sample: int | None = None, warn: bool = True) -> None:
-        self._watched = Watched(every, sample=sample, warn=warn)
+        super().__init__(every, sample=sample, warn=warn)
         self._steps = 0
-
-    @property
-    def history(self) -> ShiftHistory:
-        """All measurements of the current training, or the last one."""
-        return self._watched.history
-
-    @property
-    def share(self) -> float:
-        """How much of the training's time went into measuring."""
-        return self._watched.share
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Begin to watch."""
         self._steps = trainer.global_step
-        self._watched.begin(pl_module, self._steps, leading=trainer.is_global_zero)
+        self._begin(pl_module, self._steps, leading=trainer.is_global_zero)
 
     def on_train_batch_end(self, trainer: Trainer, *_: Any, **__: Any) -> None:  # noqa: ANN401 - nothing of the rest is used
         """Count the step, unless the batch's gradients were only accumulated."""
         if trainer.global_step == self._steps:
             return
         self._steps = trainer.global_step
-        found = self._watched.step()
+        found = self._step()
         for logger in trainer.loggers if found else ():
             logger.log_metrics(found, step=self._steps)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002 - Lightning's signature
         """Watch no longer."""
-        self._watched.end()
+        self._end()
 
     def on_exception(
         self,
@@ -67,4 +56,4 @@ class ShiftCallback(Callback):
         exception: BaseException,  # noqa: ARG002 - same
     ) -> None:
         """Watch no longer."""
-        self._watched.end()
+        self._end()

@@ -4,12 +4,11 @@ from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from normdrop.shifts.report import ShiftHistory
 from normdrop.torch.monitor._monitor import ScalarWriter
 from normdrop.torch.monitor._watched import Watched
 
 
-class ShiftCallback(TrainerCallback):
+class ShiftCallback(Watched, TrainerCallback):
     """Adds the shift at every norm layer to the trainer's log; needs `normdrop[transformers]`.
 
     Its measurements are those of `ShiftMonitor`, and training gives the same weights with it as
@@ -35,18 +34,8 @@ class ShiftCallback(TrainerCallback):
         warn: bool = True,
         writer: ScalarWriter | None = None,
     ) -> None:
-        self._watched = Watched(every, sample=sample, warn=warn)
+        super().__init__(every, sample=sample, warn=warn)
         self._writer = writer
-
-    @property
-    def history(self) -> ShiftHistory:
-        """All measurements of the current training, or the last one."""
-        return self._watched.history
-
-    @property
-    def share(self) -> float:
-        """How much of the training's time went into measuring."""
-        return self._watched.share
 
     def on_train_begin(
         self,
@@ -57,7 +46,7 @@ class ShiftCallback(TrainerCallback):
     ) -> None:
         """Begin to watch."""
         leading = bool(state.is_world_process_zero)
-        self._watched.begin(given["model"], int(state.global_step), leading=leading)
+        self._begin(given["model"], int(state.global_step), leading=leading)
 
     def on_step_end(
         self,
@@ -67,7 +56,7 @@ class ShiftCallback(TrainerCallback):
         **_: Any,  # noqa: ANN401 - same
     ) -> None:
         """Count the step, and log it if it was measured."""
-        found = self._watched.step()
+        found = self._step()
         if not found:
             return
         state.log_history.append({**found, "epoch": state.epoch, "step": state.global_step})
@@ -83,4 +72,4 @@ class ShiftCallback(TrainerCallback):
         **_: Any,  # noqa: ANN401 - same
     ) -> None:
         """Watch no longer."""
-        self._watched.end()
+        self._end()

@@ -23,6 +23,8 @@ do, `first` up to `last`; the `number` of tile 0 in the whole tensor; the noise'
 All compiled code stands in this file because numba's cache watches a kernel's own file only.
 """
 
+from functools import partial
+
 import numpy as np
 from llvmlite import ir
 from numba import float32, int32, njit, types
@@ -41,6 +43,7 @@ from normdrop.torch.noise._layout import (
     SIN,
     UNIT,
 )
+from normdrop.torch.noise._threads import compiled
 
 u32 = np.uint32
 i32 = np.int32
@@ -49,13 +52,7 @@ f32 = np.float32
 _inline = njit(forceinline=True, error_model="numpy")
 
 
-def _kernel(function):
-    """Compile on first use and keep the machine code on disk, or in memory where no folder is."""
-    options = {"nogil": True, "error_model": "numpy"}
-    try:
-        return njit(cache=True, **options)(function)
-    except RuntimeError:  # numba found no folder it may write to
-        return njit(**options)(function)
+_kernel = partial(compiled, error_model="numpy")
 
 
 # --- Threefry-4x32-13 -----------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Running kernels side by side, beside torch's own threads.
+"""Compiling kernels, and running them side by side, beside torch's own threads.
 
 torch's OpenMP threads spin for a while after each parallel region. A second pool that spins too
 (numba's own, on any of its layers) would take their cores away. These threads sleep until they are
@@ -13,11 +13,23 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from itertools import pairwise
 from threading import Lock
+from typing import Any
 
 import torch
 
 # So many tiles take a tenth of a millisecond, several times as long as handing them to a thread.
 _TILES_PER_SHARE = 1024
+
+
+def compiled(function: Callable[..., None], **options: Any) -> Callable[..., None]:  # noqa: ANN401 - numba's
+    """Compile on first use and keep the machine code on disk, or in memory where no folder is."""
+    from numba import njit
+
+    try:
+        kernel: Callable[..., None] = njit(cache=True, nogil=True, **options)(function)
+    except RuntimeError:  # numba found no folder it may write to
+        kernel = njit(nogil=True, **options)(function)
+    return kernel
 
 
 @lru_cache(maxsize=1)

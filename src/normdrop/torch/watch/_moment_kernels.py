@@ -9,8 +9,11 @@ Both kernels do the channels from `first` up to `last` and write mean and biased
 rows of `out`. They let go of Python's lock.
 """
 
+from functools import partial
+
 import numpy as np
-from numba import njit
+
+from normdrop.torch.noise import compiled
 
 f32 = np.float32
 CHUNK = 4096
@@ -18,13 +21,7 @@ _FAR = 1000.0
 _SUMS_MAY_BE_REORDERED = {"reassoc", "contract", "nsz"}
 
 
-def _kernel(function):
-    """Compile on first use and keep the machine code on disk, or in memory where no folder is."""
-    options = {"nogil": True, "error_model": "numpy", "fastmath": _SUMS_MAY_BE_REORDERED}
-    try:
-        return njit(cache=True, **options)(function)
-    except RuntimeError:  # numba found no folder it may write to
-        return njit(**options)(function)
+_kernel = partial(compiled, error_model="numpy", fastmath=_SUMS_MAY_BE_REORDERED)
 
 
 @_kernel

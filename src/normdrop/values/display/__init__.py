@@ -4,7 +4,6 @@ Figures need plotly and live in `normdrop.values.display.figures`, which nothing
 """
 
 from normdrop.values.display._numbers import duration as duration
-from normdrop.values.display._numbers import p_value as p_value
 from normdrop.values.display._numbers import percentage as percentage
 from normdrop.values.display._numbers import rounded as rounded
 from normdrop.values.display._numbers import with_uncertainty as with_uncertainty

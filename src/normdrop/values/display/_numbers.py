@@ -59,19 +59,6 @@ def percentage(fraction: float, decimals: int = 2) -> str:
     return f"{100 * fraction:.{decimals}f} %"
 
 
-def p_value(value: float) -> str:
-    """A p-value to two significant digits, and never as zero.
-
-    Example:
-        >>> p_value(0.03125), p_value(0.00042), p_value(0.0000123), p_value(1.0)
-        ('0.031', '0.00042', '<0.0001', '1')
-    """
-    smallest = 0.0001
-    if value < smallest:
-        return f"<{smallest}"
-    return f"{value:.2g}"
-
-
 def duration(seconds: float) -> str:
     """A time span in the two largest units that matter.
 
