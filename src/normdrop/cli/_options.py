@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Protocol, TypeVar
 
 import rich_click as click
 from rich.console import Console
@@ -52,8 +52,14 @@ def model_options(command: CommandT) -> CommandT:
     return reduce(lambda decorated, option: option(decorated), reversed(_MODEL), command)
 
 
+class _Result(Protocol):
+    """What a verb returns: rich shows its table, and JSON its dictionary."""
+
+    def to_dict(self) -> dict[str, object]: ...
+
+
 def show(
-    result: Any,
+    result: _Result,
     style: str,
     written: Sequence[Path] = (),
     more: Mapping[str, object] = MappingProxyType({}),

@@ -135,8 +135,10 @@ class Findings(Sequence[Finding]):
 
         columns = ["code", "severity", "message", "layers", "location", "shift", "fix"]
         rows = [
-            (each.code, each.severity, each.message, ", ".join(each.layers))
-            + (str(each.location or ""), each.shift, str(each.fix or ""))
+            (
+                *(each.code, each.severity, each.message, ", ".join(each.layers)),
+                *(str(each.location or ""), each.shift, str(each.fix or "")),
+            )
             for each in self
         ]
         return pd.DataFrame(rows, columns=columns)

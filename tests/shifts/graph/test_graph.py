@@ -1,7 +1,5 @@
 """The graph's values: lookups, moments of noise, and their form as JSON."""
 
-import json
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -85,19 +83,6 @@ def test_a_node_knows_its_noise_wherever_it_sits() -> None:
     assert graph[2].norm is BATCH_NORM
     assert graph[2].carries_statistics
     assert not graph[1].carries_statistics
-
-
-def test_the_graph_survives_json() -> None:
-    """Everything but the parameters' values is there, and what is not finite becomes null."""
-    unknown = Noise(Distribution.BERNOULLI, Along.ELEMENT, active=True, rate=float("nan"))
-    node = Node(0, Kind.NOISE, "dropout", (), (2,), "float32", details=unknown)
-    assert node.to_dict()["details"]["rate"] is None  # type: ignore[index]
-    plain = json.loads(json.dumps(small_graph().to_dict()))
-    assert plain["mode"] == "train"
-    assert plain["nodes"][2]["location"] == "model.py:7"
-    assert plain["nodes"][2]["details"]["family"] == "batch"
-    assert plain["nodes"][2]["parameters"]["gamma"]["shape"] == [3]
-    assert plain["layers"][0]["path"] == "bn"
 
 
 def test_a_parameter_reads_what_the_model_holds_now() -> None:
