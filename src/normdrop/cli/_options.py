@@ -13,7 +13,7 @@ from rich.console import Console
 
 from normdrop.errors import UsageError
 
-CommandT = TypeVar("CommandT", bound=Callable[..., Any])
+CommandT = TypeVar("CommandT", bound=Callable[..., object])
 
 _WEIGHTS = (".pt", ".safetensors", ".keras", ".weights.h5")
 _MODEL = (
