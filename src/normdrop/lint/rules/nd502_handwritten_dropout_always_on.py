@@ -1,9 +1,8 @@
 """ND502."""
 
-import ast
 from collections.abc import Iterator
 
-from normdrop.lint.rules._handwritten import draws, may_define_noise, noise_modules
+from normdrop.lint.rules._handwritten import handwritten, may_define_noise
 from normdrop.lint.rules._mend import SourceMend
 from normdrop.lint.rules._rule import Invalid, Rule
 from normdrop.lint.source import Source
@@ -27,7 +26,7 @@ class HandwrittenDropoutAlwaysOn(Rule):
     - pytorch/pytorch issue 26338
     """
 
-    words = ("forward",)
+    words = ("forward", "call(")
     severity = "error"
     source_mend = SourceMend.ASK_FOR_MODE
     valid = (
@@ -68,13 +67,12 @@ class HandwrittenDropoutAlwaysOn(Rule):
         return may_define_noise(text)
 
     def in_source(self, source: Source) -> Iterator[Finding]:
-        """One finding for every such class."""
-        for owner, forward in noise_modules(source):
-            words = {node.attr for node in ast.walk(owner) if isinstance(node, ast.Attribute)}
-            words |= {node.id for node in ast.walk(owner) if isinstance(node, ast.Name)}
-            if draws(forward) and "training" not in words:
+        """One finding for every such class or function."""
+        for noise in handwritten(source):
+            if noise.always:
                 yield self.finding(
-                    f"{owner.name} draws noise in evaluation mode too",
-                    source.place(forward),
+                    f"{noise.name} draws noise in evaluation mode too",
+                    source.place(noise.place),
                     fix="return the input as it is unless self.training",
+                    related=[source.place(noise.draw)],
                 )
