@@ -4,8 +4,9 @@ import ast
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
-from normdrop.lint.source import Source
+from normdrop.lint.source import Memo, Source
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 _OFF = frozenset({"torch.no_grad", "torch.inference_mode", "torch.autograd.no_grad"})
@@ -18,6 +19,11 @@ _NORM = re.compile(r"BatchNorm|batch_?norm|\bBN\b|_BN\b|\bbn\b", re.IGNORECASE)
 _OF_MODULES = frozenset({"train", "eval", "parameters", "named_parameters", "zero_grad"})
 _OF_MODULES |= {"state_dict", "load_state_dict", "modules", "named_modules"}
 _WORTH = re.compile(rb"\.backward\s*\(")
+# What makes a file's own models, and what may make their modes matter.
+_MAKES_LAYERS = re.compile(rb"nn\.(?:Linear|Conv\dd|LSTM|GRU|RNN|Embedding)\b")
+_DEPENDS = re.compile(
+    rb"(?i)drop|norm|pretrained|checkpoint|models\.|timm|transformers|hub\.load|from\s+\.|import_module"
+)
 _DEEPEST = 3
 _MOST = 4000
 
@@ -84,9 +90,14 @@ class Course:
     thawed: dict[int, tuple[Step, Step]] = field(default_factory=dict)
 
 
+# Three rules ask of one file after another.
+@lru_cache(maxsize=1)
 def course(source: Source) -> Course:
     """What the functions of a file, and the file itself, do with the modes of their models."""
     found = Course()
+    text = b"\n".join(source.lines)
+    if _MAKES_LAYERS.search(text) and not _DEPENDS.search(text):
+        return found
     reader = _Reader(source)
     bodies: list[tuple[list[ast.stmt], str, _Function | None]] = [
         (source.tree.body, "", None),
@@ -130,6 +141,7 @@ class _Reader:
             for call in source.calls
             if isinstance(call.node.func, ast.Attribute) and call.node.func.attr in _OF_MODULES
         }
+        self._texts: Memo[ast.expr, str] = Memo(ast.unparse)
         self._left = _MOST
         self._owner = ""
         self._bound: Mapping[str, str] = {}
@@ -181,7 +193,7 @@ class _Reader:
 
     def _chosen(self, node: ast.If) -> Iterator[Step | Loop | Choice]:
         yield from self._expression(node.test)
-        test = ast.unparse(node.test)
+        test = self._texts[node.test] if self._norms else ""
         asked = _NORM.search(test) is not None
         frozen = [each for each in self._norms if asked and re.search(rf"\b{each}\b", test)]
         one: list[Step | Loop | Choice] = []
@@ -207,7 +219,7 @@ class _Reader:
         called = node.func if isinstance(node, ast.Call) else node
         name = self._source.name(called)
         if name == "torch.set_grad_enabled" and isinstance(node, ast.Call):
-            return [ast.unparse(each) for each in node.args] == ["False"]
+            return any(isinstance(each, ast.Constant) and not each.value for each in node.args)
         return name in _OFF
 
     def _expression(self, node: ast.AST) -> Iterator[Step | Loop | Choice]:
@@ -236,27 +248,25 @@ class _Reader:
         called = node.func
         name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
         if isinstance(called, ast.Attribute):
-            model = self._written(called.value)
             if name in {"train", "eval"} and not isinstance(called.value, ast.Call):
                 mode = self._mode(node, name)
                 if mode:
-                    yield Step(mode, model, node)
+                    yield Step(mode, self._written(called.value), node)
                     return
             if name == "backward" or (name == "manual_backward"):
                 yield Step("backward", "", node)
                 return
             if name == "apply" and len(node.args) == 1:
-                yield from self._applied(node, model)
+                yield from self._applied(node, self._written(called.value))
                 return
         inside = self._function(called)
         if inside is not None and self._deep < _DEEPEST:
             yield from self._inlined(node, inside, isinstance(called, ast.Attribute))
             return
-        written = self._written(called)
-        if node.args and not self._source.name(called) and isinstance(
-            called, ast.Name | ast.Attribute
-        ):
-            yield self._called(node, written)
+        if node.args and isinstance(called, ast.Name | ast.Attribute):
+            written = self._written(called)
+            if written in self.modules:
+                yield self._called(node, written)
 
     @staticmethod
     def _mode(node: ast.Call, name: str) -> str:
@@ -293,7 +303,7 @@ class _Reader:
     def _function(self, called: ast.expr) -> _Function | None:
         if isinstance(called, ast.Name):
             return self._functions.get(("", called.id))
-        if isinstance(called, ast.Attribute) and ast.unparse(called.value) == "self":
+        if isinstance(called, ast.Attribute) and getattr(called.value, "id", "") == "self":
             return self._functions.get((self._owner, called.attr))
         return None
 
@@ -316,7 +326,7 @@ class _Reader:
 
     def _written(self, node: ast.expr) -> str:
         """An expression as the function at the top would write it."""
-        text = ast.unparse(node)
+        text = self._texts[node]
         if not self._bound:
             return text
         return re.sub(

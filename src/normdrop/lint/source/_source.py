@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from normdrop.lint.source._sketch import Sketch
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Source:
-    """A parsed file.
+    """A parsed file; no two are the same.
 
     Attributes:
         path: Where it was read.
