@@ -22,7 +22,7 @@ _WORTH = re.compile(rb"\.backward\s*\(")
 # What makes a file's own models, and what may make their modes matter.
 _MAKES_LAYERS = re.compile(rb"nn\.(?:Linear|Conv\dd|LSTM|GRU|RNN|Embedding)\b")
 _DEPENDS = re.compile(
-    rb"(?i)drop|norm|pretrained|checkpoint|models\.|timm|transformers|hub\.load|from\s+\.|import_module"
+    rb"(?i)drop|norm|pretrained|models\.|timm|transformers|hub\.load|from\s+\.|import_module"
 )
 _DEEPEST = 3
 _MOST = 4000
