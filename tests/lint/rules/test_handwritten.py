@@ -1,4 +1,4 @@
-"""Noise written by hand is known by what it does, whatever it is called and however it is written."""
+"""Noise written by hand is known by what it does, whatever it is called."""
 
 import itertools
 import textwrap

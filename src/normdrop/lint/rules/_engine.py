@@ -36,6 +36,8 @@ def check_captured(
     rules: Sequence[Rule],
     *,
     modes: Mapping[str, bool] | None = None,
+    untrained: frozenset[str] = frozenset(),
+    overruled: frozenset[str] = frozenset(),
 ) -> Findings:
     """What is wrong with a captured model, the worst first.
 
@@ -44,9 +46,14 @@ def check_captured(
         shifts: The expected shift at its norm layers.
         rules: The rules to run.
         modes: Whether each module of the model is in train mode, by path.
+        untrained: Norm layers that learn statistics while no training changes their parameters.
+        overruled: Layers that were called in train mode where the model was built, and that the
+            mode of the whole model overrules.
     """
     by_path = {layer.path: layer for layer in shifts}
-    subject = Subject(captured.train, captured, by_path, modes or {})
+    subject = Subject(
+        captured.train, captured, by_path, modes or {}, untrained=untrained, overruled=overruled
+    )
     found = [finding for rule in rules for finding in rule.in_model(subject)]
     return Findings(tuple(found)).worst_first()
 
@@ -135,7 +142,7 @@ def check_files(
             used |= of_use
             unread.extend(left_out)
     found.extend(_unused(suppressions, used, rules))
-    return Findings(tuple(found), tuple(notes), tuple(unread))
+    return Findings(tuple(found), tuple(notes), unread=tuple(unread))
 
 
 def _check_file(

@@ -85,10 +85,9 @@ def decides(source: Source, test: ast.expr, spared: set[str] = frozenset()) -> b
 
     What is `spared`, written as it is there, is the strength of the noise and no switch.
     """
-    if isinstance(test, ast.BoolOp):
-        return any(decides(source, each, spared) for each in test.values)
-    if isinstance(test, ast.UnaryOp):
-        return decides(source, test.operand, spared)
+    if isinstance(test, ast.BoolOp | ast.UnaryOp):
+        parts = test.values if isinstance(test, ast.BoolOp) else [test.operand]
+        return any(decides(source, each, spared) for each in parts)
     if asks_for_mode(test, spared):
         return True
     if isinstance(test, ast.Compare):

@@ -121,9 +121,7 @@ def _in_function(source: Source, function: ast.FunctionDef) -> Iterator[Handwrit
         and not any(asks_for_mode(each) for each in (*call.node.args, *call.node.keywords))
     ]
     always = bool(free) and not _asks(function) and not is_guarded(source, found.draw)
-    yield HandwrittenNoise(
-        function.name, found.draw, found.draw, found.drops, found.scaled, always
-    )
+    yield HandwrittenNoise(function.name, found.draw, found.draw, found.drops, found.scaled, always)
 
 
 def _is_layer(source: Source, owner: ast.ClassDef, deepest: int = 3) -> bool:
@@ -149,7 +147,9 @@ def _asks(function: ast.FunctionDef) -> bool:
         for inner in ast.walk(keyword.value)
     }
     return parameter(function, "training") is not None or any(
-        isinstance(each, ast.Name | ast.Attribute) and id(each) not in handed and asks_for_mode(each)
+        isinstance(each, ast.Name | ast.Attribute)
+        and id(each) not in handed
+        and asks_for_mode(each)
         for each in ast.walk(function)
     )
 
@@ -275,7 +275,7 @@ class _Flow:
         """Drawn numbers that are compared, or rounded, are zeros and ones."""
         return frozenset({_MASK}) if tags & _DRAWN and _INPUT not in tags else _NONE
 
-    def _call(self, node: ast.Call) -> _Tags:  # noqa: C901, PLR0911 - one way for each kind of function
+    def _call(self, node: ast.Call) -> _Tags:  # noqa: PLR0911 - one way for each kind of function
         law = _law(node)
         if law:
             self._draws.append(node)
@@ -338,7 +338,9 @@ class _Flow:
         returns = [each for node in body for each in ast.walk(node) if isinstance(each, ast.Return)]
         return self._every([each.value for each in returns if each.value is not None])
 
-    def _operation(self, op: ast.operator, left: ast.expr, right: ast.expr) -> _Tags:  # noqa: C901 - one way for each operator
+    def _operation(  # noqa: C901, PLR0911 - one way for each operator
+        self, op: ast.operator, left: ast.expr, right: ast.expr
+    ) -> _Tags:
         one, other = self._value(left), self._value(right)
         both = one | other
         if isinstance(op, ast.Div | ast.FloorDiv | ast.Pow):

@@ -1,4 +1,4 @@
-"""What functions do with the modes of the torch models that they train and evaluate, step by step."""
+"""What functions do with the modes of the torch models that they train, step by step."""
 
 import ast
 import re
@@ -253,7 +253,7 @@ class _Reader:
                 if mode:
                     yield Step(mode, self._written(called.value), node)
                     return
-            if name == "backward" or (name == "manual_backward"):
+            if name in {"backward", "manual_backward"}:
                 yield Step("backward", "", node)
                 return
             if name == "apply" and len(node.args) == 1:
@@ -261,7 +261,7 @@ class _Reader:
                 return
         inside = self._function(called)
         if inside is not None and self._deep < _DEEPEST:
-            yield from self._inlined(node, inside, isinstance(called, ast.Attribute))
+            yield from self._inlined(node, inside, bound=isinstance(called, ast.Attribute))
             return
         if node.args and isinstance(called, ast.Name | ast.Attribute):
             written = self._written(called)
@@ -308,7 +308,7 @@ class _Reader:
         return None
 
     def _inlined(
-        self, node: ast.Call, function: _Function, bound: bool
+        self, node: ast.Call, function: _Function, *, bound: bool
     ) -> Iterator[Step | Loop | Choice]:
         outer = self._bound, self._off, self._loops, self._norms
         parameters = [*function.args.posonlyargs, *function.args.args]
@@ -319,8 +319,7 @@ class _Reader:
         self._off |= _is_off(self._source, function)
         self._loops, self._norms = [], {}
         self._deep += 1
-        for step in self._block(function.body):
-            yield step
+        yield from self._block(function.body)
         self._deep -= 1
         self._bound, self._off, self._loops, self._norms = outer
 
@@ -343,9 +342,7 @@ class _Follower:
         self._models |= {each.model for each in flat if each.kind == "call"} & modules
         backward = [at for at, each in enumerate(flat) if each.kind == "backward"]
         # What is called, gradients on, before a backward pass, is what is trained.
-        calls = [
-            (at, each) for at, each in enumerate(flat) if each.kind == "call" and each.tracked
-        ]
+        calls = [(at, each) for at, each in enumerate(flat) if each.kind == "call" and each.tracked]
         before = [each for at, each in calls if any(at < end for end in backward)]
         self._trained = {each.model for each in before} & self._models
         self._data = {each.data for each in before if each.model in self._trained}
@@ -405,7 +402,12 @@ class _Follower:
         if step.tracked:
             self._seen_training.add(step.model)
             first = self._first.setdefault(id(step.node), kind)
-            if kind == "eval" and first in {"", "train"} and mode is not None and step.data in self._data:
+            if (
+                kind == "eval"
+                and first in {"", "train"}
+                and mode is not None
+                and step.data in self._data
+            ):
                 self._found.stuck.setdefault(id(mode.node), (step, mode))
         elif step.held_out or step.data not in self._data:
             trained = kind == "train" or (not kind and step.model in self._seen_training)

@@ -28,7 +28,8 @@ class Subject:
         modes: Whether each module is in train mode, by path; empty for a model from source.
         overruled: The layers that were called in train mode where the model was built, and that
             the mode of the whole model overrules.
-        untrained: The norm layers whose own parameters no training changes.
+        untrained: The norm layers that learn statistics while no training changes their own
+            parameters.
     """
 
     graph: "Graph"

@@ -25,8 +25,10 @@ class AlwaysOnDropout(Rule):
     """A dropout function is called without saying whether the model is training.
 
     ## What it does
-    Finds calls of `F.dropout` and its relatives without `training=`, or with `training=True`, and
-    in a captured model every dropout that draws in evaluation mode, however it was made.
+    Finds calls of `F.dropout` and its relatives without `training=`, or with `training=True`,
+    in methods and in functions that methods of the file call, and in a captured model every
+    dropout that draws in evaluation mode, however it was made. A call that a mode, an argument
+    or a switch decides about is not found.
 
     ## Why is this bad?
     The functions default to `training=True`, but for the alpha dropouts: `model.eval()` does not

@@ -3,10 +3,14 @@
 import ast
 import re
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from normdrop.lint.rules._rule import Invalid, Rule
 from normdrop.lint.source import Source
 from normdrop.values.findings import Finding
+
+if TYPE_CHECKING:
+    from normdrop.values.severity import Severity
 
 _PARAMETERS = frozenset({"parameters", "named_parameters"})
 _BOTH = re.compile(rb"buffers|state_dict|update_bn|use_buffers|running_(?:mean|var)")
@@ -91,7 +95,7 @@ class AveragedWithoutStatistics(Rule):
     def in_source(self, source: Source) -> Iterator[Finding]:
         """One finding for every such loop, and every such model."""
         norms = _MAKES_NORMS.search(b"\n".join(source.lines)) is not None
-        severity = "warning" if norms else "note"
+        severity: Severity = "warning" if norms else "note"
         for function, owner in source.functions:
             around = owner if owner is not None else function
             for loop in ast.walk(function):
@@ -100,7 +104,7 @@ class AveragedWithoutStatistics(Rule):
                     if _BOTH.search(b"\n".join(written)):
                         break
                     yield self.finding(
-                        "parameters are averaged, and the running statistics of norm layers are not",
+                        "parameters are averaged, and running statistics of norm layers are not",
                         source.place(loop),
                         severity=severity,
                         fix="average or copy the buffers too",

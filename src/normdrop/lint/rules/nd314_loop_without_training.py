@@ -3,10 +3,14 @@
 import ast
 import re
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from normdrop.lint.rules._rule import Invalid, Rule
 from normdrop.lint.source import Source, SourceCall
 from normdrop.values.findings import Finding
+
+if TYPE_CHECKING:
+    from normdrop.values.severity import Severity
 
 _WEIGHTS = frozenset({"trainable_variables", "trainable_weights"})
 _DEPENDS = re.compile(rb"[Dd]ropout|BatchNorm|batch_norm|applications|tensorflow_hub|GaussianNoise")
@@ -109,7 +113,7 @@ class LoopWithoutTraining(Rule):
         if not depends and any(call.name.startswith("keras.layers.") for call in source.calls):
             # The model stands in the file, and no mode changes what it does.
             return
-        severity = "warning" if depends else "note"
+        severity: Severity = "warning" if depends else "note"
         for call in _calls(source):
             model = ast.unparse(call.node.func)
             yield self.finding(
@@ -141,7 +145,9 @@ def _calls(source: Source) -> Iterator[SourceCall]:
             continue
         around = list(source.above(call.node))
         taped = any(_is_tape(source, each) for each in around)
-        looped = any(isinstance(each, ast.For | ast.While) and id(each) in backward for each in around)
+        looped = any(
+            isinstance(each, ast.For | ast.While) and id(each) in backward for each in around
+        )
         if (taped and model in trained) or (looped and model in kept and not _is_off(around)):
             yield call
 
@@ -160,14 +166,16 @@ def _trained(source: Source) -> set[str]:
     """The models whose variables a gradient is taken for."""
     found = set()
     for node in ast.walk(source.tree):
-        if isinstance(node, ast.Call) and getattr(node.func, "attr", "") in {"gradient", "minimize"}:
+        if isinstance(node, ast.Call) and getattr(node.func, "attr", "") in {
+            "gradient",
+            "minimize",
+        }:
             for inner in ast.walk(node):
                 if isinstance(inner, ast.Attribute) and inner.attr in _WEIGHTS:
                     found.add(ast.unparse(inner.value))
-        elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Attribute):
+        elif isinstance(node, ast.Assign) and getattr(node.value, "attr", "") in _WEIGHTS:
             # `variables = model.trainable_variables`
-            if node.value.attr in _WEIGHTS:
-                found.add(ast.unparse(node.value.value))
+            found.add(ast.unparse(node.value).rpartition(".")[0])
     return found
 
 

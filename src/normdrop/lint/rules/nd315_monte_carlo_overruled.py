@@ -101,11 +101,7 @@ class MonteCarloOverruled(Rule):
             return
         for call in source.calls:
             said = call.argument("training")
-            if (
-                id(call.node.func) in made
-                and isinstance(said, ast.Constant)
-                and said.value in {True, 1}
-            ):
+            if id(call.node.func) in made and isinstance(said, ast.Constant) and said.value == 1:
                 yield self.finding(
                     "predict() and evaluate() of Keras 3 overrule training=True and switch this "
                     "dropout off",

@@ -78,8 +78,8 @@ class OldKerasArguments(Rule):
     """An argument belongs to a version of Keras that is long gone.
 
     ## What it does
-    Finds arguments of Keras 1 layers, and `nb_epoch=` in calls of `fit`, and says how they are
-    spelled today.
+    Finds arguments of Keras 1 layers, and `nb_epoch=` in calls of `fit` of what is shown to be
+    a Keras model, and says how they are spelled today.
 
     ## Why is this bad?
     Keras 2 and later refuse them. `BatchNormalization(mode=…)` also meant other statistics than
@@ -213,7 +213,7 @@ def _assigned(inside: ast.AST, written: str) -> list[ast.expr]:
 
 
 def _makes_keras(source: Source, value: ast.expr, deepest: int) -> bool:
-    """Whether a value is a model of Keras, or comes from a function of the file that returns one."""
+    """Whether a value is a model of Keras, or what a function of the file returns is one."""
     if not isinstance(value, ast.Call):
         return False
     name = source.name(value.func)

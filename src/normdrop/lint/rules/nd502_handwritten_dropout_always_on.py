@@ -13,8 +13,9 @@ class HandwrittenDropoutAlwaysOn(Rule):
     """A dropout layer written by hand never asks whether it is training.
 
     ## What it does
-    Finds torch modules with "drop" in their name whose `forward` draws random numbers and that
-    nowhere mention `training`.
+    Finds torch modules and Keras layers, whatever they are called, that multiply their input by
+    a random mask, or by one plus noise, and ask for no mode before. Functions that layers of
+    the file call are followed.
 
     ## Why is this bad?
     `model.eval()` does not switch the layer off: predictions stay random.

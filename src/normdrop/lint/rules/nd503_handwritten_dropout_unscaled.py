@@ -7,12 +7,14 @@ from normdrop.lint.rules._rule import Invalid, Rule
 from normdrop.lint.source import Source
 from normdrop.values.findings import Finding
 
+
 class HandwrittenDropoutUnscaled(Rule):
     """A dropout layer written by hand does not rescale what it keeps.
 
     ## What it does
-    Finds torch modules with "drop" in their name that multiply by a Bernoulli mask in `forward` and
-    nowhere divide by anything.
+    Finds torch modules and Keras layers, whatever they are called, that multiply their input by
+    a random mask of zeros and ones and scale neither what they keep nor what they return in
+    evaluation. Functions that layers of the file call are followed.
 
     ## Why is this bad?
     Without the factor 1 / (1 − rate) the mean in training is 1 − rate times that in evaluation.

@@ -261,12 +261,12 @@ def _notebook(content: bytes) -> Text:
 
 def _cells(book: Any) -> Iterator[Any]:  # noqa: ANN401 - JSON
     """The cells of a notebook, also of its third format, which held them in worksheets."""
-    for sheet in book["worksheets"] if "worksheets" in book else [book]:
+    for sheet in book.get("worksheets", [book]):
         yield from sheet["cells"]
 
 
 def _plain(lines: Iterable[str]) -> Iterator[str]:
-    """The lines of a cell, in Python: a command of the notebook does nothing, and yields nothing."""
+    """The lines of a cell, in Python: a command does nothing, and yields nothing."""
     goes_on = False
     for line in lines:
         bare = line.lstrip()
