@@ -92,7 +92,12 @@ class Libraries:
     def _tensorflow(self, name: str, given: Arguments, place: Location) -> Value:
         parts = tensorflow_call(name, given)
         first = given.get(taken(name), 0) if parts is not None else None
-        if parts is None or not isinstance(first, TensorValue):
+        # What a layer takes is a tensor, wherever it comes from.
+        if (
+            parts is None
+            or first is None
+            or not (isinstance(first, TensorValue) or ".layers." in name)
+        ):
             return self._draft.opaque(given.values(), place, name.rpartition(".")[2])
         return self._draft.layer(LayerValue(parts, place, library="keras"), first, place)
 
