@@ -17,6 +17,10 @@ _MODE = re.compile(
 _WANTED = re.compile(
     r"(?i)monte|bayes|uncertain|always|(?:^|_)mc(?:_|$|d)|augment|corrupt|^test|(?-i:MC)"
 )
+# A comment that says that it is meant.
+_MEANT = re.compile(
+    rb"#.*(?i:always|inference|(?<![a-z])eval(?!\w*\()|test.?time|monte|stochastic|sampl|on purpose)"
+)
 _ENDS = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 
 
@@ -26,7 +30,13 @@ def functions_around(source: Source, node: ast.AST) -> list[_Function]:
 
 
 def is_wanted(source: Source, node: ast.AST) -> bool:
-    """Whether a class or function around a node is named after noise in every mode."""
+    """Whether noise in every mode is meant.
+
+    A class or function around a node is named after it, or a comment beside or above it says so.
+    """
+    first, last = getattr(node, "lineno", 1), getattr(node, "end_lineno", None)
+    if any(_MEANT.search(line) for line in source.lines[max(first - 2, 0) : last]):
+        return True
     named = (
         each.name
         for each in source.above(node)

@@ -59,7 +59,7 @@ class LearningPhaseSet(Rule):
             if name not in _NAMES or not call.node.args:
                 continue
             said = call.node.args[0]
-            off = isinstance(said, ast.Constant) and not said.value
+            off = not isinstance(said, ast.Constant) or not said.value
             yield self.finding(
                 f"{name} sets the mode of every layer at once, and Keras 3 does not have it",
                 source.place(call.node),
