@@ -118,7 +118,7 @@ def _check_factory(
 def _show(findings: "Findings", form: str, *, statistics: bool) -> None:
     from normdrop.report import findings as forms
 
-    for note in findings.notes:
+    for note in (*findings.notes, *findings.unread):
         click.echo(f"normdrop: {note}", err=True)
     if statistics:
         for code, count in Counter(each.code for each in findings).most_common():

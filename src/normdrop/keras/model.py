@@ -48,6 +48,18 @@ class KerasModel:
         """Keras' layers have no mode of their own."""
         return {}
 
+    @property
+    def untrained(self) -> frozenset[str]:
+        """A layer of Keras that is not trainable learns no statistics either."""
+        return frozenset()
+
+    @property
+    def overruled(self) -> frozenset[str]:
+        """Layers of graphs, at any depth, that were called with `training=True`."""
+        from normdrop.keras.capture import overruled
+
+        return overruled(self.model)
+
     def ready(self) -> Self:
         """Refuse a model with layers that are not built."""
         from normdrop.keras.capture import check_built

@@ -134,7 +134,8 @@ def to_sarif(findings: Findings) -> str:
             {
                 "executionSuccessful": not findings.notes,
                 "toolExecutionNotifications": [
-                    {"level": "error", "message": {"text": note}} for note in findings.notes
+                    *({"level": "error", "message": {"text": note}} for note in findings.notes),
+                    *({"level": "warning", "message": {"text": part}} for part in findings.unread),
                 ],
             }
         ],

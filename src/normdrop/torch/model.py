@@ -49,6 +49,28 @@ class TorchModel:
         """The mode of every module."""
         return {path: module.training for path, module in self.model.named_modules()}
 
+    @property
+    def untrained(self) -> frozenset[str]:
+        """Norm layers in train mode whose parameters are frozen, while others are not."""
+        from normdrop.torch.watch import frozen_norms, has_statistics
+
+        if not any(each.requires_grad for each in self.model.parameters()):
+            return frozenset()
+        found = {
+            path
+            for path, module in self.model.named_modules()
+            if module.training
+            and has_statistics(module)
+            and any(True for _ in module.parameters())
+            and not any(each.requires_grad for each in module.parameters())
+        }
+        return frozenset(found) - frozen_norms(self.model) if found else frozenset()
+
+    @property
+    def overruled(self) -> frozenset[str]:
+        """A module's call overrules none."""
+        return frozenset()
+
     def ready(self) -> Self:
         """Refuse a module on the `meta` device."""
         from normdrop.torch.watch import need_values

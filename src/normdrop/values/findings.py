@@ -1,7 +1,7 @@
 """What a check found: one finding, and all of them."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 from normdrop.values.location import Location
@@ -79,7 +79,9 @@ class Findings(Sequence[Finding]):
 
     Attributes:
         found: The findings.
-        notes: What could not be checked, and why, one line each.
+        notes: The files that could not be checked, and why, one line each.
+        unread: The parts of files that were not read, and why, one line each; the rest of each was
+            checked.
 
     >>> Findings(()).is_clean
     True
@@ -87,6 +89,7 @@ class Findings(Sequence[Finding]):
 
     found: tuple[Finding, ...]
     notes: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         """How many findings."""
@@ -114,16 +117,17 @@ class Findings(Sequence[Finding]):
         """The findings but those whose code, or whose cause's path, is named or begins so."""
         prefixes = tuple(ignore)
         kept = (each for each in self if not _named(each, prefixes))
-        return Findings(tuple(kept), self.notes)
+        return replace(self, found=tuple(kept))
 
     def worst_first(self) -> "Findings":
         """Errors before warnings before notes, else by code."""
         ranked = sorted(self, key=lambda each: (_RANK[each.severity], each.code))
-        return Findings(tuple(ranked), self.notes)
+        return replace(self, found=tuple(ranked))
 
     def to_dict(self) -> dict[str, object]:
         """All findings, as JSON knows them."""
-        return {"findings": [each.to_dict() for each in self], "notes": list(self.notes)}
+        notes = [*self.notes, *self.unread]
+        return {"findings": [each.to_dict() for each in self], "notes": notes}
 
     def to_dataframe(self) -> "pd.DataFrame":
         """One row per finding.
@@ -157,7 +161,7 @@ class Findings(Sequence[Finding]):
         ]
         rows = [Row(_cells(each), "bad" if each.severity == "error" else "plain") for each in self]
         title = _count(len(self.found))
-        return Table(title, tuple(columns), tuple(rows), self.notes)
+        return Table(title, tuple(columns), tuple(rows), (*self.notes, *self.unread))
 
     def __str__(self) -> str:
         """The table as text."""

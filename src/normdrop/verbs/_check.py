@@ -47,7 +47,14 @@ def _checked(model: object, example: object, rules: "Sequence[Rule]", verb: str)
 
     framework = opened(model, verb, example=example).ready()
     captured = framework.capture(example)
-    return check_captured(captured, expected_shifts(captured), rules, modes=framework.training)
+    return check_captured(
+        captured,
+        expected_shifts(captured),
+        rules,
+        modes=framework.training,
+        untrained=framework.untrained,
+        overruled=framework.overruled,
+    )
 
 
 def assert_clean(model: "AnyModel", example: object, ignore: Iterable[str] = ()) -> None:

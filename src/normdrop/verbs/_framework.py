@@ -191,6 +191,16 @@ class Model(Protocol):
     @property
     def training(self) -> dict[str, bool]: ...
 
+    @property
+    def untrained(self) -> frozenset[str]:
+        """Norm layers that learn statistics while no training changes their parameters."""
+        return frozenset()
+
+    @property
+    def overruled(self) -> frozenset[str]:
+        """Layers called in train mode as the model was built, which its own mode overrules."""
+        return frozenset()
+
     @classmethod
     def of(cls, model: object) -> Self | None:
         """The door to a model; None where it is none of this framework's."""

@@ -212,8 +212,10 @@ class Net(nn.Module):
         ("x = F.batch_norm(x, None, None, training=self.training)", True),
         ("x = self.inner(x, training=self.training)", True),
         ("if not self.training: return x", False),
-        ("quiet = not self.training", False),
-        ("x = F.dropout(x, 0.1 if self.training else 0.0, True and self.training)", False),
+        ("quiet = not self.training", True),
+        ("x = F.dropout(x, 0.1 if self.training else 0.0, True and self.training)", True),
+        ("x = x.detach() if self.training else x", True),
+        ("quiet = not self.training\n        if quiet: return x", False),
     ],
 )
 def test_a_mode_that_others_are_handed_guards_no_call(
@@ -221,7 +223,7 @@ def test_a_mode_that_others_are_handed_guards_no_call(
     around: str,
     found: bool,  # noqa: FBT001 - a parameter of the test
 ) -> None:
-    """One forgotten mode among others is found; one that a condition may guard is not."""
+    """One forgotten mode among others is found; one that a condition guards is not."""
     source = f"""
 class Net(nn.Module):
     def forward(self, x):
@@ -237,11 +239,15 @@ class Net(nn.Module):
         ("model = config.Trainer(inner)", False),
         ("self.model = model = config.models.Trainer(inner)", False),
         ("model = tf.keras.Model(inner)", True),
-        ("model = config.build_model()", True),
-        ("model = build_model()", True),
-        ("pass", True),
+        ("model = config.build_model()", False),
+        ("model = build_model()", False),
+        ("pass", False),
+        ("def make():\n    return keras.Sequential()\nmodel = make()", True),
+        ("class Net(keras.Model): pass\nmodel = Net()", True),
+        ("model.compile('sgd', loss='mse')", True),
+        ("model = config.Trainer(inner)\nmodel.compile('sgd', loss='mse')", False),
     ],
 )
 def test_arguments_of_another_librarys_fit(made: str, found: bool) -> None:  # noqa: FBT001 - as above
-    """`nb_epoch=` is old where the model may be one of Keras, and only there."""
+    """`nb_epoch=` is old where the model is shown to be one of Keras, and only there."""
     assert ("ND404" in codes(f"import keras\n{made}\nmodel.fit(data, nb_epoch=10)\n")) == found

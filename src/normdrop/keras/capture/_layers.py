@@ -35,6 +35,22 @@ def check_built(model: keras.Model) -> None:
             )
 
 
+def overruled(model: keras.Model) -> frozenset[str]:
+    """Paths of the layers of graphs, at any depth, that were called with `training=True`.
+
+    A graph hands the mode of its own call to every layer in it, whatever that was called with.
+    """
+    paths = paths_of(model)
+    layers = model._flatten_layers()  # noqa: SLF001 - Keras has no public walk of all layers
+    graphs = [each for each in layers if isinstance(each, keras.Model)]
+    found = set()
+    for operation in (each for graph in graphs for each in getattr(graph, "operations", ())):
+        for call in operation._inbound_nodes:  # noqa: SLF001 - Keras' own record
+            if call.arguments.kwargs.get("training") is True and id(operation) in paths:
+                found.add(paths[id(operation)])
+    return frozenset(found)
+
+
 def paths_of(model: keras.Model) -> dict[int, str]:
     """Id of every layer to its path: the names of the layers around it and its own, with dots.
 

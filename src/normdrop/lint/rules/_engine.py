@@ -12,7 +12,7 @@ from normdrop.lint.rules._registry import codes
 from normdrop.lint.rules._rule import Rule
 from normdrop.lint.rules._subject import Subject
 from normdrop.lint.rules._suppressions import Suppression, comments, suppress
-from normdrop.lint.source import Source, files, parse_source, read_text
+from normdrop.lint.source import Source, Text, files, parse_source, read_text, unreadable
 from normdrop.values.findings import Finding, Findings
 from normdrop.values.location import Location
 
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 _RANK = {"error": 0, "warning": 1, "note": 2}
 _NAMES = (b"torch", b"keras", b"tensorflow")
-# No rule has anything to say about a file that imports none of these.
+# Layers and loops in a file that gets its library by another name, or from another file.
+_SPOKEN = (b"BatchNorm", b"Dropout(", b".backward(", b"GradientTape", b"set_learning_phase")
+# Few rules have anything to say about a file that imports none of these.
 _LIBRARIES = re.compile(
     rb"\b(?:import|from)\b(?:[^\n\\]|\\\r?\n|\\)*\b(?:torch|keras|tensorflow|tf_keras)\b"
 )
@@ -34,6 +36,8 @@ def check_captured(
     rules: Sequence[Rule],
     *,
     modes: Mapping[str, bool] | None = None,
+    untrained: frozenset[str] = frozenset(),
+    overruled: frozenset[str] = frozenset(),
 ) -> Findings:
     """What is wrong with a captured model, the worst first.
 
@@ -42,9 +46,14 @@ def check_captured(
         shifts: The expected shift at its norm layers.
         rules: The rules to run.
         modes: Whether each module of the model is in train mode, by path.
+        untrained: Norm layers that learn statistics while no training changes their parameters.
+        overruled: Layers that were called in train mode where the model was built, and that the
+            mode of the whole model overrules.
     """
     by_path = {layer.path: layer for layer in shifts}
-    subject = Subject(captured.train, captured, by_path, modes or {})
+    subject = Subject(
+        captured.train, captured, by_path, modes or {}, untrained=untrained, overruled=overruled
+    )
     found = [finding for rule in rules for finding in rule.in_model(subject)]
     return Findings(tuple(found)).worst_first()
 
@@ -55,7 +64,7 @@ def without_accepted(findings: Findings, suppressions: Sequence[Suppression]) ->
     Suppressions that are of no use are not judged: they may be meant for another model.
     """
     kept, _ = suppress(findings, suppressions)
-    return Findings(tuple(kept), findings.notes)
+    return replace(findings, found=tuple(kept))
 
 
 def check_text(path: str, text: str | bytes, rules: Sequence[Rule]) -> list[Finding]:
@@ -112,43 +121,58 @@ def check_files(
         suppressions: What is accepted for layers or files; see also the comments in the files.
 
     Returns:
-        The findings, and one note for every file that could not be checked.
+        The findings, one note for every file that could not be checked, and a line for every cell
+        of a notebook that was not read.
 
     Raises:
         UsageError: A path does not exist.
     """
     found: list[Finding] = []
     notes: list[str] = []
+    unread: list[str] = []
     used: set[Suppression] = set()
     worth = _RulesByWord(rules)
     for path in files(paths, exclude):
         try:
-            kept, of_use = _check_file(path, worth, suppressions)
+            kept, of_use, left_out = _check_file(path, worth, suppressions)
         except Exception as error:  # noqa: BLE001 - one unreadable file must not stop the others
-            notes.append(f"{path}: {_reason(error)}")
+            notes.append(f"{path}: {unreadable(error)}")
         else:
             found.extend(kept)
             used |= of_use
+            unread.extend(left_out)
     found.extend(_unused(suppressions, used, rules))
-    return Findings(tuple(found), tuple(notes))
+    return Findings(tuple(found), tuple(notes), unread=tuple(unread))
 
 
 def _check_file(
     path: str, worth: "_RulesByWord", suppressions: Sequence[Suppression]
-) -> tuple[list[Finding], set[Suppression]]:
-    """The findings of one file, and the suppressions they needed."""
+) -> tuple[list[Finding], set[Suppression], tuple[str, ...]]:
+    """The findings of one file, the suppressions they needed, and what of it was not read."""
     text = read_text(path)
     rules = worth.rules(text.code)
     if not rules:
-        return [], set()
+        return [], set(), ()
     with _without_collection():
-        found = check_text(path, text.code, rules)
+        text, source = _parsed(path, text)
+        found = _checked(source, rules)
     written = comments(path, text.lines()) if b"normdrop:" in text.code else []
     kept, used = suppress(found, [*written, *suppressions])
     kept.extend(_unused(written, used, worth.every))
     if text.cells:
         kept = [_moved(each, lambda line: text.place(path, line)) for each in kept]
-    return kept, used
+    return kept, used, text.unread
+
+
+def _parsed(path: str, text: Text) -> tuple[Text, Source]:
+    """A file, or a notebook without the cells that are no Python."""
+    try:
+        return text, parse_source(path, text.code)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        if not text.cells:
+            raise
+    text = text.of_whole_cells(path)
+    return text, parse_source(path, text.code)
 
 
 class _RulesByWord:
@@ -165,10 +189,11 @@ class _RulesByWord:
 
     def rules(self, text: bytes) -> list[Rule]:
         """The rules that may have something to say."""
-        if not any(name in text for name in _NAMES):
+        speaks = any(word in text for word in _SPOKEN)
+        if not speaks and not any(name in text for name in _NAMES):
             return []
         found = {word for sought, word in self._words if sought in text}
-        if not found or _LIBRARIES.search(text) is None:
+        if not found or not (speaks or _LIBRARIES.search(text)):
             return []
         return [
             rule for rule in self.every if not found.isdisjoint(rule.words) and rule.is_worth(text)
@@ -206,15 +231,3 @@ def _moved(finding: Finding, place: Callable[[int], tuple[str, int]]) -> Finding
 
     related = tuple(each for each in map(moved, finding.related) if each)
     return replace(finding, location=moved(finding.location), related=related)
-
-
-def _reason(error: Exception) -> str:
-    """Why a file could not be checked, in one line."""
-    if isinstance(error, SyntaxError):
-        where = f", line {error.lineno}" if error.lineno else ""
-        return f"not Python: {error.msg}{where}"
-    if isinstance(error, RecursionError | MemoryError):
-        return "nested too deeply to be parsed"
-    if isinstance(error, OSError):
-        return error.strerror or str(error)
-    return " ".join(str(error).split()) or type(error).__name__

@@ -26,12 +26,18 @@ class Subject:
         shifts: The expected shift at every norm layer with running statistics, by path; empty for
             a model from source.
         modes: Whether each module is in train mode, by path; empty for a model from source.
+        overruled: The layers that were called in train mode where the model was built, and that
+            the mode of the whole model overrules.
+        untrained: The norm layers that learn statistics while no training changes their own
+            parameters.
     """
 
     graph: "Graph"
     captured: "Captured | None" = None
     shifts: "Mapping[str, LayerShift]" = field(default_factory=dict)
     modes: Mapping[str, bool] = field(default_factory=dict)
+    overruled: frozenset[str] = frozenset()
+    untrained: frozenset[str] = frozenset()
     _made: Mapping[int, Location] = field(default_factory=dict)
     _parts: "Mapping[int, LayerOperation]" = field(default_factory=dict)
     _libraries: Mapping[int, str] = field(default_factory=dict)

@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Iterator
 
+from normdrop.lint.rules._guards import is_reached_always, is_wanted
 from normdrop.lint.rules._mend import SourceMend
 from normdrop.lint.rules._rule import Invalid, Rule
 from normdrop.lint.rules._subject import Subject
@@ -17,16 +18,17 @@ _FUNCTIONS = {
     for each in noise.functions
     if each.address.startswith("torch.nn.functional.")
 }
-_NAMES = frozenset(each.name for each in _FUNCTIONS.values())
-_CALLED = functional_call(*sorted(_NAMES))
+_CALLED = functional_call(*sorted(each.name for each in _FUNCTIONS.values()))
 
 
 class AlwaysOnDropout(Rule):
     """A dropout function is called without saying whether the model is training.
 
     ## What it does
-    Finds calls of `F.dropout` and its relatives without `training=`, or with `training=True`, and
-    in a captured model every dropout that draws in evaluation mode, however it was made.
+    Finds calls of `F.dropout` and its relatives without `training=`, or with `training=True`,
+    in methods and in functions that methods of the file call, and in a captured model every
+    dropout that draws in evaluation mode, however it was made. A call that a mode, an argument
+    or a switch decides about is not found.
 
     ## Why is this bad?
     The functions default to `training=True`, but for the alpha dropouts: `model.eval()` does not
@@ -74,6 +76,23 @@ class AlwaysOnDropout(Rule):
         """,
         """
         import torch.nn.functional as F
+        from torch import nn
+        class Net(nn.Module):
+            def forward(self, x, use_dropout):
+                if not use_dropout:
+                    return x
+                return F.dropout(x, 0.5)
+        """,
+        """
+        import torch.nn.functional as F
+        from torch import nn
+        class Net(nn.Module):
+            def forward(self, x):
+                rate = 0.5 if self.training else 0.0
+                return F.dropout(x, p=rate)
+        """,
+        """
+        import torch.nn.functional as F
         assert F.dropout(x, 0.0) is not None
         """,
     )
@@ -92,6 +111,58 @@ class AlwaysOnDropout(Rule):
             class Net(nn.Module):
                 def forward(self, x):
                     return F.dropout(x, 0.5, training=self.training)
+            """,
+        ),
+        Invalid(
+            """
+            import torch.nn.functional as F
+            from torch import nn
+            class Net(nn.Module):
+                def __init__(self, rate):
+                    super().__init__()
+                    self.rate, self.layers = rate, nn.ModuleList([nn.Linear(8, 8)])
+                def forward(self, x):
+                    if not self.training:
+                        x = x.detach()
+                    for layer in self.layers:
+                        if self.rate > 0:
+                            x = F.dropout(layer(x), self.rate)
+                    return x
+            """,
+            """
+            import torch.nn.functional as F
+            from torch import nn
+            class Net(nn.Module):
+                def __init__(self, rate):
+                    super().__init__()
+                    self.rate, self.layers = rate, nn.ModuleList([nn.Linear(8, 8)])
+                def forward(self, x):
+                    if not self.training:
+                        x = x.detach()
+                    for layer in self.layers:
+                        if self.rate > 0:
+                            x = F.dropout(layer(x), self.rate, training=self.training)
+                    return x
+            """,
+        ),
+        Invalid(
+            """
+            import torch.nn.functional as F
+            from torch import nn
+            def disturbed(x, p=0.5):
+                return F.dropout(x, p)
+            class Net(nn.Module):
+                def forward(self, x):
+                    return disturbed(x)
+            """,
+            """
+            import torch.nn.functional as F
+            from torch import nn
+            def disturbed(x, training, p=0.5):
+                return F.dropout(x, p, training)
+            class Net(nn.Module):
+                def forward(self, x):
+                    return disturbed(x, self.training)
             """,
         ),
     )
@@ -115,57 +186,28 @@ class AlwaysOnDropout(Rule):
             )
 
     def in_source(self, source: Source) -> Iterator[Finding]:
-        """One finding for every such call in a method of a class."""
+        """One finding for every such call in a method, or in a function that a method calls."""
         for call in source.calls_of(_FUNCTIONS):
-            if call.owner is not None and _is_always_on(call):
+            if _is_always_on(source, call):
                 training = call.argument("training", 2)
                 said = "training=True" if training is not None else "no training= argument"
                 yield self.finding(
                     f"`{call.name.rpartition('.')[2]}` with {said} stays on in evaluation mode",
                     source.place(call.node),
-                    fix="pass training=self.training",
+                    fix="pass training=self.training"
+                    if call.owner is not None
+                    else "take training as an argument and hand it on",
                 )
 
 
-def _is_always_on(call: SourceCall) -> bool:
+def _is_always_on(source: Source, call: SourceCall) -> bool:
     """Whether it draws in evaluation mode for certain."""
     rate = call.argument("p", 1)
     if isinstance(rate, ast.Constant) and rate.value == 0:
         return False
     training = call.argument("training", 2)
     if training is not None:
-        return isinstance(training, ast.Constant) and training.value is True
-    on = _FUNCTIONS[call.name].training
-    return on is True and call.whole and not _is_guarded(call)
-
-
-def _is_guarded(call: SourceCall) -> bool:
-    """Whether the function asks for the mode itself anywhere; then the call may be guarded.
-
-    That other calls are handed the mode guards none.
-    """
-    if call.function is None:
-        return True
-    handed_on = {
-        id(node)
-        for other in ast.walk(call.function)
-        if isinstance(other, ast.Call)
-        for argument in _modes(other)
-        for node in ast.walk(argument)
-    }
-    return any(
-        id(node) not in handed_on
-        and (
-            (isinstance(node, ast.Attribute) and node.attr == "training")
-            or (isinstance(node, ast.Name) and node.id == "training")
-        )
-        for node in ast.walk(call.function)
-    )
-
-
-def _modes(call: ast.Call) -> Iterator[ast.expr]:
-    """The arguments that tell a call the mode."""
-    yield from (keyword.value for keyword in call.keywords if keyword.arg == "training")
-    name = getattr(call.func, "attr", getattr(call.func, "id", ""))
-    if name in _NAMES:
-        yield from call.args[2:3]
+        on = isinstance(training, ast.Constant) and training.value is True
+    else:
+        on = _FUNCTIONS[call.name].training is True and call.whole
+    return on and not is_wanted(source, call.node) and is_reached_always(source, call, rate)

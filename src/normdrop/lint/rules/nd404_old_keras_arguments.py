@@ -78,8 +78,8 @@ class OldKerasArguments(Rule):
     """An argument belongs to a version of Keras that is long gone.
 
     ## What it does
-    Finds arguments of Keras 1 layers, and `nb_epoch=` in calls of `fit`, and says how they are
-    spelled today.
+    Finds arguments of Keras 1 layers, and `nb_epoch=` in calls of `fit` of what is shown to be
+    a Keras model, and says how they are spelled today.
 
     ## Why is this bad?
     Keras 2 and later refuse them. `BatchNormalization(mode=…)` also meant other statistics than
@@ -102,6 +102,17 @@ class OldKerasArguments(Rule):
         """
         from mine import BatchNormalization
         layer = BatchNormalization(mode=2)
+        """,
+        """
+        import keras
+        from mine import Model
+        model = Model(keras.Sequential())
+        model.fit(data, nb_epoch=10)
+        """,
+        """
+        import keras
+        def run(model, x, y):
+            model.fit(x, y, nb_epoch=10)
         """,
     )
     invalid = (
@@ -127,11 +138,13 @@ class OldKerasArguments(Rule):
         ),
         Invalid(
             """
-            from keras.layers import Dropout
+            from keras.models import Sequential
+            model = Sequential()
             model.fit(x, y, nb_epoch=10)
             """,
             """
-            from keras.layers import Dropout
+            from keras.models import Sequential
+            model = Sequential()
             model.fit(x, y, epochs=10)
             """,
         ),
@@ -155,7 +168,7 @@ class OldKerasArguments(Rule):
             if uses_keras and attribute in {"fit", "fit_generator"}:
                 gone = {"nb_epoch": "epochs="}
             for keyword in call.node.keywords:
-                if keyword.arg in gone and (layer or not _is_foreign(source, call.node)):
+                if keyword.arg in gone and (layer or _is_keras(source, call.node)):
                     today = gone[keyword.arg]
                     instead = f"write {today}" if today.endswith("=") else "leave it out"
                     yield self.finding(
@@ -166,17 +179,60 @@ class OldKerasArguments(Rule):
                     )
 
 
-def _is_foreign(source: Source, fit: ast.Call) -> bool:
-    """Whether `fit` is a method of an object of another library's class."""
+def _is_keras(source: Source, fit: ast.Call, deepest: int = 3) -> bool:
+    """Whether what is fitted is shown to be a Keras model.
+
+    It is made by Keras, or by a function of the file that returns what Keras made, or it is
+    compiled with a loss, which no other library's models are.
+    """
     receiver = fit.func.value if isinstance(fit.func, ast.Attribute) else fit.func
     written = ast.unparse(receiver)
-    values = [receiver] + [
+    values = [receiver, *_assigned(source.tree, written)]
+    if any(_makes_keras(source, value, deepest) for value in values):
+        return True
+    made = [source.name(value.func) for value in values if isinstance(value, ast.Call)]
+    # A class is that of its own library.
+    if any(name.rpartition(".")[2][:1].isupper() for name in made):
+        return False
+    return any(
+        isinstance(call.node.func, ast.Attribute)
+        and call.node.func.attr == "compile"
+        and ast.unparse(call.node.func.value) == written
+        and call.argument("loss", 1) is not None
+        for call in source.calls
+    )
+
+
+def _assigned(inside: ast.AST, written: str) -> list[ast.expr]:
+    """What a name or attribute is made of."""
+    return [
         node.value
-        for node in ast.walk(source.tree)
+        for node in ast.walk(inside)
         if isinstance(node, ast.Assign) and written in map(ast.unparse, node.targets)
     ]
-    made = [source.name(value.func) for value in values if isinstance(value, ast.Call)]
-    # A function of another module may well make a Keras model; a class is that of its own library.
+
+
+def _makes_keras(source: Source, value: ast.expr, deepest: int) -> bool:
+    """Whether a value is a model of Keras, or what a function of the file returns is one."""
+    if not isinstance(value, ast.Call):
+        return False
+    name = source.name(value.func)
+    if name.startswith("keras."):
+        return True
+    inner = getattr(value.func, "id", getattr(value.func, "attr", ""))
+    for function, _ in source.functions:
+        if function.name != inner or not deepest:
+            continue
+        for node in ast.walk(function):
+            if isinstance(node, ast.Return) and node.value is not None:
+                returned = [node.value]
+                if isinstance(node.value, ast.Name):
+                    returned += _assigned(function, node.value.id)
+                if any(_makes_keras(source, each, deepest - 1) for each in returned):
+                    return True
     return any(
-        name.rpartition(".")[2][:1].isupper() and not name.startswith("keras.") for name in made
+        isinstance(base, ast.expr) and source.name(base) in {"keras.Model", "keras.Sequential"}
+        for owner in source.classes
+        if owner.name == inner
+        for base in owner.bases
     )

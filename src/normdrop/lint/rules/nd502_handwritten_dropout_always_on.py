@@ -1,9 +1,8 @@
 """ND502."""
 
-import ast
 from collections.abc import Iterator
 
-from normdrop.lint.rules._handwritten import draws, may_define_noise, noise_modules
+from normdrop.lint.rules._handwritten import handwritten, may_define_noise
 from normdrop.lint.rules._mend import SourceMend
 from normdrop.lint.rules._rule import Invalid, Rule
 from normdrop.lint.source import Source
@@ -14,8 +13,9 @@ class HandwrittenDropoutAlwaysOn(Rule):
     """A dropout layer written by hand never asks whether it is training.
 
     ## What it does
-    Finds torch modules with "drop" in their name whose `forward` draws random numbers and that
-    nowhere mention `training`.
+    Finds torch modules and Keras layers, whatever they are called, that multiply their input by
+    a random mask, or by one plus noise, and ask for no mode before. Functions that layers of
+    the file call are followed.
 
     ## Why is this bad?
     `model.eval()` does not switch the layer off: predictions stay random.
@@ -27,7 +27,7 @@ class HandwrittenDropoutAlwaysOn(Rule):
     - pytorch/pytorch issue 26338
     """
 
-    words = ("forward",)
+    words = ("forward", "call(")
     severity = "error"
     source_mend = SourceMend.ASK_FOR_MODE
     valid = (
@@ -68,13 +68,12 @@ class HandwrittenDropoutAlwaysOn(Rule):
         return may_define_noise(text)
 
     def in_source(self, source: Source) -> Iterator[Finding]:
-        """One finding for every such class."""
-        for owner, forward in noise_modules(source):
-            words = {node.attr for node in ast.walk(owner) if isinstance(node, ast.Attribute)}
-            words |= {node.id for node in ast.walk(owner) if isinstance(node, ast.Name)}
-            if draws(forward) and "training" not in words:
+        """One finding for every such class or function."""
+        for noise in handwritten(source):
+            if noise.always:
                 yield self.finding(
-                    f"{owner.name} draws noise in evaluation mode too",
-                    source.place(forward),
+                    f"{noise.name} draws noise in evaluation mode too",
+                    source.place(noise.place),
                     fix="return the input as it is unless self.training",
+                    related=[source.place(noise.draw)],
                 )

@@ -1,22 +1,20 @@
 """ND503."""
 
-import ast
 from collections.abc import Iterator
 
-from normdrop.lint.rules._handwritten import draws, may_define_noise, noise_modules
+from normdrop.lint.rules._handwritten import handwritten, may_define_noise
 from normdrop.lint.rules._rule import Invalid, Rule
 from normdrop.lint.source import Source
 from normdrop.values.findings import Finding
-
-_SCALES = {"div", "div_", "true_divide", "reciprocal", "scale", "dropout"}
 
 
 class HandwrittenDropoutUnscaled(Rule):
     """A dropout layer written by hand does not rescale what it keeps.
 
     ## What it does
-    Finds torch modules with "drop" in their name that multiply by a Bernoulli mask in `forward` and
-    nowhere divide by anything.
+    Finds torch modules and Keras layers, whatever they are called, that multiply their input by
+    a random mask of zeros and ones and scale neither what they keep nor what they return in
+    evaluation. Functions that layers of the file call are followed.
 
     ## Why is this bad?
     Without the factor 1 / (1 − rate) the mean in training is 1 − rate times that in evaluation.
@@ -29,7 +27,7 @@ class HandwrittenDropoutUnscaled(Rule):
     - Srivastava et al.: Dropout, JMLR 2014, section 10
     """
 
-    words = ("forward",)
+    words = ("forward", "call(")
     valid = (
         """
         import torch
@@ -70,16 +68,12 @@ class HandwrittenDropoutUnscaled(Rule):
         return may_define_noise(text)
 
     def in_source(self, source: Source) -> Iterator[Finding]:
-        """One finding for every such class."""
-        for owner, forward in noise_modules(source):
-            inside = list(ast.walk(owner))
-            divides = any(isinstance(node, ast.Div | ast.Pow) for node in inside)
-            divides |= any(getattr(node, "attr", "") in _SCALES for node in inside)
-            divides |= any("scale" in getattr(node, "id", "") for node in inside)
-            multiplies = any(isinstance(node, ast.Mult) for node in ast.walk(forward))
-            if multiplies and not divides and "bernoulli" in draws(forward):
+        """One finding for every such class or function."""
+        for noise in handwritten(source):
+            if noise.drops and not noise.scaled:
                 yield self.finding(
-                    f"{owner.name} does not rescale what it keeps",
-                    source.place(forward),
+                    f"{noise.name} does not rescale what it keeps",
+                    source.place(noise.place),
                     fix="divide by the probability of being kept",
+                    related=[source.place(noise.draw)],
                 )

@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING
 from normdrop.lint.source._files import Text as Text
 from normdrop.lint.source._files import files as files
 from normdrop.lint.source._files import read_text as read_text
+from normdrop.lint.source._files import unreadable as unreadable
 from normdrop.lint.source._index import SourceCall as SourceCall
+from normdrop.lint.source._memo import Memo as Memo
 from normdrop.lint.source._names import MODEL_WORDS as MODEL_WORDS
 from normdrop.lint.source._names import functional_call as functional_call
 from normdrop.lint.source._source import Source as Source

@@ -1,14 +1,16 @@
 """Which files a check reads, and what stands in them."""
 
+import ast
 import io
 import json
 import os
 import re
 import tokenize
-from collections.abc import Iterator, Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from normdrop.errors import UsageError
 
@@ -155,10 +157,12 @@ class Text:
         code: The Python in it.
         cells: For a notebook, the number of the first line of every code cell, counted from 1, and
             the cell's number.
+        unread: For a notebook, what was left out of the code, and why, one line each.
     """
 
     code: bytes
     cells: tuple[tuple[int, int], ...] = ()
+    unread: tuple[str, ...] = ()
 
     def place(self, path: str, line: int) -> tuple[str, int]:
         """Where a line of the code stands for a reader: file, or cell, and line."""
@@ -172,46 +176,105 @@ class Text:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(self.code).readline)
         return _LINE_END.split(self.code.decode(encoding, errors="replace"))
 
+    def of_whole_cells(self, path: str) -> "Text":
+        """A notebook without the cells that are no Python: each is as many lines that do nothing.
+
+        The other cells keep their lines. A file that is no notebook stays as it is.
+        """
+        lines = self.code.split(b"\n")
+        ends = [first - 1 for first, _ in self.cells[1:]] + [len(lines)]
+        unread = []
+        for (first, number), end in zip(self.cells, ends, strict=True):
+            reason = _unread(b"\n".join(lines[first - 1 : end]))
+            if reason:
+                unread.append(f"{path}:cell {number}: {reason}: the cell was not read")
+                lines[first - 1 : end] = [b"pass"] * (end - first + 1)
+        return Text(b"\n".join(lines), self.cells, tuple(unread))
+
+
+def _unread(code: bytes) -> str:
+    """Why a cell cannot be read, in a few words; empty if it can."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ast.parse(code)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        return unreadable(error)
+    return ""
+
+
+# What Python 3 says of the syntax that it took away.
+_OLD = re.compile(
+    r"Missing parentheses in call to|multiple exception types must be parenthesized"
+    r"|leading zeros in decimal|invalid hexadecimal literal|invalid decimal literal|<>"
+)
+
+
+def unreadable(error: Exception) -> str:
+    """Why something could not be read, in one line."""
+    if isinstance(error, SyntaxError):
+        where = f", line {error.lineno}" if error.lineno else ""
+        what = "Python 2, not 3" if _OLD.match(error.msg) else "not Python"
+        return f"{what}: {error.msg}{where}"
+    if isinstance(error, RecursionError | MemoryError):
+        return "nested too deeply to be parsed"
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    return " ".join(str(error).split()) or type(error).__name__
+
 
 def read_text(path: str) -> Text:
     """Read a file or notebook.
 
     Raises:
         OSError: It cannot be read.
-        ValueError: It is too long, or a notebook that is no JSON.
+        ValueError: Its code is too long, or it is a notebook that is no JSON.
     """
+    notebook = path.endswith(".ipynb")
     with open(path, "rb") as file:  # noqa: PTH123 - one call a file on a path that is a string
-        content = file.read(MOST_BYTES + 1)
-    if len(content) > MOST_BYTES:
+        # The outputs of a notebook may be of any size.
+        content = file.read() if notebook else file.read(MOST_BYTES + 1)
+    text = _notebook(content) if notebook else Text(content)
+    if len(text.code) > MOST_BYTES:
         raise ValueError(f"longer than {MOST_BYTES // 1_000_000} million bytes: not checked")
-    return _notebook(content) if path.endswith(".ipynb") else Text(content)
+    return text
 
 
 def _notebook(content: bytes) -> Text:
     try:
-        cells = json.loads(content)["cells"]
         sources = [
-            (number, "".join(cell["source"]))
-            for number, cell in enumerate(cells, start=1)
+            (number, "".join(cell.get("source", cell.get("input", ""))))
+            for number, cell in enumerate(_cells(json.loads(content)), start=1)
             if cell["cell_type"] == "code"
         ]
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise ValueError("not a notebook: no list of cells in it") from None
     lines: list[str] = []
     starts = []
     for number, source in sources:
         starts.append((len(lines) + 1, number))
-        first, *rest = map(_plain, source.split("\n"))
         # Most commands that take a whole cell do not take Python.
         other = source.startswith("%%") and not _PYTHON_CELL.match(source)
-        lines.extend(["pass"] if other else [first, *rest])
-    return Text("\n".join(lines).encode(), tuple(starts))
+        lines.extend(["pass"] if other else _plain(_LINE_END.split(source)))
+    return Text("\n".join(lines).encode(errors="replace"), tuple(starts))
 
 
-def _plain(line: str) -> str:
-    """A line of a cell, in Python: a command of the notebook does nothing, and yields nothing."""
-    bare = line.lstrip()
-    if bare.startswith(("%", "!", "?")) or _HELP.fullmatch(bare):
-        return line[: len(line) - len(bare)] + "pass"
-    assigned = _ASSIGNED.match(line)
-    return f"{assigned[1]}None" if assigned else line
+def _cells(book: Any) -> Iterator[Any]:  # noqa: ANN401 - JSON
+    """The cells of a notebook, also of its third format, which held them in worksheets."""
+    for sheet in book.get("worksheets", [book]):
+        yield from sheet["cells"]
+
+
+def _plain(lines: Iterable[str]) -> Iterator[str]:
+    """The lines of a cell, in Python: a command does nothing, and yields nothing."""
+    goes_on = False
+    for line in lines:
+        bare = line.lstrip()
+        indent = line[: len(line) - len(bare)]
+        assigned = _ASSIGNED.match(line)
+        command = bare.startswith(("%", "!", "?")) or _HELP.fullmatch(bare) is not None
+        if goes_on or command:
+            yield "" if goes_on else f"{indent}pass"
+        else:
+            yield f"{assigned[1]}None" if assigned else line
+        goes_on = (goes_on or command or assigned is not None) and bare.endswith("\\")

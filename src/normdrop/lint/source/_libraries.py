@@ -6,6 +6,7 @@ from normdrop.lint.source._arguments import Arguments
 from normdrop.lint.source._keras_layers import keras_layer, keras_merge
 from normdrop.lint.source._notes import Notes
 from normdrop.lint.source._sketch import Draft
+from normdrop.lint.source._tensorflow_layers import taken, tensorflow_call
 from normdrop.lint.source._torch_layers import torch_function, torch_layer
 from normdrop.lint.source._values import (
     OPAQUE,
@@ -69,7 +70,9 @@ class Libraries:
         self._draft = draft
         self.chains: list[SequentialValue] = []
 
-    def call(self, name: str, given: Arguments, place: Location) -> Value:
+    def call(  # noqa: PLR0911 - one way for each library
+        self, name: str, given: Arguments, place: Location
+    ) -> Value:
         """What calling a library's object yields, by the name its library documents."""
         library, _, last = name.rpartition(".")
         if name in _KEEPING and given.positional:
@@ -82,7 +85,21 @@ class Libraries:
             return self._keras(last, given, place)
         if name in {"keras.Sequential", "keras.Model", "keras.models.Model"}:
             return self._keras_model(last, given, place)
-        return self._draft.opaque(given.values(), place, last)
+        if name in {"tensorflow.placeholder", "tensorflow.placeholder_with_default"}:
+            return TensorValue(self._draft.input(place))
+        return self._tensorflow(name, given, place)
+
+    def _tensorflow(self, name: str, given: Arguments, place: Location) -> Value:
+        parts = tensorflow_call(name, given)
+        first = given.get(taken(name), 0) if parts is not None else None
+        # What a layer takes is a tensor, wherever it comes from.
+        if (
+            parts is None
+            or first is None
+            or not (isinstance(first, TensorValue) or ".layers." in name)
+        ):
+            return self._draft.opaque(given.values(), place, name.rpartition(".")[2])
+        return self._draft.layer(LayerValue(parts, place, library="keras"), first, place)
 
     def _keras_model(self, name: str, given: Arguments, place: Location) -> Value:
         if name == "Sequential":

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 
-MODEL_WORDS = ("BatchNorm", "InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d")
+MODEL_WORDS = ("BatchNorm", "batch_norm", "InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d")
 """Words of which one stands in every file whose models are followed.
 
 Whatever is said of a model's order is said of these norms.
@@ -14,6 +14,8 @@ Whatever is said of a model's order is said of these norms.
 # Where a library's names are known to be the same object under several addresses.
 _SAME = (
     (re.compile(r"^(tensorflow\.compat\.v[12]|tensorflow)(\.python)?\.keras\b"), "keras"),
+    (re.compile(r"^tensorflow\.compat\.v1\b"), "tensorflow"),
+    (re.compile(r"^(?:tensorflow\.contrib\.slim|tf_slim)\b"), "tensorflow.contrib.layers"),
     (re.compile(r"^tf_keras\b|^keras\.src\b|^keras\.api(\._v2\.keras)?\b"), "keras"),
     (re.compile(r"^keras\.layers\.[a-z_.]+\.(?=[A-Z])"), "keras.layers."),
     (re.compile(r"^keras\.engine(\.[a-z_]+)?\.(?=[A-Z])"), "keras."),

@@ -6,12 +6,15 @@ from collections.abc import Callable, Iterator, Sequence
 
 from normdrop.lint.source._keras_layers import KERAS_NOISE_AND_NORMS
 from normdrop.lint.source._memo import Memo
+from normdrop.lint.source._tensorflow_layers import TENSORFLOW_NOISE_AND_NORMS
 from normdrop.lint.source._torch_layers import TORCH_NOISE_AND_NORMS
 from normdrop.lint.source._values import Imported, Names, definitions
 
 _WORD = re.compile(rb"[A-Za-z_]\w*")
-_MATTERS = re.compile(rb"[Dd]ropout|BatchNorm")
-_DRAWS = re.compile(f"{TORCH_NOISE_AND_NORMS}|{KERAS_NOISE_AND_NORMS}".encode())
+_MATTERS = re.compile(rb"[Dd]ropout|BatchNorm|batch_norm")
+_DRAWS = re.compile(
+    f"{TORCH_NOISE_AND_NORMS}|{KERAS_NOISE_AND_NORMS}|{TENSORFLOW_NOISE_AND_NORMS}".encode()
+)
 
 
 class Reach:

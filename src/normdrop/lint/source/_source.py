@@ -2,7 +2,7 @@
 
 import ast
 import warnings
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from normdrop.lint.source._sketch import Sketch
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Source:
-    """A parsed file.
+    """A parsed file; no two are the same.
 
     Attributes:
         path: Where it was read.
@@ -56,6 +56,20 @@ class Source:
     @cached_property
     def _called(self) -> frozenset[str]:
         return frozenset(call.name for call in self.calls)
+
+    def above(self, node: ast.AST) -> Iterator[ast.AST]:
+        """The nodes that a node stands in, the innermost first."""
+        while (outer := self._parents.get(id(node))) is not None:
+            yield outer
+            node = outer
+
+    @cached_property
+    def _parents(self) -> dict[int, ast.AST]:
+        return {
+            id(inner): outer
+            for outer in ast.walk(self.tree)
+            for inner in ast.iter_child_nodes(outer)
+        }
 
     def place(self, node: ast.AST) -> Location:
         """Where something is written."""
