@@ -4,6 +4,7 @@ import gc
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextlib import suppress as suppress_errors
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -12,11 +13,12 @@ from normdrop.lint.rules._registry import codes
 from normdrop.lint.rules._rule import Rule
 from normdrop.lint.rules._subject import Subject
 from normdrop.lint.rules._suppressions import Suppression, comments, suppress
-from normdrop.lint.source import Source, files, parse_source, read_text
+from normdrop.lint.source import Source, files, open_project, parse_source, read_text
 from normdrop.values.findings import Finding, Findings
 from normdrop.values.location import Location
 
 if TYPE_CHECKING:
+    from normdrop.lint.source import Project, Sketch
     from normdrop.shifts.graph import Captured
     from normdrop.shifts.report import LayerShift
 
@@ -58,24 +60,63 @@ def without_accepted(findings: Findings, suppressions: Sequence[Suppression]) ->
     return Findings(tuple(kept), findings.notes)
 
 
-def check_text(path: str, text: str | bytes, rules: Sequence[Rule]) -> list[Finding]:
+class Neighbours:
+    """The files around those that are checked, and what is wrong in each by itself."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, set[tuple[str, Location | None]]] = {}
+
+    @cached_property
+    def project(self) -> "Project":
+        """The files, read as far as others lead to them."""
+        return open_project()
+
+    def says(self, finding: Finding, rules: Sequence[Rule]) -> bool:
+        """Whether a finding in another file is one that a check of that file tells anyway."""
+        file = finding.location.file if finding.location else ""
+        if file not in self._known:
+            # Files that lead to one another in a circle: what is asked again is not known yet.
+            self._known[file] = set()
+            with suppress_errors(Exception):
+                found = check_text(file, read_text(file).code, rules, self)
+                self._known[file] = {(each.code, each.location) for each in found}
+        return (finding.code, finding.location) in self._known[file]
+
+
+def check_text(
+    path: str, text: str | bytes, rules: Sequence[Rule], neighbours: Neighbours | None = None
+) -> list[Finding]:
     """What is wrong with Python source, in reading order; suppressions are not regarded.
+
+    What it imports from files beside it is followed into those; what is wrong there by itself is
+    not repeated.
 
     Raises:
         SyntaxError: It is not Python.
         ValueError: It holds a null byte.
         RecursionError, MemoryError: It is nested too deeply for Python's own parser.
     """
-    return _checked(parse_source(path, text), rules)
+    around = neighbours or Neighbours()
+    return _checked(parse_source(path, text, around.project), rules, around)
 
 
-def _checked(source: Source, rules: Sequence[Rule]) -> list[Finding]:
+def _checked(source: Source, rules: Sequence[Rule], neighbours: Neighbours) -> list[Finding]:
     found = [finding for rule in rules for finding in rule.in_source(source)]
     of_models = [rule for rule in rules if type(rule).in_model is not Rule.in_model]
     for sketch in source.sketches if of_models else ():
         subject = Subject.from_sketch(sketch)
-        found.extend(finding for rule in of_models for finding in rule.in_model(subject))
+        for finding in (finding for rule in of_models for finding in rule.in_model(subject)):
+            places = [finding.location, *finding.related]
+            if all(place is None or place.file == source.path for place in places):
+                found.append(finding)
+            elif not neighbours.says(finding, rules):
+                found.append(_moved(finding, _entry(sketch)))
     return _once(found)
+
+
+def _entry(sketch: "Sketch") -> Callable[[Location], Location]:
+    """Where the file that is checked leads to a place in another file."""
+    return lambda place: sketch.entries.get(place, place)
 
 
 def _once(found: Iterable[Finding]) -> list[Finding]:
@@ -120,10 +161,10 @@ def check_files(
     found: list[Finding] = []
     notes: list[str] = []
     used: set[Suppression] = set()
-    worth = _RulesByWord(rules)
+    worth, neighbours = _RulesByWord(rules), Neighbours()
     for path in files(paths, exclude):
         try:
-            kept, of_use = _check_file(path, worth, suppressions)
+            kept, of_use = _check_file(path, worth, suppressions, neighbours)
         except Exception as error:  # noqa: BLE001 - one unreadable file must not stop the others
             notes.append(f"{path}: {_reason(error)}")
         else:
@@ -134,7 +175,10 @@ def check_files(
 
 
 def _check_file(
-    path: str, worth: "_RulesByWord", suppressions: Sequence[Suppression]
+    path: str,
+    worth: "_RulesByWord",
+    suppressions: Sequence[Suppression],
+    neighbours: Neighbours,
 ) -> tuple[list[Finding], set[Suppression]]:
     """The findings of one file, and the suppressions they needed."""
     text = read_text(path)
@@ -142,12 +186,15 @@ def _check_file(
     if not rules:
         return [], set()
     with _without_collection():
-        found = check_text(path, text.code, rules)
+        found = check_text(path, text.code, rules, neighbours)
     written = comments(path, text.lines()) if b"normdrop:" in text.code else []
     kept, used = suppress(found, [*written, *suppressions])
     kept.extend(_unused(written, used, worth.every))
     if text.cells:
-        kept = [_moved(each, lambda line: text.place(path, line)) for each in kept]
+        kept = [
+            _moved(each, lambda at: Location(*text.place(path, at.line), at.column))
+            for each in kept
+        ]
     return kept, used
 
 
@@ -198,14 +245,11 @@ def _unused(
     return [finding for rule in rules for finding in rule.in_suppressions(suppressions, used, ran)]
 
 
-def _moved(finding: Finding, place: Callable[[int], tuple[str, int]]) -> Finding:
-    """A finding of a notebook, by cell and line."""
-
-    def moved(location: Location | None) -> Location | None:
-        return location and Location(*place(location.line), location.column)
-
-    related = tuple(each for each in map(moved, finding.related) if each)
-    return replace(finding, location=moved(finding.location), related=related)
+def _moved(finding: Finding, place: Callable[[Location], Location]) -> Finding:
+    """A finding named by other places: of a notebook by cell and line, or where a call led off."""
+    location = finding.location and place(finding.location)
+    related = tuple(dict.fromkeys(map(place, finding.related)))
+    return replace(finding, location=location, related=related)
 
 
 def _reason(error: Exception) -> str:
