@@ -13,7 +13,7 @@ from normdrop.lint.rules._registry import codes
 from normdrop.lint.rules._rule import Rule
 from normdrop.lint.rules._subject import Subject
 from normdrop.lint.rules._suppressions import Suppression, comments, suppress
-from normdrop.lint.source import Source, files, open_project, parse_source, read_text
+from normdrop.lint.source import MODEL_WORDS, Source, files, open_project, parse_source, read_text
 from normdrop.values.findings import Finding, Findings
 from normdrop.values.location import Location
 
@@ -182,7 +182,7 @@ def _check_file(
 ) -> tuple[list[Finding], set[Suppression]]:
     """The findings of one file, and the suppressions they needed."""
     text = read_text(path)
-    rules = worth.rules(text.code)
+    rules = worth.rules(path, text.code, neighbours)
     if not rules:
         return [], set()
     with _without_collection():
@@ -210,12 +210,16 @@ class _RulesByWord:
         words = {word for rule in self.every for word in rule.words}
         return [(word.encode(), word) for word in sorted(words)]
 
-    def rules(self, text: bytes) -> list[Rule]:
+    def rules(self, path: str, text: bytes, neighbours: Neighbours) -> list[Rule]:
         """The rules that may have something to say."""
         if not any(name in text for name in _NAMES):
             return []
         found = {word for sought, word in self._words if sought in text}
-        if not found or _LIBRARIES.search(text) is None:
+        if _LIBRARIES.search(text) is None:
+            return []
+        if found.isdisjoint(MODEL_WORDS) and neighbours.project.leads_to_norms(path, text):
+            found.update(MODEL_WORDS)
+        if not found:
             return []
         return [
             rule for rule in self.every if not found.isdisjoint(rule.words) and rule.is_worth(text)
@@ -248,7 +252,8 @@ def _unused(
 def _moved(finding: Finding, place: Callable[[Location], Location]) -> Finding:
     """A finding named by other places: of a notebook by cell and line, or where a call led off."""
     location = finding.location and place(finding.location)
-    related = tuple(dict.fromkeys(map(place, finding.related)))
+    moved = map(place, finding.related)
+    related = tuple(dict.fromkeys(each for each in moved if each != location))
     return replace(finding, location=location, related=related)
 
 

@@ -1,18 +1,21 @@
 """The files beside a file that is read: what its imports of them stand for."""
 
 import ast
+import os
 import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from normdrop.lint.source._index import Index
+from normdrop.lint.source._keras_layers import KERAS_NOISE_AND_NORMS
 from normdrop.lint.source._libraries import starred
 from normdrop.lint.source._memo import Memo
-from normdrop.lint.source._names import imports, is_library
+from normdrop.lint.source._names import MODEL_WORDS, imports, is_library
 from normdrop.lint.source._notes import Notes
 from normdrop.lint.source._run import Interpreter
 from normdrop.lint.source._sketch import TooLarge
+from normdrop.lint.source._torch_layers import TORCH_NOISE_AND_NORMS
 from normdrop.lint.source._values import (
     OPAQUE,
     Elsewhere,
@@ -26,6 +29,10 @@ from normdrop.lint.source._worlds import World
 
 # A file in which none of these words stands defines nothing that is followed.
 _MATTERS = re.compile(rb"[Dd]ropout|BatchNorm|\bnn\.|\bimport[ \t(]+keras|\blayers\b|Sequential")
+_DRAWS = re.compile(f"{TORCH_NOISE_AND_NORMS}|{KERAS_NOISE_AND_NORMS}".encode())
+_NORMS = re.compile("|".join(MODEL_WORDS).encode())
+_IMPORTED = re.compile(rb"^[ \t]*from[ \t]+([.\w]+)[ \t]+import[ \t]+(\([^)]*\)|[^\n(#]+)", re.MULTILINE)
+_WORDS = frozenset({b"as", b"import"})
 _MOST_BYTES = 400_000
 # How many folders above a file may hold what it imports by a full name.
 _HIGHEST = 3
@@ -41,6 +48,8 @@ class Project:
         self.notes: Memo[str, Notes] = Memo(lambda file: Notes(file, None))
         self._exists: Memo[Path, bool] = Memo(Path.is_file)
         self._spaces: dict[Path, Names] = {}
+        self._norms: Memo[Path, bool] = Memo(_norms)
+        self._draws: Memo[Path, bool] = Memo(_draws)
         self._depth = 0
 
     def bound(self, file: str, imported: Mapping[str, str], stars: Sequence[str]) -> Names:
@@ -60,11 +69,29 @@ class Project:
             if is_library(target):
                 names[name] = Imported(target)
             else:
-                names[name] = Elsewhere(target, self._finder(file, target))
+                names[name] = self._elsewhere(file, target)
         return names
 
-    def _finder(self, file: str, target: str) -> Callable[[], Value]:
-        return lambda: self._found(file, target)
+    def _elsewhere(self, file: str, target: str) -> Elsewhere:
+        return Elsewhere(
+            target, lambda: self._found(file, target), lambda: self._matters(file, target)
+        )
+
+    def _matters(self, file: str, target: str) -> bool:
+        """Whether the file that an import leads to may draw noise or a norm."""
+        module = self._module(file, target)
+        if module is None or self._depth >= _DEEPEST:
+            return False
+        path, rest = module
+        if path.name != "__init__.py" or not rest:
+            return self._draws[path]
+        self._depth += 1
+        try:
+            # A package hands on what stands in its files.
+            value = self._space(path).get(rest[0])
+            return value.matters() if isinstance(value, Elsewhere) else self._draws[path]
+        finally:
+            self._depth -= 1
 
     def _public(self, path: Path) -> Names:
         names = self._space(path)
@@ -89,6 +116,25 @@ class Project:
         finally:
             self._depth -= 1
 
+    def leads_to_norms(self, file: str, text: bytes) -> bool:
+        """Whether a file calls something whose name it imports from a file that speaks of norms."""
+        for line in _IMPORTED.finditer(text):
+            module = line[1].decode(errors="replace")
+            if is_library(module):
+                continue
+            for name in re.findall(rb"\w+", line[2]):
+                if name not in _WORDS and re.search(rb"\b%b\(" % name, text):
+                    led = f"{module}.{name.decode()}".replace("..", ".", module.endswith("."))
+                    path = self._defining(file, led)
+                    if path is not None and self._norms[path]:
+                        return True
+        return False
+
+    def _defining(self, file: str, target: str) -> Path | None:
+        """The file in which an imported name is defined, through what packages hand on."""
+        module = self._module(file, target)
+        return module[0] if module is not None and module[1] else None
+
     def library(self, file: str, target: str) -> str | None:
         """The module of a library that a file hands on under a name of its own."""
         found = self._found(file, target)
@@ -109,19 +155,19 @@ class Project:
 
     def _module(self, file: str, target: str) -> tuple[Path, list[str]] | None:
         """The file that a dotted name leads to, and what of the name is left."""
-        folder = Path(file).parent
+        folder = Path(os.path.abspath(file)).parent  # noqa: PTH100 - links are no other folders
         if target.startswith("."):
             bare = target.lstrip(".")
             for _ in range(len(target) - len(bare) - 1):
                 folder = folder.parent
             parts = [part for part in bare.split(".") if part]
             return self._below(folder, parts)
-        parts = target.split(".")
+        parts, below = target.split("."), ""
         for _ in range(_HIGHEST):
             installed = folder.name in {"site-packages", "dist-packages"}
             if not installed or parts[0] == below:
                 found = self._below(folder, parts)
-                if found is not None and found[0].parent != folder.parent:
+                if found is not None and len(found[1]) < len(parts):
                     return found
             if installed or folder.parent == folder:
                 return None
@@ -165,11 +211,32 @@ class Project:
             return {}
         found = Index(tree)
         imported, stars = imports(found.imports)
-        names = self.bound(str(path), starred(stars) | imported, stars)
-        run = Interpreter(self.notes[str(path)], World(()), self)
+        shown = _shown(path)
+        names = self.bound(shown, starred(stars) | imported, stars)
+        run = Interpreter(self.notes[shown], World(()), self)
         try:
             # What it defines; what it does besides is its own business.
             run.execute([each for each in tree.body if isinstance(each, _PLAIN)], names)
         except (TooLarge, RecursionError):
             pass
         return names
+
+
+def _draws(path: Path) -> bool:
+    try:
+        return _DRAWS.search(path.read_bytes()) is not None
+    except OSError:
+        return False
+
+
+def _norms(path: Path) -> bool:
+    try:
+        return _NORMS.search(path.read_bytes()) is not None
+    except OSError:
+        return False
+
+
+def _shown(path: Path) -> str:
+    """A file as a user names it."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)

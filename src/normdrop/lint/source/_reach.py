@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from normdrop.lint.source._keras_layers import KERAS_NOISE_AND_NORMS
 from normdrop.lint.source._memo import Memo
 from normdrop.lint.source._torch_layers import TORCH_NOISE_AND_NORMS
-from normdrop.lint.source._values import Imported, Names, definitions
+from normdrop.lint.source._values import Elsewhere, Imported, Names, definitions
 
 _WORD = re.compile(rb"[A-Za-z_]\w*")
 _MATTERS = re.compile(rb"[Dd]ropout|BatchNorm")
@@ -24,9 +24,17 @@ class Reach:
     def __init__(self, tree: ast.Module, imported: Names, lines: Sequence[bytes]) -> None:
         self._lines = lines
         self._words: Memo[ast.FunctionDef | ast.ClassDef, set[bytes]] = Memo(self._below)
+        # Another file speaks of them for what is imported from it.
+        beside = {
+            name.encode()
+            for name, value in imported.items()
+            if isinstance(value, Elsewhere) and value.matters()
+        }
         spoken = [({node.name.encode()}, self._words[node]) for node in definitions(tree.body)]
-        self._speaking = _closed(spoken, lambda word: bool(_MATTERS.search(word)))
-        makers = {
+        self._speaking = _closed(
+            spoken, lambda word: word in beside or bool(_MATTERS.search(word))
+        )
+        makers = beside | {
             name.encode()
             for name, value in imported.items()
             if isinstance(value, Imported)

@@ -13,8 +13,8 @@ from normdrop.lint.source._sketch import Draft, Sketch, TooLarge
 from normdrop.lint.source._values import (
     FORWARDS,
     Class,
+    Elsewhere,
     FunctionValue,
-    Imported,
     Instance,
     Names,
     SequentialValue,
@@ -47,7 +47,9 @@ def sketches(
 ) -> Iterator[Sketch]:
     """Every model, and part of a model, that the file describes; each once."""
     text = b"\n".join(lines)
-    if not any(word in text for word in _NORMS):
+    if not any(word in text for word in _NORMS) and not any(
+        isinstance(value, Elsewhere) and value.matters() for value in imported.values()
+    ):
         return
     reach = Reach(tree, imported, lines)
     if not reach:

@@ -370,6 +370,8 @@ class Interpreter:
     def read_subscript(self, node: ast.Subscript, names: Names) -> Value:
         """A part of a tensor, or an item of a list."""
         owner = self.value(node.value, names)
+        if isinstance(owner, Listing) and isinstance(node.slice, ast.Slice):
+            return self._sliced(owner, node.slice, names)
         if isinstance(owner, TensorValue):
             return TensorValue(self.draft.reshape(owner.node, self.place(node), "getitem"))
         items = getattr(owner, "items", None)
@@ -378,6 +380,13 @@ class Interpreter:
             inside = -len(items) <= index.value < len(items)
             return items[index.value] if inside else OPAQUE
         return OPAQUE
+
+    def _sliced(self, several: Listing, by: ast.Slice, names: Names) -> Value:
+        ends = [each and self.value(each, names) for each in (by.lower, by.upper, by.step)]
+        numbers = [getattr(each, "value", None) for each in ends]
+        if any(end is not None and not isinstance(n, int) for end, n in zip(ends, numbers, strict=True)):
+            return OPAQUE
+        return Listing(several.items[slice(*numbers)] if numbers[2] != 0 else [])
 
     # Conditions
 

@@ -53,10 +53,12 @@ class Elsewhere:
     Attributes:
         target: What is imported; dots in front count folders upwards.
         find: Reads the file it is in; yields what the name stands for.
+        matters: Whether that file may have to do with noise or norms, without parsing it.
     """
 
     target: str
     find: Callable[[], "Value"]
+    matters: Callable[[], bool]
 
 
 @dataclass(slots=True)
