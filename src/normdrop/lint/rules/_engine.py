@@ -1,6 +1,7 @@
 """Rules run over models and files."""
 
 import gc
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -64,7 +65,7 @@ class Neighbours:
     """The files around those that are checked, and what is wrong in each by itself."""
 
     def __init__(self) -> None:
-        self._known: dict[str, set[tuple[str, Location | None]]] = {}
+        self._known: dict[str, set[tuple[str, int, int]]] = {}
 
     @cached_property
     def project(self) -> "Project":
@@ -73,14 +74,23 @@ class Neighbours:
 
     def says(self, finding: Finding, rules: Sequence[Rule]) -> bool:
         """Whether a finding in another file is one that a check of that file tells anyway."""
-        file = finding.location.file if finding.location else ""
+        place = finding.location or Location("", 0)
+        file = os.path.abspath(place.file)  # noqa: PTH100 - links are no other files
         if file not in self._known:
             # Files that lead to one another in a circle: what is asked again is not known yet.
             self._known[file] = set()
             with suppress_errors(Exception):
-                found = check_text(file, read_text(file).code, rules, self)
-                self._known[file] = {(each.code, each.location) for each in found}
-        return (finding.code, finding.location) in self._known[file]
+                check_text(file, read_text(file).code, rules, self)
+        return (finding.code, place.line, place.column) in self._known[file]
+
+    def tell(self, path: str, found: Sequence[Finding]) -> None:
+        """Keep what is wrong with a file by itself."""
+        known = self._known.setdefault(os.path.abspath(path), set())  # noqa: PTH100 - as above
+        known.update(
+            (each.code, each.location.line, each.location.column)
+            for each in found
+            if each.location is not None
+        )
 
 
 def check_text(
@@ -97,7 +107,9 @@ def check_text(
         RecursionError, MemoryError: It is nested too deeply for Python's own parser.
     """
     around = neighbours or Neighbours()
-    return _checked(parse_source(path, text, around.project), rules, around)
+    found = _checked(parse_source(path, text, around.project), rules, around)
+    around.tell(path, found)
+    return found
 
 
 def _checked(source: Source, rules: Sequence[Rule], neighbours: Neighbours) -> list[Finding]:

@@ -45,6 +45,8 @@ from normdrop.shifts.graph import Kind, Product, Sum
 from normdrop.values.location import Location
 
 _MOST_STEPS = 6000
+# Beyond that, what other files do is not followed any more.
+_MOST_STEPS_ELSEWHERE = 800
 _MOST_ITEMS = 12
 _UNKNOWN_ROUNDS = 2
 _COUNTED_ROUNDS = 3
@@ -112,12 +114,14 @@ class Interpreter:
         chains: Sequential models made on the way.
         instances: Modules of the file's own classes made on the way.
         steps: How many statements were run.
+        steps_elsewhere: How many of them stand in other files.
     """
 
     def __init__(self, notes: Notes, world: World, project: Surroundings) -> None:
         self.draft = Draft()
         self.instances: list[Instance] = []
         self.steps = 0
+        self.steps_elsewhere = 0
         self._notes = notes
         self._world = world
         self._project = project
@@ -157,6 +161,7 @@ class Interpreter:
             self.steps += 1
             if self.steps > _MOST_STEPS:
                 raise TooLarge
+            self.steps_elsewhere += self._left is not None
             step = _STEPS.get(type(statement))
             if step is not None:
                 step(self, statement, names)
@@ -617,6 +622,8 @@ class Interpreter:
     ) -> Value:
         """Run a function of the file's own."""
         if len(self._inside) >= DEEPEST or self._signature(function).generates:
+            return self.draft.opaque(given.values(), self.place(function.node))
+        if function.file != self._home.file and self.steps_elsewhere > _MOST_STEPS_ELSEWHERE:
             return self.draft.opaque(given.values(), self.place(function.node))
         around, left = self._notes, self._left
         if function.file == self._home.file:
