@@ -1,9 +1,11 @@
 """Rules run over models and files."""
 
 import gc
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextlib import suppress as suppress_errors
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -12,11 +14,21 @@ from normdrop.lint.rules._registry import codes
 from normdrop.lint.rules._rule import Rule
 from normdrop.lint.rules._subject import Subject
 from normdrop.lint.rules._suppressions import Suppression, comments, suppress
-from normdrop.lint.source import Source, Text, files, parse_source, read_text, unreadable
+from normdrop.lint.source import (
+    MODEL_WORDS,
+    Source,
+    Text,
+    files,
+    open_project,
+    parse_source,
+    read_text,
+    unreadable,
+)
 from normdrop.values.findings import Finding, Findings
 from normdrop.values.location import Location
 
 if TYPE_CHECKING:
+    from normdrop.lint.source import Project, Sketch
     from normdrop.shifts.graph import Captured
     from normdrop.shifts.report import LayerShift
 
@@ -67,24 +79,74 @@ def without_accepted(findings: Findings, suppressions: Sequence[Suppression]) ->
     return replace(findings, found=tuple(kept))
 
 
-def check_text(path: str, text: str | bytes, rules: Sequence[Rule]) -> list[Finding]:
+class Neighbours:
+    """The files around those that are checked, and what is wrong in each by itself."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, set[tuple[str, int, int]]] = {}
+
+    @cached_property
+    def project(self) -> "Project":
+        """The files, read as far as others lead to them."""
+        return open_project()
+
+    def says(self, finding: Finding, rules: Sequence[Rule]) -> bool:
+        """Whether a finding in another file is one that a check of that file tells anyway."""
+        place = finding.location or Location("", 0)
+        file = os.path.abspath(place.file)  # noqa: PTH100 - links are no other files
+        if file not in self._known:
+            # Files that lead to one another in a circle: what is asked again is not known yet.
+            self._known[file] = set()
+            with suppress_errors(Exception):
+                check_text(file, read_text(file).code, rules, self)
+        return (finding.code, place.line, place.column) in self._known[file]
+
+    def tell(self, path: str, found: Sequence[Finding]) -> None:
+        """Keep what is wrong with a file by itself."""
+        known = self._known.setdefault(os.path.abspath(path), set())  # noqa: PTH100 - as above
+        known.update(
+            (each.code, each.location.line, each.location.column)
+            for each in found
+            if each.location is not None
+        )
+
+
+def check_text(
+    path: str, text: str | bytes, rules: Sequence[Rule], neighbours: Neighbours | None = None
+) -> list[Finding]:
     """What is wrong with Python source, in reading order; suppressions are not regarded.
+
+    What it imports from files beside it is followed into those; what is wrong there by itself is
+    not repeated.
 
     Raises:
         SyntaxError: It is not Python.
         ValueError: It holds a null byte.
         RecursionError, MemoryError: It is nested too deeply for Python's own parser.
     """
-    return _checked(parse_source(path, text), rules)
+    around = neighbours or Neighbours()
+    found = _checked(parse_source(path, text, around.project), rules, around)
+    around.tell(path, found)
+    return found
 
 
-def _checked(source: Source, rules: Sequence[Rule]) -> list[Finding]:
+def _checked(source: Source, rules: Sequence[Rule], neighbours: Neighbours) -> list[Finding]:
     found = [finding for rule in rules for finding in rule.in_source(source)]
     of_models = [rule for rule in rules if type(rule).in_model is not Rule.in_model]
     for sketch in source.sketches if of_models else ():
         subject = Subject.from_sketch(sketch)
-        found.extend(finding for rule in of_models for finding in rule.in_model(subject))
+        for finding in (finding for rule in of_models for finding in rule.in_model(subject)):
+            places = [finding.location, *finding.related]
+            if all(place is None or place.file == source.path for place in places):
+                found.append(finding)
+            elif not neighbours.says(finding, rules):
+                found.append(_moved(finding, _entry(sketch)))
     return _once(found)
+
+
+def _entry(sketch: "Sketch") -> Callable[[Location], Location]:
+    """Where the file that is checked leads to a place in another file."""
+    return lambda place: sketch.entries.get(place, place)
 
 
 def _once(found: Iterable[Finding]) -> list[Finding]:
@@ -131,10 +193,10 @@ def check_files(
     notes: list[str] = []
     unread: list[str] = []
     used: set[Suppression] = set()
-    worth = _RulesByWord(rules)
+    worth, neighbours = _RulesByWord(rules), Neighbours()
     for path in files(paths, exclude):
         try:
-            kept, of_use, left_out = _check_file(path, worth, suppressions)
+            kept, of_use, left_out = _check_file(path, worth, suppressions, neighbours)
         except Exception as error:  # noqa: BLE001 - one unreadable file must not stop the others
             notes.append(f"{path}: {unreadable(error)}")
         else:
@@ -146,33 +208,40 @@ def check_files(
 
 
 def _check_file(
-    path: str, worth: "_RulesByWord", suppressions: Sequence[Suppression]
+    path: str,
+    worth: "_RulesByWord",
+    suppressions: Sequence[Suppression],
+    neighbours: Neighbours,
 ) -> tuple[list[Finding], set[Suppression], tuple[str, ...]]:
     """The findings of one file, the suppressions they needed, and what of it was not read."""
     text = read_text(path)
-    rules = worth.rules(text.code)
+    rules = worth.rules(path, text.code, neighbours)
     if not rules:
         return [], set(), ()
     with _without_collection():
-        text, source = _parsed(path, text)
-        found = _checked(source, rules)
+        text, source = _parsed(path, text, neighbours.project)
+        found = _checked(source, rules, neighbours)
+        neighbours.tell(path, found)
     written = comments(path, text.lines()) if b"normdrop:" in text.code else []
     kept, used = suppress(found, [*written, *suppressions])
     kept.extend(_unused(written, used, worth.every))
     if text.cells:
-        kept = [_moved(each, lambda line: text.place(path, line)) for each in kept]
+        kept = [
+            _moved(each, lambda at: Location(*text.place(path, at.line), at.column))
+            for each in kept
+        ]
     return kept, used, text.unread
 
 
-def _parsed(path: str, text: Text) -> tuple[Text, Source]:
+def _parsed(path: str, text: Text, project: "Project") -> tuple[Text, Source]:
     """A file, or a notebook without the cells that are no Python."""
     try:
-        return text, parse_source(path, text.code)
+        return text, parse_source(path, text.code, project)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         if not text.cells:
             raise
     text = text.of_whole_cells(path)
-    return text, parse_source(path, text.code)
+    return text, parse_source(path, text.code, project)
 
 
 class _RulesByWord:
@@ -187,13 +256,17 @@ class _RulesByWord:
         words = {word for rule in self.every for word in rule.words}
         return [(word.encode(), word) for word in sorted(words)]
 
-    def rules(self, text: bytes) -> list[Rule]:
+    def rules(self, path: str, text: bytes, neighbours: Neighbours) -> list[Rule]:
         """The rules that may have something to say."""
         speaks = any(word in text for word in _SPOKEN)
         if not speaks and not any(name in text for name in _NAMES):
             return []
         found = {word for sought, word in self._words if sought in text}
-        if not found or not (speaks or _LIBRARIES.search(text)):
+        if not (speaks or _LIBRARIES.search(text)):
+            return []
+        if found.isdisjoint(MODEL_WORDS) and neighbours.project.leads_to_norms(path, text):
+            found.update(MODEL_WORDS)
+        if not found:
             return []
         return [
             rule for rule in self.every if not found.isdisjoint(rule.words) and rule.is_worth(text)
@@ -223,11 +296,9 @@ def _unused(
     return [finding for rule in rules for finding in rule.in_suppressions(suppressions, used, ran)]
 
 
-def _moved(finding: Finding, place: Callable[[int], tuple[str, int]]) -> Finding:
-    """A finding of a notebook, by cell and line."""
-
-    def moved(location: Location | None) -> Location | None:
-        return location and Location(*place(location.line), location.column)
-
-    related = tuple(each for each in map(moved, finding.related) if each)
-    return replace(finding, location=moved(finding.location), related=related)
+def _moved(finding: Finding, place: Callable[[Location], Location]) -> Finding:
+    """A finding named by other places: of a notebook by cell and line, or where a call led off."""
+    location = finding.location and place(finding.location)
+    moved = map(place, finding.related)
+    related = tuple(dict.fromkeys(each for each in moved if each != location))
+    return replace(finding, location=location, related=related)

@@ -1,13 +1,13 @@
 """What the layers and functions of the libraries draw where a source calls them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from normdrop.lint.source._arguments import Arguments
-from normdrop.lint.source._keras_layers import keras_layer, keras_merge
+from normdrop.lint.source._keras_layers import KERAS_NAMES, keras_layer, keras_merge
 from normdrop.lint.source._notes import Notes
 from normdrop.lint.source._sketch import Draft
 from normdrop.lint.source._tensorflow_layers import taken, tensorflow_call
-from normdrop.lint.source._torch_layers import torch_function, torch_layer
+from normdrop.lint.source._torch_layers import TORCH_NAMES, torch_function, torch_layer
 from normdrop.lint.source._values import (
     OPAQUE,
     Constant,
@@ -52,6 +52,15 @@ _KEEPING = frozenset(
 _NORMS = frozenset(NORMS["batch"].modules)
 # One argument fewer: a lazy class finds its first out by itself.
 _BEFORE_TRACKING = NORMS["batch"].arguments.index("track_running_stats") - 1
+
+
+def starred(stars: Sequence[str]) -> dict[str, str]:
+    """What `from library import *` is known to bring, by the names the library documents."""
+    known = {"keras.layers": KERAS_NAMES, "torch.nn": TORCH_NAMES}
+    found = {name: f"{star}.{name}" for star in stars for name in known.get(star, ())}
+    if {"keras", "keras.models"} & set(stars):
+        found |= {"Sequential": "keras.Sequential", "Model": "keras.Model"}
+    return found
 
 
 class Libraries:

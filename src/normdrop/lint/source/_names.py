@@ -2,6 +2,7 @@
 
 import ast
 import re
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 
@@ -24,7 +25,7 @@ _SAME = (
     (re.compile(r"^torch\.nn\.modules\.(?=[A-Z])"), "torch.nn."),
 )
 
-_STARS = ("keras.layers", "keras.models", "keras", "torch.nn", "torch.nn.functional")
+_ELSEWHERE = frozenset({"torch", "keras", "tensorflow", "tf_keras", "numpy", *sys.stdlib_module_names})
 
 
 @lru_cache(maxsize=4096)
@@ -41,10 +42,19 @@ def canonical(name: str) -> str:
     return name
 
 
-def imports(nodes: Iterable[ast.Import | ast.ImportFrom]) -> tuple[dict[str, str], list[str]]:
-    """What imported names stand for, and the libraries all of whose names are imported.
+def is_library(name: str) -> bool:
+    """Whether a name leads to a library that is not read.
 
-    A name that is imported from two libraries stands for neither.
+    >>> is_library("torch.nn.Dropout"), is_library(".layers.Dropout"), is_library("own.layers")
+    (True, False, False)
+    """
+    return name.partition(".")[0] in _ELSEWHERE
+
+
+def imports(nodes: Iterable[ast.Import | ast.ImportFrom]) -> tuple[dict[str, str], list[str]]:
+    """What imported names stand for, and the modules all of whose names are imported.
+
+    A name that is imported from two libraries stands for neither. Relative imports begin with dots.
     """
     found: dict[str, set[str]] = {}
     stars: list[str] = []
@@ -53,13 +63,13 @@ def imports(nodes: Iterable[ast.Import | ast.ImportFrom]) -> tuple[dict[str, str
             if isinstance(node, ast.Import):
                 target = alias.name if alias.asname else alias.name.partition(".")[0]
                 bound = alias.asname or target
-            elif node.level:
-                target, bound = f".{node.module or ''}.{alias.name}", alias.asname or alias.name
-            elif alias.name == "*":
-                stars.extend(each for each in _STARS if canonical(f"{node.module}") == each)
-                continue
             else:
-                target, bound = f"{node.module}.{alias.name}", alias.asname or alias.name
+                module = "." * node.level + (node.module or "")
+                if alias.name == "*":
+                    stars.append(canonical(module))
+                    continue
+                dot = "" if module.endswith(".") else "."
+                target, bound = f"{module}{dot}{alias.name}", alias.asname or alias.name
             found.setdefault(bound, set()).add(canonical(target))
     sure = {name: next(iter(targets)) for name, targets in found.items() if len(targets) == 1}
     return sure, stars

@@ -45,10 +45,10 @@ class Notes:
 
     Args:
         file: The file's path.
-        lines: The lines of the file; empty if no function in it yields.
+        lines: The lines of the file; empty if no function in it yields, None if they are not known.
     """
 
-    def __init__(self, file: str, lines: Sequence[bytes]) -> None:
+    def __init__(self, file: str, lines: Sequence[bytes] | None) -> None:
         self.file = file
         self._lines = lines
         self.place: Memo[ast.AST, Location] = Memo(self._place)
@@ -71,11 +71,15 @@ class Notes:
             for name, default in zip(named, given.kw_defaults, strict=True)
             if default is not None
         }
-        written = self._lines[function.lineno - 1 : function.end_lineno]
-        generates = any(b"yield" in line for line in written) and any(
+        generates = (self._lines is None or self._says_yield(self._lines, function)) and any(
             isinstance(each, ast.Yield | ast.YieldFrom) for each in ast.walk(function)
         )
         return Signature(tuple(positional), (*positional, *named), defaults, generates)
+
+    @staticmethod
+    def _says_yield(lines: Sequence[bytes], function: ast.FunctionDef) -> bool:
+        written = lines[function.lineno - 1 : function.end_lineno]
+        return any(b"yield" in line for line in written)
 
 
 def _condition(test: ast.expr) -> Condition:

@@ -6,12 +6,15 @@ from collections.abc import Callable, Iterator, Sequence
 
 from normdrop.lint.source._keras_layers import KERAS_NOISE_AND_NORMS
 from normdrop.lint.source._memo import Memo
+from normdrop.lint.source._names import MODEL_WORDS
 from normdrop.lint.source._tensorflow_layers import TENSORFLOW_NOISE_AND_NORMS
 from normdrop.lint.source._torch_layers import TORCH_NOISE_AND_NORMS
-from normdrop.lint.source._values import Imported, Names, definitions
+from normdrop.lint.source._values import Elsewhere, Imported, Names, definitions
 
 _WORD = re.compile(rb"[A-Za-z_]\w*")
 _MATTERS = re.compile(rb"[Dd]ropout|BatchNorm|batch_norm")
+_NORM = re.compile("|".join(MODEL_WORDS).encode())
+_ASKED = re.compile(rb"isinstance\([^()]*(?:\([^()]*\)[^()]*)*\)")
 _DRAWS = re.compile(
     f"{TORCH_NOISE_AND_NORMS}|{KERAS_NOISE_AND_NORMS}|{TENSORFLOW_NOISE_AND_NORMS}".encode()
 )
@@ -27,9 +30,17 @@ class Reach:
     def __init__(self, tree: ast.Module, imported: Names, lines: Sequence[bytes]) -> None:
         self._lines = lines
         self._words: Memo[ast.FunctionDef | ast.ClassDef, set[bytes]] = Memo(self._below)
+        # Another file speaks of them for what is imported from it.
+        beside = {
+            name.encode()
+            for name, value in imported.items()
+            if isinstance(value, Elsewhere) and value.matters()
+        }
         spoken = [({node.name.encode()}, self._words[node]) for node in definitions(tree.body)]
-        self._speaking = _closed(spoken, lambda word: bool(_MATTERS.search(word)))
-        makers = {
+        self._speaking = _closed(
+            spoken, lambda word: word in beside or bool(_MATTERS.search(word))
+        )
+        makers = beside | {
             name.encode()
             for name, value in imported.items()
             if isinstance(value, Imported)
@@ -74,6 +85,27 @@ class Reach:
 
     def _between(self, first: int, last: int | None) -> set[bytes]:
         return set(_WORD.findall(b"\n".join(self._lines[first:last])))
+
+
+def leading(tree: ast.Module, imported: Names, lines: Sequence[bytes]) -> set[bytes]:
+    """The functions and classes of a file, and what it imports, in which words lead to a norm.
+
+    What is asked for its type is not made: that does not count.
+    """
+    pieces = [
+        ({node.name.encode()}, set(_WORD.findall(_made_in(node, lines))))
+        for node in definitions(tree.body)
+    ]
+    beside = {
+        name.encode()
+        for name, value in imported.items()
+        if isinstance(value, Elsewhere) and value.matters()
+    }
+    return _closed(pieces, lambda word: word in beside or bool(_NORM.match(word)))
+
+
+def _made_in(node: ast.FunctionDef | ast.ClassDef, lines: Sequence[bytes]) -> bytes:
+    return _ASKED.sub(b"", b"\n".join(lines[node.lineno - 1 : node.end_lineno]))
 
 
 def _bound(node: ast.stmt) -> set[bytes]:

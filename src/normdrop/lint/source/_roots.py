@@ -8,13 +8,13 @@ from normdrop.lint.source._arguments import Arguments
 from normdrop.lint.source._names import MODEL_WORDS
 from normdrop.lint.source._notes import Notes
 from normdrop.lint.source._reach import Reach
-from normdrop.lint.source._run import Interpreter
+from normdrop.lint.source._run import Interpreter, Surroundings
 from normdrop.lint.source._sketch import Draft, Sketch, TooLarge
 from normdrop.lint.source._values import (
     FORWARDS,
     Class,
+    Elsewhere,
     FunctionValue,
-    Imported,
     Instance,
     Names,
     SequentialValue,
@@ -28,7 +28,6 @@ from normdrop.lint.source._values import (
 from normdrop.lint.source._worlds import World, worlds
 from normdrop.shifts.graph import Kind
 
-_LIBRARIES = {"torch", "keras", "tensorflow"}
 # A function this long is followed on no further way.
 _ENOUGH_STEPS = 3000
 _NORMS = [word.encode() for word in MODEL_WORDS]
@@ -44,53 +43,55 @@ class _Root:
 
 
 def sketches(
-    file: str, tree: ast.Module, imported: Names, lines: Sequence[bytes]
+    file: str, tree: ast.Module, imported: Names, lines: Sequence[bytes], project: Surroundings
 ) -> Iterator[Sketch]:
     """Every model, and part of a model, that the file describes; each once."""
     text = b"\n".join(lines)
-    if not any(word in text for word in _NORMS):
-        return
-    named = (value.name for value in imported.values() if isinstance(value, Imported))
-    if not any(name.partition(".")[0] in _LIBRARIES for name in named):
+    if not any(word in text for word in _NORMS) and not any(
+        isinstance(value, Elsewhere) and value.matters() for value in imported.values()
+    ):
         return
     reach = Reach(tree, imported, lines)
     if not reach:
         return
     notes = Notes(file, lines if b"yield" in text else ())
     seen: set[Hashable] = set()
-    for draft in _drafts(notes, tree, dict(imported), reach):
+    for draft in _drafts(notes, tree, dict(imported), reach, project):
         # A condition often decides nothing that is drawn.
         if draft.content not in seen:
             seen.add(draft.content)
             yield draft.sketch()
 
 
-def _drafts(notes: Notes, tree: ast.Module, shared: Names, reach: Reach) -> Iterator[Draft]:
+def _drafts(
+    notes: Notes, tree: ast.Module, shared: Names, reach: Reach, project: Surroundings
+) -> Iterator[Draft]:
     """What the module's body draws, and each function and class worth following."""
-    whole = Interpreter(notes, World(()))
+    whole = Interpreter(notes, World(()), project)
     try:
         whole.body(tree.body, shared)
         yield from _drawn(whole)
     except (TooLarge, RecursionError):
         pass
-    for root in _roots(tree, shared):
+    for root in _roots(notes.file, tree, shared):
         segment = root.owner if root.owner and root.is_module else root.function
         if segment is not None and segment in reach:
-            yield from _explored(notes, shared, root)
+            yield from _explored(notes, shared, root, project)
 
 
-def _roots(tree: ast.Module, shared: Names) -> Iterator[_Root]:
+def _roots(file: str, tree: ast.Module, shared: Names) -> Iterator[_Root]:
     """Functions of the module, methods of its classes, and what its modules do when called."""
     for node in definitions(tree.body):
         if isinstance(node, ast.FunctionDef):
             yield _Root(node, None, is_module=False)
             continue
-        is_module = module_kind(Class(node, shared)) is not None
+        made_of = Class(node, shared, file)
+        is_module = module_kind(made_of) is not None
         own = [inner for inner in node.body if isinstance(inner, ast.FunctionDef)]
         called = [inner for inner in own if not is_module or inner.name in FORWARDS]
         for inner in called:
             yield _Root(inner, node, is_module)
-        if is_module and not called and _is_called(Class(node, shared)):
+        if is_module and not called and _is_called(made_of):
             yield _Root(None, node, is_module)
 
 
@@ -99,31 +100,33 @@ def _is_called(made_of: Class) -> bool:
     return is_sequential(made_of) or any(method(made_of, name) for name in FORWARDS)
 
 
-def _explored(notes: Notes, shared: Names, root: _Root) -> Iterator[Draft]:
+def _explored(
+    notes: Notes, shared: Names, root: _Root, project: Surroundings
+) -> Iterator[Draft]:
     """One function, or one class by its forward, in all its worlds."""
     steps = 0
     for world in worlds():
         if steps > _ENOUGH_STEPS:
             return
-        run = Interpreter(notes, world)
+        run = Interpreter(notes, world, project)
         try:
-            _start(run, shared, root)
+            _start(run, notes.file, shared, root)
             yield from _drawn(run)
             steps += run.steps
         except (TooLarge, RecursionError):
             return
 
 
-def _start(run: Interpreter, shared: Names, root: _Root) -> None:
+def _start(run: Interpreter, file: str, shared: Names, root: _Root) -> None:
     """Call a function with nothing known of its arguments, or make a module and call it."""
     owner: Instance | None = None
     result: Value | None = None
     if root.owner is not None:
-        owner = Instance(Class(root.owner, shared), run.place(root.owner), used=True)
+        owner = Instance(Class(root.owner, shared, file), run.place(root.owner), used=True)
         if root.is_module:
             run.construct(owner, Arguments())
     if root.function is not None:
-        result = run.enter(FunctionValue(root.function, shared), Arguments(), owner)
+        result = run.enter(FunctionValue(root.function, shared, file), Arguments(), owner)
     elif owner is not None:
         result = run.forward(owner, Arguments(), owner.place)
     if isinstance(result, TensorValue):

@@ -3,14 +3,15 @@
 import ast
 import contextlib
 import operator
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
 
 from normdrop.lint.source._arguments import Arguments
+from normdrop.lint.source._keras_layers import KERAS_NAMES
 from normdrop.lint.source._libraries import Libraries
 from normdrop.lint.source._names import canonical
-from normdrop.lint.source._notes import Notes
+from normdrop.lint.source._notes import Notes, Signature
 from normdrop.lint.source._sketch import Draft, TooLarge
 from normdrop.lint.source._values import (
     DEEPEST,
@@ -18,6 +19,7 @@ from normdrop.lint.source._values import (
     OPAQUE,
     Class,
     Constant,
+    Elsewhere,
     FunctionValue,
     Imported,
     Instance,
@@ -25,6 +27,7 @@ from normdrop.lint.source._values import (
     LayerValue,
     Listing,
     Method,
+    ModuleFile,
     Names,
     Opaque,
     SequentialValue,
@@ -42,6 +45,8 @@ from normdrop.shifts.graph import Kind, Product, Sum
 from normdrop.values.location import Location
 
 _MOST_STEPS = 6000
+# Beyond that, what other files do is not followed any more.
+_MOST_STEPS_ELSEWHERE = 800
 _MOST_ITEMS = 12
 _UNKNOWN_ROUNDS = 2
 _COUNTED_ROUNDS = 3
@@ -51,7 +56,7 @@ _CHECKPOINTS = {
     "torch.utils.checkpoint.checkpoint_sequential": 1,
 }
 # What has attributes that are values; anything else has methods alone.
-_ATTRIBUTED = (Imported, Instance, Symbol, Opaque)
+_ATTRIBUTED = (Imported, Instance, Symbol, Opaque, ModuleFile)
 _SUMS = (ast.Add, ast.Sub)
 _ARITHMETIC: dict[type[ast.operator], Callable[[float, float], float]] = {
     ast.Add: operator.add,
@@ -84,6 +89,15 @@ class RoundEnded(Exception):  # noqa: N818 - a way out of nested statements, not
     """A `break` or `continue` was reached."""
 
 
+class Surroundings(Protocol):
+    """The other files of a project."""
+
+    notes: Mapping[str, Notes]
+
+    def member(self, module: ModuleFile, name: str) -> Value:
+        """What a name of another file stands for."""
+
+
 class Interpreter:
     """One run through a piece of source, statement by statement.
 
@@ -93,20 +107,28 @@ class Interpreter:
     Args:
         notes: What is known of the file's nodes.
         world: How open conditions are answered.
+        project: The files around it.
 
     Attributes:
         draft: The graph of all tensors that flow.
         chains: Sequential models made on the way.
         instances: Modules of the file's own classes made on the way.
         steps: How many statements were run.
+        steps_elsewhere: How many of them stand in other files.
     """
 
-    def __init__(self, notes: Notes, world: World) -> None:
+    def __init__(self, notes: Notes, world: World, project: Surroundings) -> None:
         self.draft = Draft()
         self.instances: list[Instance] = []
         self.steps = 0
+        self.steps_elsewhere = 0
         self._notes = notes
         self._world = world
+        self._project = project
+        self._home = notes
+        # Where the file was left for the one that is being run, and where the last call stands.
+        self._left: Location | None = None
+        self._at: Location | None = None
         self._libraries = Libraries(notes, self.draft)
         # The functions of the file that are being run, and whose methods they are.
         self._inside: list[tuple[ast.FunctionDef, Instance | None]] = []
@@ -118,7 +140,10 @@ class Interpreter:
 
     def place(self, node: ast.AST) -> Location:
         """Where something is written."""
-        return self._notes.place[node]
+        place = self._notes.place[node]
+        if self._left is not None:
+            self.draft.entries.setdefault(place, self._left)
+        return place
 
     # Statements
 
@@ -136,6 +161,7 @@ class Interpreter:
             self.steps += 1
             if self.steps > _MOST_STEPS:
                 raise TooLarge
+            self.steps_elsewhere += self._left is not None
             step = _STEPS.get(type(statement))
             if step is not None:
                 step(self, statement, names)
@@ -226,11 +252,13 @@ class Interpreter:
 
     def step_function(self, node: ast.FunctionDef, names: Names) -> None:
         """A definition."""
-        names[node.name] = OPAQUE if node.decorator_list else FunctionValue(node, names)
+        names[node.name] = (
+            OPAQUE if node.decorator_list else FunctionValue(node, names, self._notes.file)
+        )
 
     def step_class(self, node: ast.ClassDef, names: Names) -> None:
         """A definition."""
-        names[node.name] = Class(node, names)
+        names[node.name] = Class(node, names, self._notes.file)
 
     # Expressions
 
@@ -238,7 +266,8 @@ class Interpreter:
         """What an expression is worth; opaque for whatever is not followed."""
         # Two of three expressions are a name or a literal.
         if isinstance(node, ast.Name):
-            return names.get(node.id, OPAQUE)
+            found = names.get(node.id, OPAQUE)
+            return found.find() if isinstance(found, Elsewhere) else found
         if isinstance(node, ast.Constant):
             return self._notes.constant[node]
         reader = _READERS.get(type(node))
@@ -246,11 +275,18 @@ class Interpreter:
 
     def read_attribute(self, node: ast.Attribute, names: Names) -> Value:
         """An attribute of a module, an instance or an import."""
-        return self._attribute(self.value(node.value, names), node.attr)
+        owner = self.value(node.value, names)
+        if isinstance(owner, Opaque | Symbol):
+            handed = _handed_over(node)
+            if handed is not None:
+                return handed
+        return self._attribute(owner, node.attr)
 
     def _attribute(self, owner: Value, attribute: str) -> Value:
         if isinstance(owner, Imported):
             return _imported(owner.name, attribute)
+        if isinstance(owner, ModuleFile):
+            return self._project.member(owner, attribute)
         if isinstance(owner, Instance):
             return self._member(owner, attribute)
         return Symbol(f"{owner.name}.{attribute}") if isinstance(owner, Symbol) else OPAQUE
@@ -339,6 +375,8 @@ class Interpreter:
     def read_subscript(self, node: ast.Subscript, names: Names) -> Value:
         """A part of a tensor, or an item of a list."""
         owner = self.value(node.value, names)
+        if isinstance(owner, Listing) and isinstance(node.slice, ast.Slice):
+            return self._sliced(owner, node.slice, names)
         if isinstance(owner, TensorValue):
             return TensorValue(self.draft.reshape(owner.node, self.place(node), "getitem"))
         items = getattr(owner, "items", None)
@@ -347,6 +385,13 @@ class Interpreter:
             inside = -len(items) <= index.value < len(items)
             return items[index.value] if inside else OPAQUE
         return OPAQUE
+
+    def _sliced(self, several: Listing, by: ast.Slice, names: Names) -> Value:
+        ends = [each and self.value(each, names) for each in (by.lower, by.upper, by.step)]
+        numbers = [getattr(each, "value", None) for each in ends]
+        if any(end is not None and not isinstance(n, int) for end, n in zip(ends, numbers, strict=True)):
+            return OPAQUE
+        return Listing(several.items[slice(*numbers)] if numbers[2] != 0 else [])
 
     # Conditions
 
@@ -410,6 +455,9 @@ class Interpreter:
             # Once: what its calls draw is drawn once, and a chain of calls takes no longer than its
             # length.
             owner = self.value(node.func.value, names)
+            handed = _handed_over(node.func) if isinstance(owner, Opaque | Symbol) else None
+            if handed is not None:
+                return self.call(handed, given, place)
             if not isinstance(owner, _ATTRIBUTED):
                 return self.method_of(owner, node.func.attr, given, place)
             if isinstance(owner, Instance) and node.func.attr == "add_module":
@@ -467,6 +515,7 @@ class Interpreter:
 
     def call(self, called: Value, given: Arguments, place: Location) -> Value:  # noqa: PLR0911 - one for every kind of value
         """What a call yields."""
+        self._at = place
         match called:
             case Imported(name):
                 if name in _CHECKPOINTS:
@@ -572,8 +621,23 @@ class Interpreter:
         self, function: FunctionValue, given: Arguments, owner: Instance | None = None
     ) -> Value:
         """Run a function of the file's own."""
-        if len(self._inside) >= DEEPEST or self._notes.signature[function.node].generates:
+        if len(self._inside) >= DEEPEST or self._signature(function).generates:
             return self.draft.opaque(given.values(), self.place(function.node))
+        if function.file != self._home.file and self.steps_elsewhere > _MOST_STEPS_ELSEWHERE:
+            return self.draft.opaque(given.values(), self.place(function.node))
+        around, left = self._notes, self._left
+        if function.file == self._home.file:
+            self._notes, self._left = self._home, None
+        elif function.file != around.file:
+            self._notes, self._left = self._project.notes[function.file], left or self._at
+        try:
+            return self._entered(function, given, owner)
+        finally:
+            self._notes, self._left = around, left
+
+    def _entered(
+        self, function: FunctionValue, given: Arguments, owner: Instance | None
+    ) -> Value:
         names = self.bound(function, given, owner)
         if names is None:
             return self.draft.opaque(given.values(), self.place(function.node))
@@ -583,12 +647,16 @@ class Interpreter:
         finally:
             self._inside.pop()
 
+    def _signature(self, function: FunctionValue) -> Signature:
+        notes = self._home if function.file == self._home.file else self._project.notes[function.file]
+        return notes.signature[function.node]
+
     def bound(
         self, function: FunctionValue, given: Arguments, owner: Instance | None
     ) -> Names | None:
         """The names a call binds; None where it does not fit the function."""
         taken = function.node.args
-        signature = self._notes.signature[function.node]
+        signature = self._signature(function)
         names: Names = dict(function.names)
         positional = ([owner] if owner is not None else []) + list(given.positional)
         count = len(signature.positional)
@@ -635,6 +703,17 @@ def _number(left: object, sign: ast.operator, right: object) -> Value:
         return Constant(function(left, right)) if function else OPAQUE
     except ArithmeticError:
         return OPAQUE
+
+
+def _handed_over(node: ast.Attribute) -> Imported | None:
+    """`layers.Conv2D` where `layers` is an argument: nothing but Keras has such names."""
+    owner = node.value
+    module = owner.attr if isinstance(owner, ast.Attribute) else getattr(owner, "id", "")
+    if module == "layers" and node.attr in KERAS_NAMES:
+        return Imported(f"keras.layers.{node.attr}")
+    if module in {"keras", "models"} and node.attr in {"Model", "Sequential", "Input"}:
+        return Imported(f"keras.{node.attr}")
+    return None
 
 
 def _calls(node: ast.expr, name: str) -> bool:

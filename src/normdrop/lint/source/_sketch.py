@@ -37,6 +37,7 @@ class Sketch:
         parts: For each node, what the source says of its layer.
         libraries: For each node, `"torch"` or `"keras"`.
         checkpointed: The nodes that a backward pass computes again.
+        entries: For places in other files, where the file led there.
     """
 
     graph: Graph
@@ -44,6 +45,7 @@ class Sketch:
     parts: Mapping[int, LayerOperation]
     libraries: Mapping[int, str]
     checkpointed: frozenset[int] = frozenset()
+    entries: Mapping[Location, Location] = field(default_factory=dict)
 
 
 class Drawn(NamedTuple):
@@ -84,11 +86,13 @@ class Draft:
         drawn: The operations, each by its number.
         outputs: The numbers of those whose tensors are given back.
         checkpointed: The numbers of those that a backward pass computes again.
+        entries: For places in other files, where the file led there.
     """
 
     drawn: list[Drawn] = field(default_factory=list)
     outputs: list[int] = field(default_factory=list)
     checkpointed: set[int] = field(default_factory=set)
+    entries: dict[Location, Location] = field(default_factory=dict)
     _layers: dict[str, LayerValue] = field(default_factory=dict)
     _counts: dict[str, int] = field(default_factory=dict)
     _names: dict[tuple[int, str], str] = field(default_factory=dict)
@@ -198,6 +202,7 @@ class Draft:
             {number: each.part for number, each in numbered},
             {number: each.library for number, each in numbered if each.made is not None},
             frozenset(self.checkpointed),
+            self.entries,
         )
 
 

@@ -1,6 +1,7 @@
 """A Python file as the rules see it: read, never executed."""
 
 import ast
+import re
 import warnings
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -8,10 +9,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from normdrop.lint.source._index import Definition, Index, SourceCall
-from normdrop.lint.source._names import dotted, imports
+from normdrop.lint.source._names import dotted, imports, is_library
 from normdrop.values.location import Location
 
 if TYPE_CHECKING:
+    from normdrop.lint.source._project import Project
     from normdrop.lint.source._sketch import Sketch
 
 
@@ -36,16 +38,18 @@ class Source:
     calls: tuple[SourceCall, ...] = field(repr=False)
     classes: tuple[ast.ClassDef, ...] = field(repr=False)
     functions: tuple[Definition, ...] = field(repr=False)
+    _stars: tuple[str, ...] = field(default=(), repr=False)
+    _project: "Project | None" = field(default=None, repr=False, compare=False)
 
     @cached_property
     def sketches(self) -> "tuple[Sketch, ...]":
         """The models and parts of models the file describes, as far as that can be proven."""
         # Most files describe no model; those that follow models are imported for those that do.
         from normdrop.lint.source._roots import sketches
-        from normdrop.lint.source._values import Imported, Value
 
-        names: dict[str, Value] = {name: Imported(to) for name, to in self.imported.items()}
-        return tuple(sketches(self.path, self.tree, names, self.lines))
+        project = self._project or open_project()
+        names = project.bound(self.path, self.imported, self._stars)
+        return tuple(sketches(self.path, self.tree, names, self.lines, project))
 
     def calls_of(self, names: Collection[str]) -> list[SourceCall]:
         """The calls of what has one of these names, in reading order."""
@@ -80,12 +84,21 @@ class Source:
         return dotted(node, self.imported)
 
 
-def parse_source(path: str, text: str | bytes) -> Source:
+def open_project() -> "Project":
+    """Files that import one another, none of which is read yet."""
+    # Where no file is worth parsing, nothing that follows models is imported.
+    from normdrop.lint.source._project import Project
+
+    return Project()
+
+
+def parse_source(path: str, text: str | bytes, project: "Project | None" = None) -> Source:
     r"""Parse a file.
 
     Args:
         path: Its path, for locations.
         text: Its content.
+        project: The files around it, read so far; None to look for them anew.
 
     Raises:
         SyntaxError: It is not Python.
@@ -101,7 +114,12 @@ def parse_source(path: str, text: str | bytes) -> Source:
         tree = ast.parse(text)
     found = Index(tree)
     imported, stars = imports(found.imports)
-    imported = _starred(stars) | imported
+    data = text.encode() if isinstance(text, str) else text
+    if stars:
+        from normdrop.lint.source._libraries import starred
+
+        imported = starred(stars) | imported
+    imported |= _handed_on(path, data, imported, project)
     for name in found.defined & set(imported):
         del imported[name]
     calls = tuple(
@@ -110,18 +128,47 @@ def parse_source(path: str, text: str | bytes) -> Source:
         )
         for call in found.calls
     )
-    lines = tuple((text.encode() if isinstance(text, str) else text).splitlines())
-    return Source(path, lines, tree, imported, calls, tuple(found.classes), tuple(found.functions))
+    lines = tuple(data.splitlines())
+    return Source(
+        path,
+        lines,
+        tree,
+        imported,
+        calls,
+        tuple(found.classes),
+        tuple(found.functions),
+        tuple(stars),
+        project,
+    )
 
 
-def _starred(stars: list[str]) -> dict[str, str]:
-    if not stars:
-        return {}
-    from normdrop.lint.source._keras_layers import KERAS_NAMES
-    from normdrop.lint.source._torch_layers import TORCH_NAMES
+# What modules are called whose names are those of a library, whoever hands them on.
+_HANDED_ON = {"keras": "keras", "tf": "tensorflow", "layers": "keras.layers", "models": "keras.models"}
+_HANDED_OVER = re.compile(
+    rb"\b(layers|models|keras)\b[\w, \t]*=[ \t]*[\w.]*(?:kwargs\b|submodules|keras_module)"
+)
 
-    known = {"keras.layers": KERAS_NAMES, "torch.nn": TORCH_NAMES}
-    found = {name: f"{star}.{name}" for star in stars for name in known.get(star, ())}
-    if {"keras", "keras.models"} & set(stars):
-        found |= {"Sequential": "keras.Sequential", "Model": "keras.Model"}
+
+def _handed_on(
+    path: str, text: bytes, imported: Mapping[str, str], project: "Project | None"
+) -> dict[str, str]:
+    """Modules of a library that a file takes from another file, or from its caller.
+
+    `from .backend import layers`, and `layers = kwargs["layers"]`.
+    """
+    found: dict[str, str] = {}
+    for name, target in imported.items():
+        last = target.rpartition(".")[2]
+        if last in _HANDED_ON and not is_library(target):
+            project = project or open_project()
+            led = project.library(path, target)
+            if led is None and (last == "keras" or "backend" in target):
+                led = _HANDED_ON[last]
+            if led:
+                found[name] = led
+    for line in _HANDED_OVER.finditer(text) if b"kwargs" in text else ():
+        for word in re.findall(rb"\w+", line[0].partition(b"=")[0]):
+            name = word.decode()
+            if name in _HANDED_ON and name not in imported:
+                found[name] = _HANDED_ON[name]
     return found

@@ -4,7 +4,7 @@ Anything that cannot is `OPAQUE`, and nothing is ever claimed of it.
 """
 
 import ast
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -37,6 +37,28 @@ class Imported:
     """What an import binds, by the name its library documents, such as `torch.nn.Dropout`."""
 
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleFile:
+    """Another file of the same project."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Elsewhere:
+    """A name that is imported from where it may have to be read first.
+
+    Attributes:
+        target: What is imported; dots in front count folders upwards.
+        find: Reads the file it is in; yields what the name stands for.
+        matters: Whether that file may have to do with noise or norms, without parsing it.
+    """
+
+    target: str
+    find: Callable[[], "Value"]
+    matters: Callable[[], bool]
 
 
 @dataclass(slots=True)
@@ -106,18 +128,20 @@ class SequentialValue:
 
 @dataclass(slots=True)
 class FunctionValue:
-    """A function defined in the file, and the names around it."""
+    """A function that is followed, the names around it, and the file it is in."""
 
     node: ast.FunctionDef
     names: Mapping[str, "Value"]
+    file: str
 
 
 @dataclass(slots=True)
 class Class:
-    """A class defined in the file."""
+    """A class that is followed, the names around it, and the file it is in."""
 
     node: ast.ClassDef
     names: Mapping[str, "Value"]
+    file: str
 
 
 @dataclass(slots=True)
@@ -151,6 +175,8 @@ Value: TypeAlias = (
     | Symbol
     | Constant
     | Imported
+    | ModuleFile
+    | Elsewhere
     | Listing
     | LayerValue
     | SequentialValue
@@ -169,6 +195,11 @@ FORWARDS = ("forward", "call")
 
 DEEPEST = 6
 """How many calls, and how many base classes, are followed into each other."""
+
+
+def known(value: Value | None) -> Value | None:
+    """What a name stands for, also if it is imported from another file."""
+    return value.find() if isinstance(value, Elsewhere) else value
 
 
 def name_after(value: Value, path: str) -> None:
@@ -205,11 +236,12 @@ def method(made_of: Class, name: str, deepest: int = DEEPEST) -> FunctionValue |
     """A method that the class, or a class of the file that it derives from, defines."""
     for node in reversed(made_of.node.body):
         if isinstance(node, ast.FunctionDef) and node.name == name:
-            return FunctionValue(node, made_of.names)
-    for base in made_of.node.bases:
-        known = made_of.names.get(base.id) if isinstance(base, ast.Name) else None
-        if isinstance(known, Class) and deepest:
-            return method(known, name, deepest - 1)
+            return FunctionValue(node, made_of.names, made_of.file)
+    for base in bases(made_of) if deepest else ():
+        if isinstance(base, Class):
+            inherited = method(base, name, deepest - 1)
+            if inherited is not None:
+                return inherited
     return None
 
 
@@ -218,11 +250,11 @@ def bases(made_of: Class) -> Iterator["Class | str"]:
     for base in made_of.node.bases:
         dotted = base.id if isinstance(base, ast.Name) else ast.unparse(base)
         root, _, rest = dotted.partition(".")
-        known = made_of.names.get(root)
-        if isinstance(known, Class) and not rest:
-            yield known
-        elif isinstance(known, Imported):
-            yield canonical(f"{known.name}.{rest}".rstrip("."))
+        found = known(made_of.names.get(root))
+        if isinstance(found, Class) and not rest:
+            yield found
+        elif isinstance(found, Imported):
+            yield canonical(f"{found.name}.{rest}".rstrip("."))
         else:
             yield dotted
 
