@@ -56,7 +56,9 @@ def untouched(model: keras.Model) -> Iterator[None]:
                 layer._loss_ids.clear()  # noqa: SLF001 - see above
                 layer._loss_ids.update(ids)  # noqa: SLF001 - see above
             for variable, value in values:
-                variable.assign(value)
+                # A write, even of the same values, would end a backward pass that waits.
+                if _copy(variable).tobytes() != value.tobytes():
+                    variable.assign(value)
             random.setstate(python)
             np.random.set_state(numpy)  # noqa: NPY002 - see above
 

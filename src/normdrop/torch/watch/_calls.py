@@ -173,6 +173,19 @@ def caller(paths: Paths) -> tuple[str, int]:
     return "", 0
 
 
+def outside(call: NormCall, paths: Paths) -> nn.Module | None:
+    """The running module that holds a norm call's statistics and is no part of the model."""
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - the documented way to a stack
+    while frame is not None:
+        names = frame.f_code.co_varnames
+        owner = frame.f_locals.get(names[0]) if names and frame.f_code.co_argcount else None
+        if isinstance(owner, nn.Module) and id(owner) not in paths:
+            if any(buffer is call.running_mean for buffer in owner._buffers.values()):  # noqa: SLF001
+                return owner
+        frame = frame.f_back
+    return None
+
+
 def where(error: BaseException, paths: Paths) -> str:
     """Path of the innermost module that was running when an error was raised."""
     found = ""

@@ -83,7 +83,9 @@ def untouched(model: nn.Module, *, gradients: bool = True) -> Iterator[None]:
                 module._buffers.update(named)  # noqa: SLF001
             with torch.no_grad():
                 for buffer, value in values:
-                    buffer.copy_(value)
+                    # A write, even of the same values, would end a backward pass that waits.
+                    if not _same(buffer, value):
+                        buffer.copy_(value)
                 for parameter, requires_grad, gradient, was in parameters:
                     parameter.requires_grad_(requires_grad)
                     parameter.grad = gradient
@@ -101,6 +103,13 @@ def _check(path: str, module: nn.Module) -> None:
         raise CaptureError(
             f"{path}: a lazy module takes its shape from its first input: call the model once first"
         )
+
+
+def _same(one: Tensor, other: Tensor) -> bool:
+    """Whether two tensors hold the same values, NaN among them."""
+    if torch.equal(one, other):
+        return True
+    return one.is_floating_point() and torch.allclose(one, other, rtol=0, atol=0, equal_nan=True)
 
 
 def _clone(tensor: Tensor | None) -> Tensor | None:
