@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 import keras
 
 from normdrop.errors import UsageError
-from normdrop.shifts.stream import Arguments, Batches, NormMode, Pass, Progress
+from normdrop.shifts.stream import Arguments, Batches, NormFacts, NormMode, Pass, Progress
 from normdrop.values.example import Input
 
 if TYPE_CHECKING:
@@ -155,6 +155,12 @@ class KerasModel:
         from normdrop.keras._running import initial_share
 
         return initial_share(self.model)
+
+    def norm_facts(self) -> dict[str, NormFacts]:
+        """By momentum, `trainable`, weights and the optimizer of a compiled model."""
+        from normdrop.keras._running import norm_facts
+
+        return norm_facts(self.model)
 
     def memory(self, paths: Iterable[str]) -> dict[str, float]:
         """By momentum."""

@@ -12,6 +12,7 @@ from normdrop.shifts.stream import (
     Arguments,
     Batch,
     Batches,
+    NormFacts,
     NormMode,
     Pass,
     Progress,
@@ -292,6 +293,10 @@ class Model(Protocol):
         By default nothing, as where no batches are counted.
         """
         return 0.0
+
+    def norm_facts(self) -> dict[str, NormFacts]:
+        """Norm layer path to what the model says of it; by default nothing is known."""
+        return {}
 
     def memory(self, paths: Iterable[str]) -> dict[str, float]:
         """Norm layer path to the variance of its running average over that of one batch."""

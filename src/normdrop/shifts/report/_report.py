@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console, ConsoleOptions, RenderResult
 
 from normdrop.shifts.report._layer import LayerShift, Method
+from normdrop.shifts.report._state import StatisticsState
 from normdrop.values.display import Column, Row, Table, percentage, rounded
 
 if TYPE_CHECKING:
@@ -108,6 +109,7 @@ class ShiftReport:
         method: How the numbers were obtained.
         notes: What holds for the whole model and must be known to read the numbers, in sentences.
         modes: A metric in four modes and what explains their difference, where one was measured.
+        states: What the stored statistics hold, as far as the evidence tells.
 
     >>> report = ShiftReport([LayerShift("bn", "measured", eval_mean=[0], eval_variance=[1],
     ...                                  train_mean=[0], train_variance=[2])], "measured")
@@ -119,6 +121,7 @@ class ShiftReport:
     method: Method
     notes: tuple[str, ...] = ()
     modes: ModeTable | None = None
+    states: tuple[StatisticsState, ...] = ()
 
     def __post_init__(self) -> None:
         """Sort the layers, worst first; equal ones keep the model's order."""

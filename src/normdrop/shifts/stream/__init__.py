@@ -7,6 +7,12 @@ from normdrop.shifts.stream._batches import Progress as Progress
 from normdrop.shifts.stream._batches import named as named
 from normdrop.shifts.stream._batches import size_of as size_of
 from normdrop.shifts.stream._batches import too_many as too_many
+from normdrop.shifts.stream._diagnosis import Facts as Facts
+from normdrop.shifts.stream._diagnosis import NormFacts as NormFacts
+from normdrop.shifts.stream._diagnosis import need_finite as need_finite
+from normdrop.shifts.stream._diagnosis import not_finite as not_finite
+from normdrop.shifts.stream._diagnosis import noted as noted
+from normdrop.shifts.stream._diagnosis import scaled as scaled
 from normdrop.shifts.stream._four_modes import FourModes as FourModes
 from normdrop.shifts.stream._four_modes import Mode as Mode
 from normdrop.shifts.stream._layer import extent as extent

@@ -179,9 +179,9 @@ def outside(call: NormCall, paths: Paths) -> nn.Module | None:
     while frame is not None:
         names = frame.f_code.co_varnames
         owner = frame.f_locals.get(names[0]) if names and frame.f_code.co_argcount else None
-        if isinstance(owner, nn.Module) and id(owner) not in paths:
-            if any(buffer is call.running_mean for buffer in owner._buffers.values()):  # noqa: SLF001
-                return owner
+        hidden = isinstance(owner, nn.Module) and id(owner) not in paths
+        if hidden and any(each is call.running_mean for each in owner._buffers.values()):  # type: ignore[union-attr] # noqa: SLF001 - its own
+            return owner
         frame = frame.f_back
     return None
 
