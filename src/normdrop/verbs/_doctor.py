@@ -1,9 +1,10 @@
 """The whole examination: what is wrong, what it costs, what helps, what it costs then."""
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
-from normdrop.errors import CaptureError, NormdropError, UsageError
+from normdrop.errors import CaptureError, NormdropError, ShiftWarning, UsageError
 from normdrop.mending.diagnosis import Diagnosis, Treatment
 from normdrop.mending.repairs import Fix
 from normdrop.shifts.report import Recalibration, ShiftReport
@@ -96,7 +97,8 @@ class _Visit:
 
     def examined(self, name: str | None) -> Diagnosis[Any]:
         """The examination that the model's weights call for."""
-        learned = self._framework.has_learned_statistics()
+        trained = any(each.trained for each in self._framework.norm_facts().values())
+        learned = trained or self._framework.has_learned_statistics()
         examine = self._trained if learned else self._fresh
         return examine(name or self._framework.name)
 
@@ -109,6 +111,9 @@ class _Visit:
         recalibration, after = None, None
         if before.findings:
             recalibration = self._try("recalibrate", lambda: self._recalibrate(mended))
+        if recalibration is not None and recalibration.refused:
+            self._notes.append(recalibration.refused)
+            recalibration = None
         if recalibration is not None:
             after = self._measure(mended, "measuring again")
         treatment: Treatment = "none" if recalibration is None else "recalibrated"
@@ -184,9 +189,11 @@ class _Visit:
         )
 
     def _recalibrate(self, model: Any) -> Recalibration:  # noqa: ANN401 - same
-        return recalibrate(
-            model, self._batches, limit=self._limit, progress=self._told("recalibrating")
-        )
+        with warnings.catch_warnings():  # the story says it
+            warnings.simplefilter("ignore", ShiftWarning)
+            return recalibrate(
+                model, self._batches, limit=self._limit, progress=self._told("recalibrating")
+            )
 
     def _try(self, verb: str, action: Callable[[], T]) -> T | None:
         """What a step gives, or nothing and a note of why."""

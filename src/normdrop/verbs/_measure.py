@@ -1,6 +1,6 @@
 """The shift on real data."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from normdrop.errors import NormdropError
@@ -13,6 +13,7 @@ from normdrop.shifts.stream import (
     FourModes,
     Record,
     extent,
+    is_real,
     layer_shift,
     need_finite,
     noted,
@@ -99,7 +100,7 @@ def measure(
             else:
                 run.run(batch, record)
         seen = record.seen()
-    real = _is_real(sample[0].arguments)
+    real = is_real(sample[0].arguments)
     facts = Facts(norms, framework.memory(seen), unbiased=framework.unbiased, real=real)
     if four is not None:  # out here, since telling stale statistics runs the model in its own way
         modes, states = four.table(facts, lambda: _fit(framework, sample[0].arguments))
@@ -133,15 +134,6 @@ def _fit(framework: Model, arguments: Arguments) -> StoredFit | None:
         return stored_fit(framework.model, example)
     except NormdropError:  # no floating-point input, or no gradients: none can be sought
         return None
-
-
-def _is_real(inputs: object) -> bool:
-    """Whether any input is of floating point, at whatever depth."""
-    if isinstance(inputs, Mapping):
-        return any(map(_is_real, inputs.values()))
-    if isinstance(inputs, tuple | list):
-        return any(map(_is_real, inputs))
-    return "float" in str(getattr(inputs, "dtype", ""))
 
 
 def _blamed(framework: Model, sample: list[Batch]) -> dict[str, dict[str, float]]:

@@ -13,7 +13,8 @@ class InitialStatistics(Rule):
 
     ## What it does
     Finds norm layers of a captured model whose running mean is 0 and whose running variance is 1 in
-    every channel, while γ or β differ from channel to channel.
+    every channel, while β, or γ where there is no β, differs from channel to channel. γ alone may
+    have been drawn at random for a new layer.
 
     ## Why is this bad?
     The layer was trained and its statistics were not stored: a copy of the weights without the
@@ -62,8 +63,12 @@ def _is_new(norm: Node) -> bool:
 
 
 def _has_new_weights(norm: Node) -> bool:
-    """Whether gamma and beta are each constant, as initial values of any kind are."""
-    return all(_holds(norm, role, None) for role in ("gamma", "beta") if role in norm.parameters)
+    """Whether beta is constant, or gamma where there is no beta.
+
+    Some initialisations draw gamma at random; beta begins at 0 in all.
+    """
+    role = "beta" if "beta" in norm.parameters else "gamma"
+    return role not in norm.parameters or _holds(norm, role, None)
 
 
 def _holds(norm: Node, role: str, value: float | None) -> bool:

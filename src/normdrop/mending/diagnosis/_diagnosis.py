@@ -178,7 +178,8 @@ def _cost(diagnosis: Diagnosis[Any]) -> Chapter:
         return Chapter(title, (_FRESH,))
     modes = diagnosis.before.modes
     if modes is None:
-        return Chapter(title, ("Not measured: no metric was given.",))
+        states = map(str, diagnosis.before.states)
+        return Chapter(title, ("Not measured: no metric was given.", *states))
     return Chapter(title, (_compared(modes), *modes.explanations))
 
 

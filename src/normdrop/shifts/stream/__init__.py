@@ -4,11 +4,15 @@ from normdrop.shifts.stream._batches import Arguments as Arguments
 from normdrop.shifts.stream._batches import Batch as Batch
 from normdrop.shifts.stream._batches import Batches as Batches
 from normdrop.shifts.stream._batches import Progress as Progress
+from normdrop.shifts.stream._batches import is_real as is_real
 from normdrop.shifts.stream._batches import named as named
 from normdrop.shifts.stream._batches import size_of as size_of
 from normdrop.shifts.stream._batches import too_many as too_many
 from normdrop.shifts.stream._diagnosis import Facts as Facts
 from normdrop.shifts.stream._diagnosis import NormFacts as NormFacts
+from normdrop.shifts.stream._diagnosis import between_batches as between_batches
+from normdrop.shifts.stream._diagnosis import is_young as is_young
+from normdrop.shifts.stream._diagnosis import misfit as misfit
 from normdrop.shifts.stream._diagnosis import need_finite as need_finite
 from normdrop.shifts.stream._diagnosis import not_finite as not_finite
 from normdrop.shifts.stream._diagnosis import noted as noted

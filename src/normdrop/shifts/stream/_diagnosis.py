@@ -1,7 +1,7 @@
 """What do the stored statistics hold? One diagnosis from what a pass saw and the model says.
 
-Each outcome has a name, its evidence and its remedy (`StatisticsState`). What no evidence decides is
-said to be undecided.
+Each outcome has a name, its evidence and its remedy (`StatisticsState`). What no evidence decides
+is said to be undecided.
 """
 
 import math
@@ -326,40 +326,58 @@ def _lag_state(
             f"{met}; the weights are an average that was made without the statistics",
             "recalibrate on training data, or average the buffers too (use_buffers=True in torch)",
         )
-    size = _training_batch(first, evidence) if first in lagging else None
-    if size is not None:
-        return StatisticsState(
-            "small-training-batches",
-            layers,
-            f"{met}; what is missing, in every channel, is what lies between examples of batches "
-            f"of about {size:.0f}",
-            "train with larger batches, or recalibrate",
-        )
-    scale = _scale(first.layer, evidence) if first in lagging and facts.real else None
-    share = _share_by_values(first.layer, evidence) if first in lagging else None
-    if share is not None and scale is None:
-        return _few(share, first, layers, facts.of(first.layer))
-    if scale is not None and share is None:
-        return StatisticsState(
-            "other-scale",
-            layers,
-            f"{met}; at {first.layer!r}, nearest to the data, it is about {scale:.2g} times in "
-            "every channel alike, as for inputs that are scaled otherwise than in training",
-            "prepare them as in training, and recalibrate on them only if the model is to be used "
-            "on such data",
-        )
-    if share is not None:
+    laws = _laws(first, layers, met, evidence) if first in lagging else []
+    if len(laws) == 1:
+        return laws[0]
+    if laws:
         return StatisticsState(
             "undecided",
             layers,
-            f"{met}, as inputs scaled otherwise would give, and as too few updates would",
-            "which of the two cannot be told here",
+            f"{met}, in every channel alike",
+            "inputs scaled otherwise, too few updates and tiny training batches can all do that, "
+            "and which it was cannot be told here",
         )
     if first.raw < _SMALL_PART * lag.size:
         return StatisticsState(
             "stale", layers, f"{met}; the first norm layer, nearest to the data, has not moved"
         )
     return _by_fit(layers, met, fitting())
+
+
+def _laws(
+    first: _Step, layers: tuple[str, ...], met: str, evidence: Evidence
+) -> list[StatisticsState]:
+    """What would explain all channels of the norm layer nearest to the data by one number."""
+    found: list[StatisticsState] = []
+    facts = evidence.facts
+    size = _training_batch(first, evidence)
+    if size is not None:
+        found.append(
+            StatisticsState(
+                "small-training-batches",
+                layers,
+                f"{met}; what is missing, in every channel, is what lies between examples of "
+                f"batches of about {size:.0f}",
+                "train with larger batches, or recalibrate",
+            )
+        )
+    train, stored = evidence.train[first.layer], evidence.stored[first.layer]
+    scale = scaled(train, stored, unbiased=facts.unbiased) if facts.real else None
+    if scale is not None:
+        found.append(
+            StatisticsState(
+                "other-scale",
+                layers,
+                f"{met}; at {first.layer!r}, nearest to the data, it is about {scale:.2g} times in "
+                "every channel alike, as for inputs that are scaled otherwise than in training",
+                "prepare them as in training, and recalibrate on them only if the model is to be "
+                "used on such data",
+            )
+        )
+    share = _share_by_values(first.layer, evidence)
+    if share is not None:
+        found.append(_few(share, first, layers, facts.of(first.layer)))
+    return found
 
 
 def _by_fit(layers: tuple[str, ...], met: str, fit: StoredFit | None) -> StatisticsState:
@@ -390,6 +408,9 @@ def _training_batch(first: _Step, evidence: Evidence) -> float | None:
     train, stored = evidence.train[first.layer], evidence.stored[first.layer]
     if train.batches < _FEW_BATCHES or first.moved > _MOVED or not train.pooled:
         return None
+    one_value = train.count <= 1.5 * evidence.examples * train.batches
+    if one_value and evidence.facts.unbiased:  # then small batches miss nothing on average
+        return None
     between = train.between * evidence.examples
     missing = train.variance - stored.variance
     part = _slope(between, missing)
@@ -414,7 +435,7 @@ def _share_by_values(path: str, evidence: Evidence) -> float | None:
 
 
 def scaled(seen: Seen, stored: Stored, *, unbiased: bool) -> float | None:
-    """The ratio of what a layer meets to what it has stored, where all channels have one; or `None`.
+    """The ratio of what a layer meets to what it has stored, if all channels have one.
 
     That is what inputs that are scaled otherwise do to a norm layer before which no other is; other
     weights or other data do it to some channels more than to others.
@@ -434,12 +455,38 @@ def scaled(seen: Seen, stored: Stored, *, unbiased: bool) -> float | None:
     return math.exp(common) if alike else None
 
 
-def _scale(path: str, evidence: Evidence) -> float | None:
-    return scaled(evidence.train[path], evidence.stored[path], unbiased=evidence.facts.unbiased)
+def between_batches(seen: Mapping[str, Seen]) -> float:
+    """The parts of the variance that lie between batches, summed over the norm layers."""
+    return sum(_part(one.between, one.variance) for one in seen.values() if one.pooled)
+
+
+def misfit(
+    used: Mapping[str, Stored], seen: Mapping[str, Seen], *, whole: bool
+) -> tuple[str, float] | None:
+    """The layer that fits worst what it meets in eval mode, and its shift; `None` where all fit.
+
+    Args:
+        used: What layers went by.
+        seen: What they met.
+        whole: Whether that was all that the statistics were taken from, which leaves no doubt.
+    """
+    steps = []
+    for path, stored in used.items():
+        one = seen[path]
+        scale = 0.0 if whole else 1 / max(1, one.batches)
+        doubt = one.spread * scale, one.between * scale
+        steps.append(_step(path, stored, Stored(one.mean, one.variance), doubt))
+    worst = max(steps, key=_size, default=None)
+    return (worst.layer, worst.ratio) if worst is not None and worst.size else None
+
+
+def is_young(stored: Stored, facts: NormFacts) -> bool:
+    """Whether statistics are new, or what they began with still weighs."""
+    return _is_new(stored) or _share(stored, facts) > INITIAL_ABOVE
 
 
 def _slope(x: Array, y: Array) -> float | None:
-    """The slope of y over x where y is proportional to x over the channels, but for little; or `None`."""
+    """The slope of y over x where all channels lie near one line through 0; or `None`."""
     if x.size < _FEWEST_CHANNELS or not float(x @ x) or not float(y @ y):
         return None
     slope = float(x @ y) / float(x @ x)

@@ -78,7 +78,8 @@ class FourModes(Generic[RecordT]):
             facts: What the model says of its norm layers.
             fitting: As for `diagnosed`.
         """
-        values = [m.metric.value() for m in (self.eval, self._off, self._on, self._train)]
+        eval_mode, on = self.eval.metric.value(), self._on.metric.value()
+        off, train = self._off.metric.value(), self._train.metric.value()
         evidence = Evidence(
             stored=self.eval.record.stored,
             seen=self.eval.record.seen(),
@@ -86,9 +87,9 @@ class FourModes(Generic[RecordT]):
             train=self._train.record.seen(),
             facts=facts,
             examples=self.eval.metric.weight / max(1, self._batches),
-            gap=not math.isclose(values[0], values[1], rel_tol=_SAME),
+            gap=not math.isclose(eval_mode, off, rel_tol=_SAME),
         )
         states = diagnosed(evidence, fitting)
-        noisy = values[0] != values[2] or values[1] != values[3]
+        noisy = eval_mode != on or off != train
         said = tuple(map(str, states)) or (AGREE + (OUTPUT_NOISE if noisy else "."),)
-        return ModeTable(self._name, *values, said), states
+        return ModeTable(self._name, eval_mode, off, on, train, said), states
