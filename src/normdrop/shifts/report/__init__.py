@@ -6,7 +6,7 @@ from normdrop.shifts.report._layer import Method as Method
 from normdrop.shifts.report._recalibration import Recalibration as Recalibration
 from normdrop.shifts.report._report import ModeTable as ModeTable
 from normdrop.shifts.report._report import ShiftReport as ShiftReport
-from normdrop.shifts.report._state import StateName as StateName
-from normdrop.shifts.report._state import StatisticsState as StatisticsState
+from normdrop.shifts.report._report import StateName as StateName
+from normdrop.shifts.report._report import StatisticsState as StatisticsState
 from normdrop.values.severity import Severity as Severity
 from normdrop.values.severity import severity as severity

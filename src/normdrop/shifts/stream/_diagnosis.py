@@ -6,7 +6,7 @@ is said to be undecided.
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
@@ -14,7 +14,7 @@ import numpy as np
 from normdrop.errors import UsageError
 from normdrop.shifts.expected import INITIAL_ABOVE, StoredFit, initial_share
 from normdrop.shifts.report import StateName, StatisticsState
-from normdrop.shifts.stream._statistics import Array, Seen, Stored
+from normdrop.shifts.stream._statistics import Array, Facts, NormFacts, Seen, Stored
 from normdrop.values.display import percentage
 from normdrop.values.severity import severity
 
@@ -46,53 +46,6 @@ AskFit: TypeAlias = Callable[[], StoredFit | None]
 
 AGREE = "Train and eval mode agree at every norm layer"
 OUTPUT_NOISE = ": what is left of a gap is what dropout takes from the outputs themselves."
-
-
-@dataclass(frozen=True)
-class NormFacts:
-    """What a model says of one of its norm layers, besides the statistics themselves.
-
-    Attributes:
-        updates: Batches its statistics were updated by; `None` where nothing counts them.
-        kept: What each update leaves of the statistics before it: 1 - momentum in torch, momentum
-            in Keras; `None` for a plain average, or where it is not known.
-        frozen: Whether it keeps to its statistics while the model trains.
-        thawed: Whether it learns statistics although its parameters are frozen and others' are not.
-        averaged: Whether its weights are an average, made without its statistics.
-        trained: Whether its scale and offset are not those of a new layer.
-    """
-
-    updates: int | None = None
-    kept: float | None = None
-    frozen: bool = False
-    thawed: bool = False
-    averaged: bool = False
-    trained: bool = False
-
-
-_UNKNOWN = NormFacts()
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What a model says of its norm layers and their data.
-
-    Attributes:
-        norms: Norm layer path to what is known of it; others may be met.
-        memory: The variance of a layer's running average over that of one batch: m / (2 - m) where
-            a new batch counts m.
-        unbiased: Whether running variances are averages of unbiased ones.
-        real: Whether an input is of floating point, so that it can be scaled otherwise.
-    """
-
-    norms: Mapping[str, NormFacts] = field(default_factory=dict)
-    memory: Mapping[str, float] = field(default_factory=dict)
-    unbiased: bool = False
-    real: bool = True
-
-    def of(self, path: str) -> NormFacts:
-        """What is known of a layer."""
-        return self.norms.get(path, _UNKNOWN)
 
 
 @dataclass(frozen=True)
