@@ -14,6 +14,7 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
 import normdrop
+from normdrop.errors import ShiftWarning
 
 Array = np.ndarray
 _COUNT, _BATCH = 24, 48
@@ -123,6 +124,12 @@ def _never(subject: Subject) -> list[Any]:
 
 
 def _few(subject: Subject) -> list[Any]:
+    subject.train([0.3 * x for x in subject.data(count=8)])
+    return [0.3 * x for x in subject.data()]
+
+
+def _few_of_large(subject: Subject) -> list[Any]:
+    """Beside variances far above 1 initial values do to all channels what another scale does."""
     subject.train([5 * x for x in subject.data(count=8)])
     return [5 * x for x in subject.data()]
 
@@ -173,7 +180,7 @@ def _frozen(subject: Subject) -> list[Any]:
 def _thawed(subject: Subject) -> list[Any]:
     _clean(subject)
     for norm in subject.norms:
-        norm.requires_grad_(False)
+        norm.requires_grad_(requires_grad=False)
     return subject.data()
 
 
@@ -215,6 +222,8 @@ _TORCH: list[tuple[str, Situation, float, set[str]]] = [
 _CASES = [
     *((make, kind, *row) for make in (_torch, _keras) for kind in _KINDS for row in _BOTH),
     *((_torch, kind, *row) for kind in _KINDS for row in _TORCH),
+    *((_torch, kind, "counted", _few_of_large, 0.0, {"few-updates"}) for kind in _KINDS),
+    *((_keras, kind, "not-counted", _few_of_large, 0.0, {"undecided"}) for kind in _KINDS),
     *(
         (make, kind, "small-training-batches", _single, 0.0, {"small-training-batches"})
         for make in (_torch, _keras)
@@ -227,7 +236,7 @@ _CASES = [
     ("make", "kind", "name", "situation", "rate", "expected"),
     [pytest.param(*case, id=f"{case[0].__name__}-{case[1]}-{case[2]}") for case in _CASES],
 )
-def test_the_situation_is_named(
+def test_the_situation_is_named(  # noqa: PLR0917 - pytest passes them by name
     make: Callable[[str, float], Subject],
     kind: str,
     name: str,
@@ -282,7 +291,7 @@ def test_inputs_scaled_otherwise_are_not_recalibrated_on(
         assert not normdrop.recalibrate(subject.model, batches).refused
         return
     before = copy.deepcopy(normdrop.measure(subject.model, batches).to_dict())
-    with pytest.warns(normdrop.ShiftWarning, match="scaled otherwise"):
+    with pytest.warns(ShiftWarning, match="scaled otherwise"):
         refused = normdrop.recalibrate(subject.model, batches)
     assert refused.refused
     assert not refused.stored
@@ -292,15 +301,30 @@ def test_inputs_scaled_otherwise_are_not_recalibrated_on(
 
 def test_small_batches_go_over_to_the_exact_method_or_say_why_not() -> None:
     """A list is read again until nothing is left; a generator gets a note; large ones nothing."""
-    subject = _torch("image")
-    batches = subject.data(count=60, size=1)
-    done = normdrop.recalibrate(subject.model, batches)
+    torch.manual_seed(0)
+    widths = ((3, 16, 2), (16, 32, 2), (32, 32, 2), (32, 64, 2), (64, 64, 1), (64, 64, 1))
+    model = nn.Sequential(
+        *(
+            layer
+            for narrow, wide, stride in widths
+            for layer in (
+                nn.Conv2d(narrow, wide, 3, stride, 1, bias=False),
+                nn.BatchNorm2d(wide, momentum=None),
+                nn.SiLU(),
+            )
+        )
+    )
+    data = torch.randn(512, 3, 16, 16)
+    with torch.no_grad():
+        model(data)
+    batches = list(data.split(8))
+    done = normdrop.recalibrate(model, batches)
     assert done.method == "exact"
     assert "exact method" in " ".join(done.notes)
-    shifts = [each.shift for each in normdrop.measure(subject.model, batches)]
-    assert shifts == pytest.approx([1.0, 1.0], abs=1e-3)
-    once = normdrop.recalibrate(subject.model, iter(batches))
+    for each in normdrop.measure(model, batches):
+        assert each.shift == pytest.approx(1.0, abs=1e-3)
+    once = normdrop.recalibrate(model, iter(batches))
     assert once.method == "batch"
     assert "Small batches" in once.notes[1]
-    large = normdrop.recalibrate(subject.model, subject.data())
+    large = normdrop.recalibrate(nn.Sequential(*model[:6]), list(data.split(128)))
     assert (large.method, len(large.notes)) == ("batch", 1)

@@ -359,7 +359,12 @@ def _training_batch(first: _Step, evidence: Evidence) -> float | None:
     one and the same part of it.
     """
     train, stored = evidence.train[first.layer], evidence.stored[first.layer]
-    if train.batches < _FEW_BATCHES or first.moved > _MOVED or not train.pooled:
+    if train.batches < _FEW_BATCHES or not train.pooled:
+        return None
+    # The mean of few single examples is off by chance, by so much if batches were of one.
+    single = _part(train.between, stored.variance) * evidence.examples
+    chance = math.sqrt(evidence.facts.memory.get(first.layer, 0.0) * single)
+    if first.moved > max(_MOVED, _SURE * chance):
         return None
     one_value = train.count <= 1.5 * evidence.examples * train.batches
     if one_value and evidence.facts.unbiased:  # then small batches miss nothing on average
