@@ -207,7 +207,6 @@ _BOTH: list[tuple[str, Situation, float, set[str]]] = [
     ("clean", _clean, 0.0, set()),
     ("noise", _clean, 0.5, {"noise"}),
     ("never-updated", _never, 0.0, {"never-updated"}),
-    ("few-updates", _few, 0.0, {"few-updates"}),
     ("other-scale", _scaled, 0.0, {"other-scale"}),
     ("stale", _stale, 0.0, {"stale"}),
     ("re-estimated", _recalibrated, 0.5, {"re-estimated"}),
@@ -217,12 +216,14 @@ _BOTH: list[tuple[str, Situation, float, set[str]]] = [
 ]
 _TORCH: list[tuple[str, Situation, float, set[str]]] = [
     ("averaged", _averaged, 0.0, {"averaged"}),
+    ("few-updates", _few, 0.0, {"few-updates"}),
     ("thawed", _thawed, 0.0, {"thawed"}),
 ]
 _CASES = [
     *((make, kind, *row) for make in (_torch, _keras) for kind in _KINDS for row in _BOTH),
     *((_torch, kind, *row) for kind in _KINDS for row in _TORCH),
     *((_torch, kind, "counted", _few_of_large, 0.0, {"few-updates"}) for kind in _KINDS),
+    (_keras, "vector", "few-updates", _few, 0.0, {"few-updates"}),
     *((_keras, kind, "not-counted", _few_of_large, 0.0, {"undecided"}) for kind in _KINDS),
     *(
         (make, kind, "small-training-batches", _single, 0.0, {"small-training-batches"})
@@ -317,7 +318,7 @@ def test_small_batches_go_over_to_the_exact_method_or_say_why_not() -> None:
     data = torch.randn(512, 3, 16, 16)
     with torch.no_grad():
         model(data)
-    batches = list(data.split(8))
+    batches = [data[k : k + 8] for k in range(0, 512, 8)]
     done = normdrop.recalibrate(model, batches)
     assert done.method == "exact"
     assert "exact method" in " ".join(done.notes)
@@ -326,5 +327,5 @@ def test_small_batches_go_over_to_the_exact_method_or_say_why_not() -> None:
     once = normdrop.recalibrate(model, iter(batches))
     assert once.method == "batch"
     assert "Small batches" in once.notes[1]
-    large = normdrop.recalibrate(nn.Sequential(*model[:6]), list(data.split(128)))
+    large = normdrop.recalibrate(model[:6], [data[k : k + 128] for k in range(0, 512, 128)])
     assert (large.method, len(large.notes)) == ("batch", 1)

@@ -12,11 +12,10 @@ from normdrop.shifts.stream._diagnosis import (
     OUTPUT_NOISE,
     AskFit,
     Evidence,
-    Facts,
     diagnosed,
 )
 from normdrop.shifts.stream._metric import MetricMean, metric_name
-from normdrop.shifts.stream._statistics import NormMode, Record
+from normdrop.shifts.stream._statistics import Facts, NormMode, Record
 
 _SAME = 1e-3
 """Metrics that differ by less, relatively, are the same."""
