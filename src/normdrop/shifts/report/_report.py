@@ -53,7 +53,7 @@ StateName = Literal[
 ]
 """Each of the things that running statistics, or the batches they are held against, can be."""
 
-_TITLES: dict[StateName, str] = {
+_STATES: dict[StateName, str] = {
     "not-finite": "Broken statistics",
     "never-updated": "Never updated",
     "few-updates": "Too few updates",
@@ -100,7 +100,7 @@ class StatisticsState:
     def __str__(self) -> str:
         """One sentence."""
         remedy = f": {self.remedy}" if self.remedy else ""
-        return f"{_TITLES[self.name]}: {self.evidence}{remedy}."
+        return f"{_STATES[self.name]}: {self.evidence}{remedy}."
 
     def to_dict(self) -> dict[str, object]:
         """In types that JSON knows."""
