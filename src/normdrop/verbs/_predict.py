@@ -3,11 +3,12 @@
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+from normdrop.errors import unknown
 from normdrop.shifts.expected import causes, plan, report, shifts
 from normdrop.shifts.report import ShiftReport
 from normdrop.verbs._framework import opened
 from normdrop.verbs._invert import invert
-from normdrop.verbs._types import AnyModel, PredictMethod, unknown
+from normdrop.verbs._types import AnyModel, PredictMethod
 
 
 def simulate(model: object, example: object, *, seed: int = 0, blame: bool = True) -> ShiftReport:

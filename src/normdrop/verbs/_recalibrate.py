@@ -142,7 +142,7 @@ def _far(scale: float | None) -> bool:
     return scale is not None and not 1 / _SCALED < scale < _SCALED
 
 
-class _Settings(TypedDict, total=False):
+class _Options(TypedDict, total=False):
     """The keyword arguments of `recalibrate`."""
 
     method: RecalibrateMethod
@@ -159,7 +159,7 @@ def recalibrated(
     model: WrappedModel,
     batches: Iterable[object] | None,
     metric: object = None,
-    **settings: Unpack[_Settings],
+    **settings: Unpack[_Options],
 ) -> Iterator[Recalibration]:
     """`recalibrate` inside a `with` statement; the old statistics are put back on leaving.
 

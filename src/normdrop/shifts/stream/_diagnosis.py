@@ -12,7 +12,7 @@ from typing import TypeAlias
 import numpy as np
 
 from normdrop.errors import UsageError
-from normdrop.shifts.expected import INITIAL_ABOVE, StoredFit, initial_share
+from normdrop.shifts.expected import INITIAL_ABOVE, StoredFit, initial_share_left
 from normdrop.shifts.report import StateName, StatisticsState
 from normdrop.shifts.stream._statistics import Array, Facts, NormFacts, Seen, Stored
 from normdrop.values.display import percentage
@@ -236,7 +236,7 @@ def _share(stored: Stored, facts: NormFacts) -> float:
     """How much initial values still weigh, as counted; 0 where nothing is known."""
     if facts.updates is None or facts.kept is None:
         return 0.0
-    return initial_share(facts.kept, facts.updates, stored.variance)
+    return initial_share_left(facts.kept, facts.updates, stored.variance)
 
 
 def _few(share: float, step: _Step, layers: tuple[str, ...], facts: NormFacts) -> StatisticsState:
