@@ -1,6 +1,8 @@
 """`normdrop doctor`: what is wrong with a model, what it costs, and a mended copy."""
 
 import json
+import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,7 +72,11 @@ def command(  # noqa: PLR0917 - click passes them by name
         check_name(model, out)
     batches = resolve(data, model, split=split, batch_size=batch_size)
     with steps_bar("checking") as progress:
-        diagnosis = doctor(model, batches, scale, limit=limit, name=factory, progress=progress)
+        found = doctor(model, batches, scale, limit=limit, name=factory, progress=progress)
+    loaded = ["--weights", str(weights)] if weights is not None else []
+    made = [part for each in settings for part in ("--with", each)]
+    given = shlex.join([factory, *made, *loaded, "--data", data])
+    diagnosis = replace(found, arguments=given)
     written = [] if out is None else [save_weights(diagnosis.model, out)]
     if report is not None:
         from normdrop.report import write_diagnosis

@@ -19,7 +19,7 @@ from normdrop.shifts.stream import (
     between_batches,
     extent,
     layer_shift,
-    misfit,
+    farthest,
     not_finite,
     population,
 )
@@ -200,7 +200,7 @@ def _by_batch(passes: Reestimation, *, measured: bool) -> Found:
         return Found(used, before, None, (_may_be_left(seen),) if scattered else ())
     passes.write(used)
     after = passes.by_running() if measured else passes.look(_LOOK)
-    worst = misfit(used, after.seen, whole=after.batches == seen.batches)
+    worst = farthest(used, after.seen, whole=after.batches == seen.batches)
     if worst is None:
         return Found(used, before, after if measured else None)
     left = f"Small batches left a shift of {worst[1]:.2f} at {worst[0]!r}"

@@ -418,7 +418,7 @@ def between_batches(seen: Mapping[str, Seen]) -> float:
     return sum(_part(one.between, one.variance) for one in seen.values() if one.pooled)
 
 
-def misfit(
+def farthest(
     used: Mapping[str, Stored], seen: Mapping[str, Seen], *, whole: bool
 ) -> tuple[str, float] | None:
     """The layer that fits worst what it meets in eval mode, and its shift; `None` where all fit.
