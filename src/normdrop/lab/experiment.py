@@ -1,6 +1,6 @@
 """From a recipe to its comparison: what was asked for, checked, planned, trained and described."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -12,10 +12,10 @@ from normdrop.lab.data import Dataset, load, names
 from normdrop.lab.driver import Execution, train_all
 from normdrop.lab.payload import Payload
 from normdrop.lab.plan import Precision, plan
-from normdrop.lab.recipe import Recipe
+from normdrop.lab.recipe import Recipe, Settings
 from normdrop.lab.recipe_names import by_code, file_of, find, from_text, stored_name, text_of
 from normdrop.lab.store import default_path
-from normdrop.lab.trial import Setting, Trial
+from normdrop.lab.trial import Trial
 
 
 def compare(
@@ -27,7 +27,7 @@ def compare(
     epochs: int | None = None,
     batch_size: int | None = None,
     limit_train: int | None = None,
-    settings: Mapping[str, Setting] = MappingProxyType({}),
+    settings: Settings = MappingProxyType({}),
     paper: bool = False,
     variants: Sequence[str] = (),
     device: str = "cpu",
@@ -103,7 +103,7 @@ def compare_panels(
     panels: Sequence[str | None] = (),
     data: str | Dataset | None = None,
     seeds: int | None = None,
-    settings: Mapping[str, Setting] = MappingProxyType({}),
+    settings: Settings = MappingProxyType({}),
     paper: bool = False,
     variants: Sequence[str] = (),
     device: str = "cpu",

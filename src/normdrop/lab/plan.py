@@ -1,16 +1,16 @@
 """Which trials a comparison consists of, with everything that was asked for checked beforehand."""
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Literal, TypeAlias, get_args
 
 import torch
 
 from normdrop.errors import RecipeError, UsageError
 from normdrop.lab.data import Dataset
-from normdrop.lab.recipe import Recipe
+from normdrop.lab.recipe import Recipe, Settings
 from normdrop.lab.settings import TrainingSettings
-from normdrop.lab.trial import NO_DATA, Setting, Trial
+from normdrop.lab.trial import NO_DATA, Trial
 
 Precision: TypeAlias = Literal["fp32", "bf16"]
 
@@ -22,7 +22,7 @@ def plan(
     name: str,
     variants: Sequence[str],
     seeds: int,
-    given: Mapping[str, Setting],
+    given: Settings,
     device: str,
     precision: Precision,
     panel: str | None = None,
@@ -112,7 +112,7 @@ def _known_device(device: str, *, here: bool) -> str:
 
 
 def _check_fit(
-    recipe: Recipe, variants: Sequence[str], dataset: Dataset, settings: Mapping[str, Setting]
+    recipe: Recipe, variants: Sequence[str], dataset: Dataset, settings: Settings
 ) -> None:
     """Raise unless the recipe's network can be built for the data set's examples."""
     shape = dataset.shape
@@ -144,7 +144,7 @@ def _build_once(
     variant: str,
     shape: tuple[int, ...],
     outputs: int,
-    settings: Mapping[str, Setting],
+    settings: Settings,
 ) -> None:
     """Build it without memory, or in full if its constructor needs numbers."""
     try:

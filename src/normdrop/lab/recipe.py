@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING, TypeAlias
 from normdrop.errors import RecipeError
 from normdrop.lab.metric import TEST_LOSS, TRAINING, Metric
 from normdrop.lab.task import CLASSIFICATION, Task
+from normdrop.lab.trial import Setting
 
 if TYPE_CHECKING:
     from torch import nn
 
     from normdrop.lab.context import Trained, TrialContext
-    from normdrop.lab.trial import Setting
 
 Shape: TypeAlias = tuple[int, ...]
-NetworkFactory: TypeAlias = "Callable[[str, Shape, int, Mapping[str, Setting]], nn.Module]"
+Settings: TypeAlias = Mapping[str, Setting]
+Network: TypeAlias = "nn.Module"
+"""Named here, so that recipes, which are listed without torch, need not import it."""
+NetworkFactory: TypeAlias = Callable[[str, Shape, int, Settings], Network]
 Measure: TypeAlias = "Callable[[Trained], Mapping[str, float]]"
 Experiment: TypeAlias = "Callable[[TrialContext], Mapping[str, float]]"
 Published: TypeAlias = Mapping[str, Mapping[str, float]]
@@ -38,7 +41,7 @@ class Panel:
         published: The source's figures for this part.
     """
 
-    settings: "Mapping[str, Setting]" = field(default_factory=dict)
+    settings: Settings = field(default_factory=dict)
     data: str | None = None
     variants: tuple[str, ...] | None = None
     baseline: str | None = None
@@ -94,18 +97,18 @@ class Recipe:
     baseline: str = ""
     data: str | None = None
     seeds: int = 6
-    settings: "Mapping[str, Setting]" = field(default_factory=lambda: dict(_SETTINGS))
-    network: "NetworkFactory | None" = None
+    settings: Settings = field(default_factory=lambda: dict(_SETTINGS))
+    network: NetworkFactory | None = None
     experiment: "Experiment | None" = None
     dimensions: int | None = None
     any_order: bool = False
-    by_data: "Mapping[str, Mapping[str, Setting]]" = field(default_factory=dict)
+    by_data: Mapping[str, Settings] = field(default_factory=dict)
     task: Task = CLASSIFICATION
     measure: "Measure | None" = None
     endpoint: Metric = TEST_LOSS
     metrics: tuple[Metric, ...] = TRAINING
     panels: Mapping[str, Panel] = field(default_factory=dict)
-    paper: "Mapping[str, Setting]" = field(default_factory=dict)
+    paper: Settings = field(default_factory=dict)
     paper_data: str | None = None
     published: Published = field(default_factory=dict)
     published_label: str = ""
@@ -172,9 +175,7 @@ class Recipe:
         part = Panel() if panel is None else self.panel(panel)
         return part.published or self.published
 
-    def build(
-        self, variant: str, shape: Shape, outputs: int, settings: "Mapping[str, Setting]"
-    ) -> "nn.Module":
+    def build(self, variant: str, shape: Shape, outputs: int, settings: Settings) -> Network:
         """A freshly built network of a variant.
 
         Raises:
@@ -187,11 +188,11 @@ class Recipe:
     def settings_for(
         self,
         data: str | None,
-        given: "Mapping[str, Setting]" = MappingProxyType({}),
+        given: Settings = MappingProxyType({}),
         *,
         panel: str | None = None,
         paper: bool = False,
-    ) -> "dict[str, Setting]":
+    ) -> dict[str, Setting]:
         """The settings of a trial: defaults, the data set's, the panel's, the paper's, the given.
 
         Raises:

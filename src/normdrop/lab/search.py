@@ -22,9 +22,9 @@ from normdrop.lab.driver import Execution, train_all
 from normdrop.lab.experiment import compare
 from normdrop.lab.payload import Payload
 from normdrop.lab.plan import plan
+from normdrop.lab.recipe import Settings
 from normdrop.lab.recipe_names import find, stored_name
 from normdrop.lab.settings import TrainingSettings
-from normdrop.lab.trial import Setting
 from normdrop.values.display import Column, Row, Table
 from normdrop.values.order import Order
 
@@ -85,7 +85,7 @@ def search(
     *,
     data: str | None = None,
     store: Path,
-    settings: Mapping[str, Setting] = MappingProxyType({}),
+    settings: Settings = MappingProxyType({}),
     jobs: int | None = None,
     seeds: int | None = None,
     progress: bool = True,

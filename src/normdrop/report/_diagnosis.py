@@ -34,19 +34,14 @@ def diagnosis_html(diagnosis: Diagnosis[Any]) -> str:
         NormdropError: If jinja2 is not installed.
     """
     try:
-        from jinja2 import Environment, PackageLoader, StrictUndefined
         from markupsafe import Markup
+
+        from normdrop.report._templates import rendered
     except ImportError as error:
         raise NormdropError("a report needs jinja2: install normdrop[report]") from error
-    environment = Environment(
-        loader=PackageLoader("normdrop.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     figure = shift_figure(diagnosis.before or diagnosis.predicted, diagnosis.after)
-    return environment.get_template("diagnosis.html").render(
+    return rendered(
+        "diagnosis.html",
         name=diagnosis.name,
         treatment=diagnosis.treatment,
         chapters=[

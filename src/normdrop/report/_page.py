@@ -35,18 +35,10 @@ def to_html(comparison: Comparison | Sequence[Comparison]) -> str:
         NormdropError: If jinja2 or plotly is not installed.
     """
     try:
-        from jinja2 import Environment, PackageLoader, StrictUndefined
-
         from normdrop.report._plots import figures, plotly_source
+        from normdrop.report._templates import rendered
     except ImportError as error:
         raise NormdropError("a report needs jinja2 and plotly: install normdrop[report]") from error
-    environment = Environment(
-        loader=PackageLoader("normdrop.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     comparisons = [comparison] if isinstance(comparison, Comparison) else list(comparison)
     parts = [
         {
@@ -57,7 +49,8 @@ def to_html(comparison: Comparison | Sequence[Comparison]) -> str:
     ]
     first = comparisons[0]
     title = first.table().title if len(comparisons) == 1 else first.description.title
-    return environment.get_template("comparison.html").render(
+    return rendered(
+        "comparison.html",
         description=first.description,
         title=title,
         parts=parts,

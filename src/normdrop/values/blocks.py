@@ -6,9 +6,9 @@ of each site.
 """
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from typing import Generic, Literal, TypeAlias, TypeVar
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 from normdrop.errors import OrderError, UsageError
 from normdrop.values.noise import Along, check_along
@@ -25,6 +25,19 @@ from normdrop.values.order import (
 
 Size: TypeAlias = int | Sequence[int]
 Padding: TypeAlias = Size | Literal["same", "valid"]
+Record = TypeVar("Record")
+
+
+def among(kind: type[Record], arguments: Mapping[str, Any], **given: Any) -> Record:  # noqa: ANN401 - fields of any kind
+    """A dataclass whose fields are among a constructor's arguments, or given in their stead.
+
+    Args:
+        kind: The dataclass, such as the settings that all layers of a block share.
+        arguments: The constructor's `locals()`.
+        **given: Fields that are no argument, or not as they come.
+    """
+    own = {each.name: arguments[each.name] for each in fields(kind) if each.name in arguments}  # type: ignore[arg-type] # a dataclass
+    return kind(**{**own, **given})
 
 
 @dataclass(frozen=True, kw_only=True)

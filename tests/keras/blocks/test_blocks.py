@@ -16,8 +16,7 @@ from keras.src.testing import TestCase
 import normdrop.torch as twin
 from normdrop.errors import OrderError, UsageError
 from normdrop.keras import Block, Head, ResidualBlock, UniformDropout
-from normdrop.keras.blocks._layers import make_activation
-from normdrop.keras.blocks._parts import PARTS
+from normdrop.keras.blocks._layers import PARTS, make_activation
 from normdrop.keras.layers import DataFormat
 from normdrop.values.order import ACTIVATIONS, KINDS, HeadPosition, ResidualPosition, ResidualStyle
 

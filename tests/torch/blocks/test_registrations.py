@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from normdrop.torch.blocks._layers import LAYERS
-from normdrop.torch.blocks._parts import PARTS
+from normdrop.torch.blocks._layers import LAYERS, PARTS
 from normdrop.values.order import ACTIVATIONS, KINDS
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "blocks.md"

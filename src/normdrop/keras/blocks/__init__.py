@@ -3,5 +3,3 @@
 from normdrop.keras.blocks._block import Block as Block
 from normdrop.keras.blocks._head import Head as Head
 from normdrop.keras.blocks._residual_block import ResidualBlock as ResidualBlock
-
-__all__ = ["Block", "Head", "ResidualBlock"]

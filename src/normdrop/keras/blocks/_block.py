@@ -8,7 +8,7 @@ import keras
 
 from normdrop.errors import OrderError
 from normdrop.keras.blocks._chain import Chain, Shape, written
-from normdrop.keras.blocks._parts import build
+from normdrop.keras.blocks._layers import build
 from normdrop.keras.blocks._settings import (
     Activation,
     Noise,
@@ -20,6 +20,7 @@ from normdrop.keras.layers import DataFormat
 from normdrop.values.blocks import (
     Size,
     WeightShape,
+    among,
     block_dimensions,
     block_weights,
     check_count,
@@ -105,19 +106,10 @@ class Block(Chain):
         self.order = order if isinstance(order, Order) else Order(order)
         data_format = check_data_format(data_format)
         super().__init__(written(Block, {**locals(), "order": str(order)}), **kwargs)
-        self.settings = Settings(
+        self.settings = among(
+            Settings,
+            locals(),
             dimensions=block_dimensions(self.order, dimensions),
-            activation=activation,
-            dropout=dropout,
-            beta=beta,
-            along=along,
-            epsilon=epsilon,
-            momentum=momentum,
-            affine=affine,
-            pool_size=pool_size,
-            pool_strides=pool_strides,
-            data_format=data_format,
-            seed=seed,
             dtype=self.dtype_policy,
         )
         check_order(self.order, self.settings.dimensions)

@@ -7,11 +7,10 @@ from typing import Any
 import keras
 
 from normdrop.keras.blocks._chain import Chain, Shape, entering_channels, written
-from normdrop.keras.blocks._layers import global_average_pool, is_silent
-from normdrop.keras.blocks._parts import build
+from normdrop.keras.blocks._layers import build, global_average_pool, is_silent
 from normdrop.keras.blocks._settings import Activation, Noise, Settings, check_data_format
 from normdrop.keras.layers import DataFormat
-from normdrop.values.blocks import HeadPlan
+from normdrop.values.blocks import HeadPlan, among
 from normdrop.values.noise import Along
 from normdrop.values.order import HeadPosition
 
@@ -75,24 +74,13 @@ class Head(Chain):
     ) -> None:
         data_format = check_data_format(data_format)
         super().__init__(written(Head, locals()), **kwargs)
-        self.plan = HeadPlan(
-            classes=classes,
-            hidden=hidden,
-            norm=norm,
-            activation=activation is not None,
-            position=position,
-            noisy=not is_silent(dropout),
-            dimensions=dimensions,
+        self.plan = among(
+            HeadPlan, locals(), activation=activation is not None, noisy=not is_silent(dropout)
         )
-        self.settings = Settings(
-            dimensions=dimensions,
+        self.settings = among(
+            Settings,
+            locals(),
             activation="relu" if activation is None else activation,
-            dropout=dropout,
-            along=along,
-            epsilon=epsilon,
-            momentum=momentum,
-            data_format=data_format,
-            seed=seed,
             dtype=self.dtype_policy,
         )
 

@@ -1,6 +1,9 @@
-"""The layers of each token: weights, norms, activations, noise and pooling."""
+"""The layers of each token: weights, norms, activations, noise and pooling.
 
-from collections.abc import Callable
+A new token has its function in `PARTS`.
+"""
+
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -63,17 +66,25 @@ class ChannelLayerNormalization(keras.layers.LayerNormalization):
         return input_shape
 
 
+def _norm_settings(site: Site) -> dict[str, Any]:
+    """What every norm is made with."""
+    settings = site.settings
+    return {
+        "epsilon": settings.epsilon,
+        "center": settings.affine,
+        "scale": settings.affine,
+        "name": site.name,
+        "dtype": settings.dtype,
+    }
+
+
 def batch_norm(site: Site) -> keras.layers.Layer:
     """Batch norm over the batch and all positions."""
     settings = site.settings
     return keras.layers.BatchNormalization(
         axis=settings.channel_axis,
         momentum=settings.momentum,
-        epsilon=settings.epsilon,
-        center=settings.affine,
-        scale=settings.affine,
-        name=site.name,
-        dtype=settings.dtype,
+        **_norm_settings(site),
     )
 
 
@@ -88,11 +99,7 @@ def group_norm(site: Site) -> keras.layers.Layer:
     return keras.layers.GroupNormalization(
         groups,
         axis=settings.channel_axis,
-        epsilon=settings.epsilon,
-        center=settings.affine,
-        scale=settings.affine,
-        name=site.name,
-        dtype=settings.dtype,
+        **_norm_settings(site),
     )
 
 
@@ -104,11 +111,7 @@ def layer_norm(site: Site) -> keras.layers.Layer:
     if settings.channel_axis != -1:
         kind = ChannelLayerNormalization
     return kind(
-        epsilon=settings.epsilon,
-        center=settings.affine,
-        scale=settings.affine,
-        name=site.name,
-        dtype=settings.dtype,
+        **_norm_settings(site),
     )
 
 
@@ -258,3 +261,26 @@ def global_average_pool(dimensions: int, data_format: str, name: str) -> keras.l
         data_format=data_format, name=name
     )
     return layer
+
+
+PARTS: dict[str, Callable[[Site], keras.layers.Layer]] = {
+    "conv": conv,
+    "linear": linear,
+    "bn": batch_norm,
+    "gn": group_norm,
+    "ln": layer_norm,
+    "act": activation,
+    "drop": drop,
+    **OWN_NOISES,
+    "pool": pool,
+}
+
+
+def build(sites: Iterable[Site]) -> list[keras.layers.Layer]:
+    """A layer for each site, of its name.
+
+    Raises:
+        OrderError: If an order does not build in that many channels.
+        UsageError: If a setting does not fit.
+    """
+    return [PARTS[site.token.name](site) for site in sites]

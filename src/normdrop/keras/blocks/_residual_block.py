@@ -14,11 +14,17 @@ from normdrop.keras.blocks._chain import (
     shape_after,
     written,
 )
-from normdrop.keras.blocks._layers import is_silent, make_activation, make_noise
-from normdrop.keras.blocks._parts import build
+from normdrop.keras.blocks._layers import build, is_silent, make_activation, make_noise
 from normdrop.keras.blocks._settings import Activation, Noise, Settings, check_data_format
 from normdrop.keras.layers import DataFormat
-from normdrop.values.blocks import ResidualPlan, Size, WeightShape, check_count, residual_stride
+from normdrop.values.blocks import (
+    ResidualPlan,
+    Size,
+    WeightShape,
+    among,
+    check_count,
+    residual_stride,
+)
 from normdrop.values.noise import Along
 from normdrop.values.order import ResidualPosition, ResidualStyle
 
@@ -106,24 +112,9 @@ class ResidualBlock(Compound):
             groups=groups,
             bias=use_bias,
         )
-        self.settings = Settings(
-            dimensions=dimensions,
-            activation=activation,
-            dropout=dropout,
-            along=along,
-            epsilon=epsilon,
-            momentum=momentum,
-            data_format=data_format,
-            seed=seed,
-            dtype=self.dtype_policy,
-        )
-        self.plan = ResidualPlan(
-            style=style,
-            position=position,
-            bottleneck=bottleneck,
-            noisy=not is_silent(dropout),
-            dimensions=dimensions,
-            channels_word="filters",
+        self.settings = among(Settings, locals(), dtype=self.dtype_policy)
+        self.plan = among(
+            ResidualPlan, locals(), noisy=not is_silent(dropout), channels_word="filters"
         )
         self.order = self.plan.order
         self.trunk: list[keras.layers.Layer] = []

@@ -4,24 +4,22 @@ Their places in every residual branch: (a) directly before its last batch norm, 
 convolution.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from normdrop.lab.recipe import Panel
+from normdrop.lab.measures import SHIFT, mean_shift
+from normdrop.lab.metric import GAP, TEST_ERROR
+from normdrop.lab.recipe import Network, Panel, Recipe, Settings, Shape
 from normdrop.lab.recipes._settings import LONG_TRAINING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from torch import nn
-
-    from normdrop.lab.recipe import Shape
-    from normdrop.lab.trial import Setting
 
 NoisePlace: TypeAlias = Literal["a", "b"]
 
 SOURCE = "Li, Chen, Hu and Yang, CVPR 2019, arXiv 1801.05134"
 
-SMALL: "Mapping[str, Setting]" = {
+SMALL: Settings = {
     "size": "small",
     "epochs": 6,
     "batch_size": 64,
@@ -34,7 +32,7 @@ SMALL: "Mapping[str, Setting]" = {
 }
 """Kim et al.'s training, with fewer epochs and without augmentation: digits bear no mirror."""
 
-PAPER: "Mapping[str, Setting]" = {**LONG_TRAINING, "size": "paper"}
+PAPER: Settings = {**LONG_TRAINING, "size": "paper"}
 """What its full setting changes of that."""
 
 NOTE = (
@@ -63,9 +61,25 @@ _POSITIONS: "dict[str, dict[NoisePlace, str | None]]" = {
 }
 
 
+def recipe(**own: Any) -> Recipe:  # noqa: ANN401 - what `Recipe` takes
+    """A recipe on the paper: on digits or as published, by error and shift, unless it says else."""
+    usual = {
+        "version": 2,
+        "source": SOURCE,
+        "data": "digits",
+        "paper": PAPER,
+        "paper_data": "cifar-10",
+        "dimensions": 3,
+        "measure": mean_shift,
+        "endpoint": TEST_ERROR,
+        "metrics": (SHIFT, GAP),
+    }
+    return Recipe(**{**usual, **own})
+
+
 def panels(
-    variants: "Sequence[str]",
-    published: "Mapping[str, Sequence[float]]",
+    variants: Sequence[str],
+    published: Mapping[str, Sequence[float]],
     metric: str = "test_error",
 ) -> dict[str, Panel]:
     """A panel for each kind of network, with the figures of the variants, in their order."""
@@ -79,14 +93,14 @@ def panels(
 
 
 def paper_network(
-    shape: "Shape",
+    shape: Shape,
     classes: int,
-    settings: "Mapping[str, Setting]",
+    settings: Settings,
     *,
     place: NoisePlace = "a",
     noise: "float | nn.Module" = 0.0,
     head: dict[str, Any] | None = None,
-) -> "nn.Module":
+) -> Network:
     """A network of the paper, or a small one of its kind.
 
     Args:
@@ -119,9 +133,9 @@ def paper_network(
 
 
 def _small(
-    kind: "Setting",
+    kind: object,
     width: int,
-    shape: "Shape",
+    shape: Shape,
     classes: int,
     **given: Any,  # noqa: ANN401 - what the network takes
 ) -> "nn.Sequential":
@@ -143,9 +157,9 @@ def _small(
 
 
 def _paper(
-    kind: "Setting",
+    kind: object,
     width: int,
-    shape: "Shape",
+    shape: Shape,
     classes: int,
     **given: Any,  # noqa: ANN401 - what the network takes
 ) -> "nn.Sequential":

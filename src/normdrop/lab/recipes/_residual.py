@@ -1,18 +1,13 @@
 """What recipes on residual networks share: a network small enough for minutes, and the source's."""
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
-from normdrop.lab.recipe import Shape
+from normdrop.lab.metric import TEST_ERROR
+from normdrop.lab.recipe import Network, Published, Settings, Shape
 from normdrop.lab.recipes._settings import LONG_TRAINING, SHORT_TRAINING
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from torch import nn
-
-    from normdrop.lab.trial import Setting
-
-SMALL: "Mapping[str, Setting]" = {
+SMALL: Settings = {
     **SHORT_TRAINING,
     "augment": False,
     "scale": "small",
@@ -23,18 +18,23 @@ SMALL: "Mapping[str, Setting]" = {
 }
 """Settings for digits; `blocks` of a stage, in the source's networks `paper_blocks`."""
 
-PAPER: "Mapping[str, Setting]" = {**LONG_TRAINING, "scale": "paper"}
+PAPER: Settings = {**LONG_TRAINING, "scale": "paper"}
 """Settings of Kim et al. (2023) in their place."""
 
 _INSIDE = (8, 16, 32)
 
 
+def errors(accuracies: Mapping[str, float]) -> Published:
+    """Published test errors in % from accuracies in % by variant."""
+    return {TEST_ERROR.name: {name: round(100 - value, 2) for name, value in accuracies.items()}}
+
+
 def three_stage_network(
     shape: Shape,
     classes: int,
-    settings: "Mapping[str, Setting]",
+    settings: Settings,
     **given: Any,  # noqa: ANN401 - what `residual_network` takes
-) -> "nn.Module":
+) -> Network:
     """A residual network of three stages, for digits or as in the papers on CIFAR-10.
 
     Args:

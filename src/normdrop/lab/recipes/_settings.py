@@ -1,15 +1,9 @@
 """Settings that several recipes have, and settings of a recipe's own, read as what they are."""
 
-from typing import TYPE_CHECKING
-
 from normdrop.errors import UsageError
+from normdrop.lab.recipe import Settings
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from normdrop.lab.trial import Setting
-
-LONG_TRAINING: "Mapping[str, Setting]" = {
+LONG_TRAINING: Settings = {
     "epochs": 164,
     "batch_size": 128,
     "learning_rate": 0.1,
@@ -20,7 +14,7 @@ LONG_TRAINING: "Mapping[str, Setting]" = {
 }
 """The training of the CIFAR literature, as Kim et al. (2023) give it."""
 
-SHORT_TRAINING: "Mapping[str, Setting]" = {
+SHORT_TRAINING: Settings = {
     "epochs": 4,
     "batch_size": 32,
     "learning_rate": 0.1,
@@ -32,7 +26,7 @@ SHORT_TRAINING: "Mapping[str, Setting]" = {
 """The same on digits, in seconds."""
 
 
-def number(settings: "Mapping[str, Setting]", name: str) -> float:
+def number(settings: Settings, name: str) -> float:
     """A setting that is a number.
 
     Raises:
@@ -44,7 +38,7 @@ def number(settings: "Mapping[str, Setting]", name: str) -> float:
     return float(value)
 
 
-def word(settings: "Mapping[str, Setting]", name: str) -> str:
+def word(settings: Settings, name: str) -> str:
     """A setting that is a text.
 
     Raises:
@@ -56,7 +50,7 @@ def word(settings: "Mapping[str, Setting]", name: str) -> str:
     return value
 
 
-def widths(settings: "Mapping[str, Setting]", name: str = "widths") -> tuple[int, ...]:
+def widths(settings: Settings, name: str = "widths") -> tuple[int, ...]:
     """A setting that lists the channels of each layer.
 
     Raises:

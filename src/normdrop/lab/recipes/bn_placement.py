@@ -4,18 +4,9 @@ The benchmark that is quoted most (CaffeNet, ImageNet at 128 pixels, single runs
 better after ReLU than before it; its own GoogLeNet has it the other way round, and best without.
 """
 
-from typing import TYPE_CHECKING
-
 from normdrop.lab.metric import GAP, TEST_ERROR, TEST_LOSS, TRAIN_EVAL_LOSS, TRAIN_LOSS
-from normdrop.lab.recipe import Panel, Recipe, Shape
+from normdrop.lab.recipe import Network, Panel, Recipe, Settings, Shape
 from normdrop.lab.recipes._settings import LONG_TRAINING, number, widths, word
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from torch import nn
-
-    from normdrop.lab.trial import Setting
 
 _ORDERS = {"none": "conv-act", "before": "conv-bn-act", "after": "conv-act-bn"}
 
@@ -29,9 +20,7 @@ def _errors(accuracies: dict[str, float]) -> dict[str, dict[str, float]]:
     return {TEST_ERROR.name: {name: 100 * (1 - value) for name, value in accuracies.items()}}
 
 
-def _network(
-    variant: str, shape: Shape, classes: int, settings: "Mapping[str, Setting]"
-) -> "nn.Module":
+def _network(variant: str, shape: Shape, classes: int, settings: Settings) -> Network:
     from normdrop.lab.networks import convolutional_network
 
     blocks = int(number(settings, "blocks"))

@@ -7,13 +7,11 @@ the ratio: the machine's load, and how fast it is, are in both.
 from typing import TYPE_CHECKING
 
 from normdrop.lab.metric import Metric
-from normdrop.lab.recipe import Panel, Recipe
+from normdrop.lab.recipe import Network, Panel, Recipe
 from normdrop.lab.recipes._settings import number, widths, word
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from torch import nn
 
     from normdrop.lab.context import TrialContext
 
@@ -49,7 +47,7 @@ _VARIANTS = {
 _GARBIN = {"plain": 1.0, "bn": 1.86, "drop (torch)": 1.17}
 
 
-def _network(variant: str, context: "TrialContext") -> "nn.Module":
+def _network(variant: str, context: "TrialContext") -> Network:
     from torch import nn
 
     from normdrop.lab.networks import convolutional_network, perceptron

@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from normdrop.lab.metric import TEST_ERROR, TEST_LOSS, Metric
-from normdrop.lab.recipe import Recipe
+from normdrop.lab.recipe import Network, Recipe
 from normdrop.lab.recipes._residual import PAPER, SMALL, three_stage_network
 from normdrop.verbs import modes
 
@@ -44,7 +44,7 @@ class _Member:
 
 
 @lru_cache(maxsize=_MOST)  # the variants of a seed, run one after another, share its networks
-def _trained(member: _Member) -> "nn.Module":
+def _trained(member: _Member) -> Network:
     context = member.context
     settings = context.settings
     built = three_stage_network(

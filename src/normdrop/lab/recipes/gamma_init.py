@@ -2,25 +2,15 @@
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from normdrop.lab.metric import TEST_ERROR, TEST_LOSS, TRAIN_EVAL_LOSS
-from normdrop.lab.recipe import Panel, Recipe, Shape
+from normdrop.lab.recipe import Network, Panel, Recipe, Settings, Shape
 from normdrop.lab.recipes._residual import PAPER, SMALL, three_stage_network
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from torch import nn
-
-    from normdrop.lab.trial import Setting
 
 _SCALES = {"one": 1.0, "sqrt-2": math.sqrt(2)}
 
 
-def _network(
-    variant: str, shape: Shape, classes: int, settings: "Mapping[str, Setting]"
-) -> "nn.Module":
+def _network(variant: str, shape: Shape, classes: int, settings: Settings) -> Network:
     from torch import nn
 
     built = _built(shape, classes, settings)
@@ -31,7 +21,7 @@ def _network(
     return built
 
 
-def _built(shape: Shape, classes: int, settings: "Mapping[str, Setting]") -> "nn.Module":
+def _built(shape: Shape, classes: int, settings: Settings) -> Network:
     from normdrop.lab.networks import perceptron
 
     rate = settings["rate"]

@@ -1,22 +1,11 @@
 """Where dropout goes in a network's head: none and the positions H3 to H6 of Kim et al. (2023)."""
 
-from typing import TYPE_CHECKING
-
 from normdrop.lab.metric import GAP, TEST_ERROR, TEST_LOSS
-from normdrop.lab.recipe import Panel, Published, Recipe, Shape
-from normdrop.lab.recipes._residual import PAPER, SMALL, three_stage_network
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from torch import nn
-
-    from normdrop.lab.trial import Setting
+from normdrop.lab.recipe import Network, Panel, Published, Recipe, Settings, Shape
+from normdrop.lab.recipes._residual import PAPER, SMALL, errors, three_stage_network
 
 
-def _network(
-    variant: str, shape: Shape, classes: int, settings: "Mapping[str, Setting]"
-) -> "nn.Module":
+def _network(variant: str, shape: Shape, classes: int, settings: Settings) -> Network:
     from normdrop.lab.networks import dense_network, mobile_network
 
     silent = variant == "none"
@@ -38,8 +27,7 @@ def _network(
 
 def _errors(none: float, before: float, after: float) -> Published:
     """Of accuracies in % with no dropout, with dropout before the pooling, and after it."""
-    accuracies = {"none": none, "H4": before, "H5": after}
-    return {TEST_ERROR.name: {name: round(100 - value, 2) for name, value in accuracies.items()}}
+    return errors({"none": none, "H4": before, "H5": after})
 
 
 RECIPE = Recipe(

@@ -1,20 +1,8 @@
 """Bernoulli, Gaussian and uniform noise of one second moment, directly before batch norm."""
 
-from typing import TYPE_CHECKING
-
-from normdrop.lab.measures import SHIFT, mean_shift
-from normdrop.lab.metric import GAP, TEST_ERROR
-from normdrop.lab.recipe import Panel, Recipe, Shape
+from normdrop.lab.recipe import Network, Panel, Settings, Shape
 from normdrop.lab.recipes import _disharmony as li
 from normdrop.theory import beta_of_factor, dropout_factor
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from torch import nn
-
-    from normdrop.lab.trial import Setting
-
 
 _HALF_WIDTH = (
     "Uniform noise has the half-width √(3·rate/(1−rate)): its second moment is that of dropout of "
@@ -27,7 +15,7 @@ _COMPARED = (
 )
 
 
-def _noise(family: str, rate: float) -> "nn.Module":
+def _noise(family: str, rate: float) -> Network:
     """A layer of the family that multiplies second moments as dropout of the rate does."""
     from normdrop.torch import Dropout, GaussianDropout, UniformDropout
 
@@ -36,9 +24,7 @@ def _noise(family: str, rate: float) -> "nn.Module":
     return GaussianDropout(rate) if family == "gaussian" else Dropout(rate)
 
 
-def _network(
-    variant: str, shape: Shape, classes: int, settings: "Mapping[str, Setting]"
-) -> "nn.Module":
+def _network(variant: str, shape: Shape, classes: int, settings: Settings) -> Network:
     return li.paper_network(
         shape,
         classes,
@@ -48,25 +34,17 @@ def _network(
     )
 
 
-RECIPE = Recipe(
+RECIPE = li.recipe(
     name="noise-families",
-    version=2,
     title="Noise families of one second moment",
     question="Does it matter which noise dropout multiplies by, if the second moment is the same?",
     source=f"open question after {li.SOURCE}, and Srivastava et al., JMLR 2014, section 10",
     variants=("bernoulli", "gaussian", "uniform"),
     baseline="bernoulli",
-    data="digits",
     seeds=7,  # the fewest for 2 comparisons with the baseline at 5 % under Holm
     settings={**li.SMALL, "network": "PreResNet", "place": "a", "rate": 0.5},
     panels={f"rate {rate}": Panel(settings={"rate": rate}) for rate in (0.1, 0.3, 0.5)},
-    paper=li.PAPER,
-    paper_data="cifar-10",
     network=_network,
-    dimensions=3,
-    measure=mean_shift,
-    endpoint=TEST_ERROR,
-    metrics=(SHIFT, GAP),
     notes=(
         f"The noise stands in place (a); --set place=b puts it in (b). {li.PLACES}",
         _HALF_WIDTH,

@@ -4,16 +4,11 @@ from typing import TYPE_CHECKING
 
 from normdrop.lab.measures import REESTIMATED_ERROR, SHIFT, mean_shift, reestimated_error
 from normdrop.lab.metric import Metric
-from normdrop.lab.recipe import Recipe, Shape
+from normdrop.lab.recipe import Network, Settings, Shape
 from normdrop.lab.recipes import _disharmony as li
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from torch import nn
-
     from normdrop.lab.context import Trained
-    from normdrop.lab.trial import Setting
 
 _AFTER = " re-estimated"
 _VARIANTS = ("none", "a", f"a{_AFTER}", "b", f"b{_AFTER}")
@@ -43,9 +38,7 @@ _CHANGE = Metric(
 )
 
 
-def _network(
-    variant: str, shape: Shape, classes: int, settings: "Mapping[str, Setting]"
-) -> "nn.Module":
+def _network(variant: str, shape: Shape, classes: int, settings: Settings) -> Network:
     place = variant.removesuffix(_AFTER)
     return li.paper_network(
         shape,
@@ -68,22 +61,16 @@ def _measure(trained: "Trained") -> dict[str, float]:
     return {_ERROR.name: before, **shift, **change}
 
 
-RECIPE = Recipe(
+RECIPE = li.recipe(
     name="reestimate",
-    version=2,
     title="Statistics re-estimated in eval mode",
     question="How much of dropout's damage is undone by re-estimating batch norm's statistics?",
-    source=li.SOURCE,
     variants=_VARIANTS,
     baseline="none",
-    data="digits",
     seeds=8,  # the fewest for 4 comparisons with the baseline at 5 % under Holm
     settings={**li.SMALL, "network": "PreResNet", "rate": 0.5},
     panels=li.panels(_VARIANTS, _ERRORS, metric=_ERROR.name),
-    paper=li.PAPER,
-    paper_data="cifar-10",
     network=_network,
-    dimensions=3,
     measure=_measure,
     endpoint=_ERROR,
     metrics=(SHIFT, _CHANGE),

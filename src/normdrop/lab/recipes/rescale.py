@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from normdrop.lab.metric import TEST_ERROR
-from normdrop.lab.recipe import Panel, Recipe
+from normdrop.lab.recipe import Network, Panel, Recipe
 from normdrop.lab.recipes._misfit import MISFIT, OFFSET, RATIO, misfit, moments_of
 from normdrop.lab.recipes._settings import SHORT_TRAINING
 from normdrop.theory import Moments
@@ -16,7 +16,7 @@ from normdrop.verbs import measure
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from torch import Tensor, nn
+    from torch import Tensor
 
     from normdrop.lab.context import TrialContext
     from normdrop.lab.networks import Correction
@@ -28,7 +28,7 @@ def _experiment(context: "TrialContext") -> "Mapping[str, float]":
     return _of_values(context) if context.dataset is None else _of_training(context)
 
 
-def _dropout(context: "TrialContext") -> "nn.Module":
+def _dropout(context: "TrialContext") -> Network:
     from normdrop.lab.networks import RescaledDropout
 
     rate = float(context.settings["rate"] or 0.0)
@@ -64,7 +64,7 @@ def _of_training(context: "TrialContext") -> "Mapping[str, float]":
     return {**values, TEST_ERROR.name: 100 * (1 - (last.test_accuracy or 0.0))}
 
 
-def _perceptron(context: "TrialContext") -> "nn.Module":
+def _perceptron(context: "TrialContext") -> Network:
     from torch import nn
 
     layers: list[nn.Module] = [nn.Flatten()]

@@ -1,52 +1,21 @@
 """Where dropout goes in a residual block: none and the positions P0 to P7 of Kim et al. (2023)."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
-
 from normdrop.lab.measures import SHIFT, mean_shift
 from normdrop.lab.metric import GAP, TEST_ERROR, TEST_LOSS
-from normdrop.lab.recipe import Panel, Published, Recipe, Shape
-from normdrop.lab.recipes._residual import PAPER, SMALL, three_stage_network
+from normdrop.lab.recipe import Network, Panel, Recipe, Settings, Shape
+from normdrop.lab.recipes._residual import PAPER, SMALL, errors, three_stage_network
 
-if TYPE_CHECKING:
-    from torch import nn
-
-    from normdrop.lab.trial import Setting
-
+_POSITIONS = ("none", "P0", "P1", "P2", "P3", "P4", "P5", "P6", "P7")
 # Test accuracies in % on CIFAR-10, means of 3 runs, by position.
-_PRE_50 = {
-    "none": 93.66,
-    "P0": 84.25,
-    "P1": 92.92,
-    "P2": 93.19,
-    "P3": 93.58,
-    "P4": 93.22,
-    "P5": 93.83,
-    "P6": 93.68,
-    "P7": 93.78,
-}
-_PRE_110 = {
-    "none": 94.03,
-    "P0": 70.94,
-    "P1": 93.55,
-    "P2": 93.69,
-    "P3": 93.81,
-    "P4": 93.89,
-    "P5": 94.44,
-    "P6": 94.22,
-    "P7": 94.27,
-}
+_PRE_50_ACCURACIES = (93.66, 84.25, 92.92, 93.19, 93.58, 93.22, 93.83, 93.68, 93.78)
+_PRE_110_ACCURACIES = (94.03, 70.94, 93.55, 93.69, 93.81, 93.89, 94.44, 94.22, 94.27)
+_PRE_50 = dict(zip(_POSITIONS, _PRE_50_ACCURACIES, strict=True))
+_PRE_110 = dict(zip(_POSITIONS, _PRE_110_ACCURACIES, strict=True))
 _POST_50 = {"none": 93.27, "P7": 93.46}
 _POST_110 = {"none": 93.71, "P7": 93.95}
 
 
-def _errors(accuracies: Mapping[str, float]) -> Published:
-    return {TEST_ERROR.name: {name: round(100 - value, 2) for name, value in accuracies.items()}}
-
-
-def _network(
-    variant: str, shape: Shape, classes: int, settings: "Mapping[str, Setting]"
-) -> "nn.Module":
+def _network(variant: str, shape: Shape, classes: int, settings: Settings) -> Network:
     if variant == "none":
         return three_stage_network(shape, classes, settings)
     return three_stage_network(shape, classes, settings, dropout=settings["rate"], position=variant)
@@ -58,7 +27,7 @@ RECIPE = Recipe(
     title="Positions of dropout in residual blocks",
     question="Where in a residual block does dropout go, if anywhere?",
     source="Kim et al., How to Use Dropout Correctly on Residual Networks, UAI 2023",
-    variants=tuple(_PRE_50),
+    variants=_POSITIONS,
     baseline="none",
     data="digits",
     seeds=9,
@@ -69,9 +38,9 @@ RECIPE = Recipe(
     endpoint=TEST_ERROR,
     metrics=(TEST_LOSS, SHIFT, GAP),
     panels={
-        "pre-activation": Panel(published=_errors(_PRE_50)),
+        "pre-activation": Panel(published=errors(_PRE_50)),
         "pre-activation-deeper": Panel(
-            settings={"blocks": 2, "paper_blocks": 18}, published=_errors(_PRE_110)
+            settings={"blocks": 2, "paper_blocks": 18}, published=errors(_PRE_110)
         ),
         "pre-activation-bottleneck": Panel(
             settings={"block": "bottleneck", "paper_blocks": 18},
@@ -80,12 +49,12 @@ RECIPE = Recipe(
         "post-activation": Panel(
             settings={"style": "post"},
             variants=("none", "P0", "P1", "P3", "P4", "P7"),
-            published=_errors(_POST_50),
+            published=errors(_POST_50),
         ),
         "post-activation-deeper": Panel(
             settings={"style": "post", "blocks": 2, "paper_blocks": 18},
             variants=tuple(_POST_110),
-            published=_errors(_POST_110),
+            published=errors(_POST_110),
         ),
     },
     paper=PAPER,

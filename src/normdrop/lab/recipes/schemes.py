@@ -5,25 +5,16 @@ training examples falls, and which scheme, or which dropout, prevents it?
 """
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
 
 from normdrop.lab.metric import GAP, TEST_ACCURACY, TEST_LOSS, TRAIN_EVAL_LOSS, TRAIN_LOSS
-from normdrop.lab.recipe import Recipe, Shape
+from normdrop.lab.recipe import Recipe
 from normdrop.lab.recipes import ten_orders
-from normdrop.lab.recipes._settings import number
 from normdrop.lab.recipes._turning_point import (
     BEST_EPOCH,
     RISE,
     TRAIN_RISE,
     turning_point,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from torch import nn
-
-    from normdrop.lab.trial import Setting
 
 _VARIANTS = (
     "conv-bn-act-pool",
@@ -32,16 +23,6 @@ _VARIANTS = (
     "conv-act-drop-bn-pool",
 )
 _ORDERS = ten_orders.RECIPE.published[TEST_LOSS.name]
-
-
-def _network(
-    variant: str, shape: Shape, classes: int, settings: "Mapping[str, Setting]"
-) -> "nn.Module":
-    from normdrop.lab.networks import two_modules
-
-    padding: Literal["same", "valid"] = "same" if settings["padding"] == "same" else "valid"
-    momentum = number(settings, "norm_momentum")
-    return two_modules(variant, shape, classes, padding=padding, momentum=momentum)
 
 
 RECIPE = Recipe(
@@ -70,7 +51,7 @@ RECIPE = Recipe(
         "limit_train": None,
     },
     paper_data="mnist",
-    network=_network,
+    network=ten_orders.RECIPE.network,
     measure=turning_point,
     curves=True,
     dimensions=3,

@@ -4,19 +4,10 @@ In train mode batch norm normalises by the few examples at hand, in eval mode by
 such statistics: the smaller the batch, the further these lie apart.
 """
 
-from typing import TYPE_CHECKING
-
 from normdrop.lab.metric import GAP, TEST_ERROR, TEST_LOSS, TRAIN_EVAL_LOSS, TRAIN_LOSS
-from normdrop.lab.recipe import Panel, Recipe, Shape
+from normdrop.lab.recipe import Network, Panel, Recipe, Settings, Shape
 from normdrop.lab.recipes._settings import widths
 from normdrop.lab.recipes._turning_point import RISE, turning_point
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from torch import nn
-
-    from normdrop.lab.trial import Setting
 
 _ORDERS = {"none": "conv-act", "batch norm": "conv-bn-act", "group norm": "conv-gn(4)-act"}
 _SIZES = (1, 2, 4, 16, 64, 256)
@@ -30,9 +21,7 @@ def _panel(size: int) -> Panel:
     return Panel(settings={"batch_size": size, "learning_rate": rate})
 
 
-def _network(
-    variant: str, shape: Shape, classes: int, settings: "Mapping[str, Setting]"
-) -> "nn.Module":
+def _network(variant: str, shape: Shape, classes: int, settings: Settings) -> Network:
     from normdrop.lab.networks import convolutional_network
 
     return convolutional_network(shape, classes, order=_ORDERS[variant], widths=widths(settings))

@@ -9,14 +9,12 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 from normdrop.lab.metric import TEST_LOSS, Metric
-from normdrop.lab.recipe import Panel, Recipe
+from normdrop.lab.recipe import Network, Panel, Recipe
 from normdrop.lab.recipes._settings import number, widths
 from normdrop.lab.task import REGRESSION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from torch import nn
 
     from normdrop.lab.context import TrialContext
 
@@ -60,7 +58,7 @@ def _experiment(context: "TrialContext") -> "Mapping[str, float]":
     }
 
 
-def _network(context: "TrialContext", inputs: str) -> "nn.Module":
+def _network(context: "TrialContext", inputs: str) -> Network:
     from torch import nn
 
     from normdrop.lab.networks import perceptron

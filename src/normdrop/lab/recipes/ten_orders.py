@@ -4,16 +4,10 @@ The much-read table has one run of each order. Here every order is trained from 
 weights and batches, once per seed, so that a difference can be told from chance.
 """
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-from normdrop.lab.recipe import Recipe, Shape
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from torch import nn
-
-    from normdrop.lab.trial import Setting
+from normdrop.lab.recipe import Network, Recipe, Settings, Shape
+from normdrop.lab.recipes._settings import number
 
 # Test losses after 20 epochs, one run per order.
 _PUBLISHED = {
@@ -30,13 +24,11 @@ _PUBLISHED = {
 }
 
 
-def _network(
-    variant: str, shape: Shape, classes: int, settings: "Mapping[str, Setting]"
-) -> "nn.Module":
+def _network(variant: str, shape: Shape, classes: int, settings: Settings) -> Network:
     from normdrop.lab.networks import two_modules
 
     padding: Literal["same", "valid"] = "same" if settings["padding"] == "same" else "valid"
-    momentum = float(settings["norm_momentum"] or 0.0)
+    momentum = number(settings, "norm_momentum")
     return two_modules(variant, shape, classes, padding=padding, momentum=momentum)
 
 

@@ -1,18 +1,7 @@
 """Uniform dropout (Uout) of growing half-width, before the last weight of every branch."""
 
-from typing import TYPE_CHECKING
-
-from normdrop.lab.measures import SHIFT, mean_shift
-from normdrop.lab.metric import GAP, TEST_ERROR
-from normdrop.lab.recipe import Recipe, Shape
+from normdrop.lab.recipe import Network, Settings, Shape
 from normdrop.lab.recipes import _disharmony as li
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from torch import nn
-
-    from normdrop.lab.trial import Setting
 
 _VARIANTS = ("none", "0.1", "0.2", "0.3", "0.5")
 _ERRORS = {
@@ -23,9 +12,7 @@ _ERRORS = {
 }
 
 
-def _network(
-    variant: str, shape: Shape, classes: int, settings: "Mapping[str, Setting]"
-) -> "nn.Module":
+def _network(variant: str, shape: Shape, classes: int, settings: Settings) -> Network:
     from normdrop.torch import UniformDropout
 
     return li.paper_network(
@@ -37,25 +24,16 @@ def _network(
     )
 
 
-RECIPE = Recipe(
+RECIPE = li.recipe(
     name="uout",
-    version=2,
     title="Uniform dropout (Uout) by half-width β",
     question="Does uniform noise of half-width β lower the test error without a variance shift?",
-    source=li.SOURCE,
     variants=_VARIANTS,
     baseline="none",
-    data="digits",
     seeds=8,  # the fewest for 4 comparisons with the baseline at 5 % under Holm
     settings={**li.SMALL, "network": "PreResNet"},
     panels=li.panels(_VARIANTS, _ERRORS),
-    paper=li.PAPER,
-    paper_data="cifar-10",
     network=_network,
-    dimensions=3,
-    measure=mean_shift,
-    endpoint=TEST_ERROR,
-    metrics=(SHIFT, GAP),
     published_label="CIFAR-10, mean of 5 runs",
     notes=(f"The noise stands in place (b). {li.PLACES}", li.NOTE),
 )

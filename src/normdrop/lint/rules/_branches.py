@@ -9,6 +9,18 @@ from normdrop.lint.rules._subject import Subject
 from normdrop.shifts.graph import Along, Distribution, Graph, Kind, Node
 from normdrop.shifts.graph.paths import Branch, residual_branches
 
+WELL_PLACED = """
+from torch import nn
+class Block(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.norm = nn.BatchNorm2d(8)
+        self.conv = nn.Conv2d(8, 8, 3, padding=1)
+        self.drop = nn.Dropout(0.2)
+    def forward(self, x):
+        return x + self.conv(self.drop(self.norm(x).relu()))
+"""
+"""A residual branch as it should be, for the examples of the rules on branches."""
 _UNITS = {Along.ELEMENT, Along.CHANNEL}
 _PASSED_BY = {Kind.RESHAPE, Kind.ACTIVATION}
 

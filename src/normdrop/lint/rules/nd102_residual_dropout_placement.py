@@ -2,7 +2,12 @@
 
 from collections.abc import Iterator
 
-from normdrop.lint.rules._branches import already_blamed, branches_with_dropout, leads_to
+from normdrop.lint.rules._branches import (
+    WELL_PLACED,
+    already_blamed,
+    branches_with_dropout,
+    leads_to,
+)
 from normdrop.lint.rules._rule import Invalid, Rule
 from normdrop.lint.rules._subject import Subject
 from normdrop.lint.source import MODEL_WORDS
@@ -34,17 +39,7 @@ class ResidualDropoutPlacement(Rule):
     words = MODEL_WORDS
     severity = "note"
     valid = (
-        """
-        from torch import nn
-        class Block(nn.Module):
-            def __init__(self):
-                super().__init__()
-                self.norm = nn.BatchNorm2d(8)
-                self.conv = nn.Conv2d(8, 8, 3, padding=1)
-                self.drop = nn.Dropout(0.2)
-            def forward(self, x):
-                return x + self.conv(self.drop(self.norm(x).relu()))
-        """,
+        WELL_PLACED,
         """
         from torch import nn
         class Block(nn.Module):
@@ -82,17 +77,7 @@ class ResidualDropoutPlacement(Rule):
                 def forward(self, x):
                     return x + self.drop(self.conv(self.norm(x).relu()))
             """,
-            """
-            from torch import nn
-            class Block(nn.Module):
-                def __init__(self):
-                    super().__init__()
-                    self.norm = nn.BatchNorm2d(8)
-                    self.conv = nn.Conv2d(8, 8, 3, padding=1)
-                    self.drop = nn.Dropout(0.2)
-                def forward(self, x):
-                    return x + self.conv(self.drop(self.norm(x).relu()))
-            """,
+            WELL_PLACED,
         ),
     )
 

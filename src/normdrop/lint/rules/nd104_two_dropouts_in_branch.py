@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from normdrop.lint.rules._branches import branches_with_dropout, leads_to
+from normdrop.lint.rules._branches import WELL_PLACED, branches_with_dropout, leads_to
 from normdrop.lint.rules._rule import Invalid, Rule
 from normdrop.lint.rules._subject import Subject
 from normdrop.lint.source import MODEL_WORDS
@@ -32,17 +32,7 @@ class TwoDropoutsInBranch(Rule):
     words = MODEL_WORDS
     severity = "note"
     valid = (
-        """
-        from torch import nn
-        class Block(nn.Module):
-            def __init__(self):
-                super().__init__()
-                self.norm = nn.BatchNorm2d(8)
-                self.conv = nn.Conv2d(8, 8, 3, padding=1)
-                self.drop = nn.Dropout(0.2)
-            def forward(self, x):
-                return x + self.conv(self.drop(self.norm(x).relu()))
-        """,
+        WELL_PLACED,
         """
         from torch import nn
         class Block(nn.Module):

@@ -3,5 +3,3 @@
 from normdrop.torch.blocks._block import Block as Block
 from normdrop.torch.blocks._head import Head as Head
 from normdrop.torch.blocks._residual_block import ResidualBlock as ResidualBlock
-
-__all__ = ["Block", "Head", "ResidualBlock"]

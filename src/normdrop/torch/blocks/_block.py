@@ -3,9 +3,8 @@
 import torch
 
 from normdrop.errors import OrderError
-from normdrop.torch.blocks._call import written_call
-from normdrop.torch.blocks._chain import Chain
-from normdrop.torch.blocks._parts import build
+from normdrop.torch.blocks._chain import Chain, written_call
+from normdrop.torch.blocks._layers import build
 from normdrop.torch.blocks._settings import (
     Activation,
     Device,
@@ -16,6 +15,7 @@ from normdrop.values.blocks import (
     Padding,
     Size,
     WeightShape,
+    among,
     block_dimensions,
     block_weights,
     check_count,
@@ -106,21 +106,7 @@ class Block(Chain):
     ) -> None:
         order = order if isinstance(order, Order) else Order(order)
         call = written_call(Block, {**locals(), "order": str(order)})
-        settings = Settings(
-            dimensions=block_dimensions(order, dimensions),
-            activation=activation,
-            dropout=dropout,
-            beta=beta,
-            along=along,
-            eps=eps,
-            momentum=momentum,
-            affine=affine,
-            pool_kernel_size=pool_kernel_size,
-            pool_stride=pool_stride,
-            pool_padding=pool_padding,
-            device=device,
-            dtype=dtype,
-        )
+        settings = among(Settings, locals(), dimensions=block_dimensions(order, dimensions))
         padded = any(per_dimension("pool_padding", pool_padding, settings.dimensions))
         out = _out_channels(order, in_channels, out_channels)
         first = WeightShape(out, kernel_size, stride, padding, dilation, groups, bias)

@@ -1,10 +1,41 @@
-"""Layers one after the other that print the call which built them."""
+"""Layers that print the call which built them, alone or one after the other."""
 
+import inspect
 from collections import OrderedDict
+from collections.abc import Mapping
 
+import torch
 from torch import nn
 
-from normdrop.torch.blocks._call import structure
+
+def written_call(cls: type, arguments: Mapping[str, object]) -> str:
+    """The call of `cls` with `arguments`, without those that have their default value.
+
+    A class among the arguments is written with its module, so that the text evaluates.
+    """
+    written = []
+    for name, parameter in inspect.signature(cls).parameters.items():
+        value = arguments[name]
+        if type(value) is type(parameter.default) and value == parameter.default:
+            continue
+        keyword = "" if parameter.kind is parameter.POSITIONAL_OR_KEYWORD else f"{name}="
+        written.append(f"{keyword}{_written(value)}")
+    return f"{cls.__name__}({', '.join(written)})"
+
+
+def _written(value: object) -> str:
+    """One argument as it is written."""
+    if isinstance(value, type):
+        return f"{value.__module__}.{value.__qualname__}"
+    return repr(str(value)) if isinstance(value, torch.device) else repr(value)
+
+
+Structure = tuple[tuple[str, type[nn.Module]], ...]
+
+
+def structure(module: nn.Module) -> Structure:
+    """The modules inside one, by name and class: while they stay, its call builds it again."""
+    return tuple((name, type(each)) for name, each in module.named_modules() if name)
 
 
 class Chain(nn.Sequential):

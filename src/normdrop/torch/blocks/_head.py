@@ -5,12 +5,10 @@ from dataclasses import replace
 import torch
 from torch import nn
 
-from normdrop.torch.blocks._call import written_call
-from normdrop.torch.blocks._chain import Chain
-from normdrop.torch.blocks._layers import global_average_pool, is_silent
-from normdrop.torch.blocks._parts import build
+from normdrop.torch.blocks._chain import Chain, written_call
+from normdrop.torch.blocks._layers import build, global_average_pool, is_silent
 from normdrop.torch.blocks._settings import Activation, Device, Noise, Settings
-from normdrop.values.blocks import HeadPlan, check_count
+from normdrop.values.blocks import HeadPlan, among, check_count
 from normdrop.values.noise import Along
 from normdrop.values.order import HeadPosition
 
@@ -75,24 +73,11 @@ class Head(Chain):
     ) -> None:
         call = written_call(Head, locals())
         check_count("in_channels", in_channels)
-        plan = HeadPlan(
-            classes=classes,
-            hidden=hidden,
-            norm=norm,
-            activation=activation is not None,
-            position=position,
-            noisy=not is_silent(dropout),
-            dimensions=dimensions,
+        plan = among(
+            HeadPlan, locals(), activation=activation is not None, noisy=not is_silent(dropout)
         )
-        settings = Settings(
-            dimensions=dimensions,
-            activation="relu" if activation is None else activation,
-            dropout=dropout,
-            along=along,
-            eps=eps,
-            momentum=momentum,
-            device=device,
-            dtype=dtype,
+        settings = among(
+            Settings, locals(), activation="relu" if activation is None else activation
         )
         parts = build(plan.before_pool(in_channels, settings))
         parts["pool"] = global_average_pool(dimensions)

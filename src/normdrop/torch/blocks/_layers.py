@@ -1,5 +1,10 @@
-"""The layers of each token: weights, norms, activations, noise and pooling."""
+"""The layers of each token: weights, norms, activations, noise and pooling.
 
+A new token has its function in `PARTS`.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
 from copy import deepcopy
 from functools import partial
 from typing import Any
@@ -218,3 +223,26 @@ def pool(site: Site) -> nn.Module:
 def global_average_pool(dimensions: int) -> nn.Module:
     """The mean over all positions, which stay as axes of length 1."""
     return _GLOBAL[dimensions](1)
+
+
+PARTS: dict[str, Callable[[Site], nn.Module]] = {
+    "conv": conv,
+    "linear": linear,
+    "bn": batch_norm,
+    "gn": group_norm,
+    "ln": layer_norm,
+    "act": activation,
+    "drop": drop,
+    **OWN_NOISES,
+    "pool": pool,
+}
+
+
+def build(sites: Iterable[Site]) -> OrderedDict[str, nn.Module]:
+    """A layer for each site, by its name.
+
+    Raises:
+        OrderError: If an order does not build in that many channels.
+        UsageError: If a setting does not fit.
+    """
+    return OrderedDict((site.name, PARTS[site.token.name](site)) for site in sites)

@@ -3,11 +3,17 @@
 import torch
 from torch import Tensor, nn
 
-from normdrop.torch.blocks._call import structure, written_call
-from normdrop.torch.blocks._layers import is_silent, make_activation, make_noise
-from normdrop.torch.blocks._parts import build
+from normdrop.torch.blocks._chain import structure, written_call
+from normdrop.torch.blocks._layers import build, is_silent, make_activation, make_noise
 from normdrop.torch.blocks._settings import Activation, Device, Noise, Settings
-from normdrop.values.blocks import ResidualPlan, Size, WeightShape, check_count, residual_stride
+from normdrop.values.blocks import (
+    ResidualPlan,
+    Size,
+    WeightShape,
+    among,
+    check_count,
+    residual_stride,
+)
 from normdrop.values.noise import Along
 from normdrop.values.order import ResidualPosition, ResidualStyle
 
@@ -97,23 +103,9 @@ class ResidualBlock(nn.Module):
         check_count("in_channels", in_channels)
         leaving = in_channels if out_channels is None else check_count("out_channels", out_channels)
         strides = residual_stride("stride", stride, dimensions)
-        settings = Settings(
-            dimensions=dimensions,
-            activation=activation,
-            dropout=dropout,
-            along=along,
-            eps=eps,
-            momentum=momentum,
-            device=device,
-            dtype=dtype,
-        )
-        plan = ResidualPlan(
-            style=style,
-            position=position,
-            bottleneck=bottleneck,
-            noisy=not is_silent(dropout),
-            dimensions=dimensions,
-            channels_word="out_channels",
+        settings = among(Settings, locals())
+        plan = among(
+            ResidualPlan, locals(), noisy=not is_silent(dropout), channels_word="out_channels"
         )
         self.order = plan.order
         wide = WeightShape(

@@ -1,4 +1,4 @@
-"""The tokens an order is made of. A new token is a new entry in `KINDS`."""
+"""The tokens an order is made of, with and without arguments. A new one is an entry in `KINDS`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from normdrop.values import operations
 from normdrop.values.noise import LAWS, Noise
-from normdrop.values.order._arguments import ArgumentKind, Choice, Count, Real
+from normdrop.values.order._arguments import Argument, ArgumentKind, Choice, Count, Real
 
 ACTIVATIONS = tuple(sorted(name for name, each in operations.ACTIVATIONS.items() if each.in_order))
 """The activations that `act(...)` knows by name."""
@@ -78,3 +78,45 @@ _ALL = (
 )
 
 KINDS = {kind.name: kind for kind in _ALL}
+
+
+@dataclass(frozen=True)
+class Token:
+    """A token and its argument, as the parser read them.
+
+    Attributes:
+        name: A key of `KINDS`.
+        argument: What stands in the parentheses; none means that the block's setting applies.
+    """
+
+    name: str
+    argument: Argument | None = None
+
+    @property
+    def kind(self) -> TokenKind:
+        """What is known of the token by its name."""
+        return KINDS[self.name]
+
+    @property
+    def role(self) -> Role:
+        """What the token does to the activations."""
+        return self.kind.role
+
+    @property
+    def is_max_pool(self) -> bool:
+        """Whether this is `pool(max)`, or `pool`, which means the same."""
+        return self.role is Role.POOL and self.argument != "avg"
+
+    @property
+    def noise(self) -> Noise | None:
+        """The noise's distribution; none if the token is no noise or its strength is not known."""
+        strength = self.kind.usual if self.argument is None else self.argument
+        if self.kind.noise is None or not isinstance(strength, float):
+            return None
+        return self.kind.noise(strength)
+
+    def __str__(self) -> str:
+        """The token as it is written in an order."""
+        if self.argument is None:
+            return self.name
+        return f"{self.name}({str(self.argument).removesuffix('.0')})"

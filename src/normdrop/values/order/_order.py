@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import accumulate, repeat
 from typing import TYPE_CHECKING
 
 from normdrop.errors import OrderError
-from normdrop.values.order import _positions
-from normdrop.values.order._kinds import Role
+from normdrop.values.order._kinds import Role, Token
 from normdrop.values.order._parser import parse
 from normdrop.values.order._risks import Risk, risks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from normdrop.values.order._token import Token
+# The number Wu and He propose, "Group Normalization", ECCV 2018.
+_USUAL_GROUPS = 32
 
 
 @dataclass(frozen=True, repr=False)
@@ -72,7 +73,12 @@ token; did you mean 'bn'?
             >>> Order("bn-conv-bn").channels(3, 64)
             (3, 3, 64, 64)
         """
-        return _positions.channels(self.tokens, in_channels, out_channels)
+        leaving = repeat(out_channels) if isinstance(out_channels, int) else iter(out_channels)
+
+        def after(entering: int, token: Token) -> int:
+            return next(leaving) if token.role is Role.WEIGHT else entering
+
+        return tuple(accumulate(self.tokens, after, initial=in_channels))
 
     def biases(self, *, padded_pool: bool = False) -> tuple[bool, ...]:
         """Whether each weight, in order, needs a bias: not where a batch norm cancels it.
@@ -89,7 +95,7 @@ token; did you mean 'bn'?
             (False, True)
         """
         return tuple(
-            _positions.needs_bias(self.tokens, position, padded_pool=padded_pool)
+            _needs_bias(self.tokens[position + 1 :], padded_pool=padded_pool)
             for position, token in enumerate(self.tokens)
             if token.role is Role.WEIGHT
         )
@@ -125,3 +131,43 @@ token; did you mean 'bn'?
     def __reduce__(self) -> tuple[type[Order], tuple[str]]:
         """Pickle the string, so that loading validates it."""
         return type(self), (self.text,)
+
+
+def _needs_bias(following: Sequence[Token], *, padded_pool: bool) -> bool:
+    """Whether a constant added to each channel changes the tokens that follow.
+
+    A batch norm subtracts the channel's mean and with it any constant, be it that the constant
+    arrives directly, through max pooling, which commutes with adding a constant (its padding is
+    minus infinity), or through average pooling, unless that averages padded zeros in. Nothing else
+    lets the constant through unchanged: dropout turns it into noise, an activation bends it, a
+    weight mixes it with the zeros of its padding, and a group or layer norm removes the mean over
+    several channels, not each channel's own.
+    """
+    for token in following:
+        if token.kind.carries_statistics:
+            return False
+        if token.role is not Role.POOL or (padded_pool and not token.is_max_pool):
+            return True
+    return True
+
+
+def group_count(order: Order, token: Token, channels: int) -> int:
+    """The number of groups of a `gn` token where so many channels enter.
+
+    Raises:
+        OrderError: If it does not divide the channels; the message proposes the nearest that does.
+
+    Example:
+        >>> order = Order("conv-gn(8)-act")
+        >>> group_count(order, order.tokens[1], 64)
+        8
+    """
+    groups = token.argument if isinstance(token.argument, int) else _USUAL_GROUPS
+    if channels % groups:
+        divisors = (number for number in range(1, channels + 1) if channels % number == 0)
+        nearest = min(divisors, key=lambda divisor: abs(divisor - groups))
+        raise OrderError(
+            f"order {str(order)!r}: {str(token)!r} means {groups} groups, which do not divide the "
+            f"{channels} channels there; did you mean 'gn({nearest})'?"
+        )
+    return groups

@@ -7,8 +7,7 @@ from typing import Never
 
 from normdrop.errors import OrderError
 from normdrop.values.operations import NOISES
-from normdrop.values.order._kinds import ACTIVATIONS, KINDS
-from normdrop.values.order._token import Token
+from normdrop.values.order._kinds import ACTIVATIONS, KINDS, Token
 
 _PARENTHESES = re.compile(r"\([^()]*\)")
 _TOKEN = re.compile(r"(?P<name>[^()]*?)\s*(?:\((?P<argument>[^()]*)\))?")

@@ -1,37 +1,133 @@
-"""What follows from a token's position: channel counts, and which weights need a bias."""
+"""Where dropout goes in a head and in a residual block: positions of Kim et al. (UAI 2023).
 
-from collections.abc import Sequence
-from itertools import accumulate, repeat
+In a head: H1 – [1×1 convolution] – H2 – [norm] – H3 – [activation] – H4 – [global average pooling]
+– H5 – [linear] – H6.
 
-from normdrop.values.order._kinds import Role
-from normdrop.values.order._token import Token
+In a block it numbers the gaps of a pre-activation branch, norm, activation, weight, norm,
+activation, weight: P0 lies on the trunk before the branch splits off, P1 to P7 follow. In other
+branches a position keeps its neighbours: P1 to P3 are counted from the first norm, P4 to P6 from
+the last one, so that P6 is before the last weight of a bottleneck as the paper advises, and P7 is
+the end.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Literal, TypeAlias, get_args
+
+from normdrop.errors import UsageError
+from normdrop.values.order._order import Order
+
+HeadPosition: TypeAlias = Literal["before-pool", "after-pool", "H1", "H2", "H3", "H4", "H5", "H6"]
+
+_WORDS = {"before-pool": "H4", "after-pool": "H5"}
 
 
-def channels(
-    tokens: Sequence[Token], in_channels: int, out_channels: int | Sequence[int]
-) -> tuple[int, ...]:
-    """How many channels enter each token, and as a last item how many leave the last one."""
-    leaving = repeat(out_channels) if isinstance(out_channels, int) else iter(out_channels)
+def head_orders(
+    *, conv: bool, norm: bool, activation: bool, position: HeadPosition, noisy: bool
+) -> tuple[Order | None, Order]:
+    """The orders of a head before and after its global average pooling.
 
-    def after(entering: int, token: Token) -> int:
-        return next(leaving) if token.role is Role.WEIGHT else entering
+    Args:
+        conv: Whether it has a convolution.
+        norm: Whether it has a norm.
+        activation: Whether it has an activation.
+        position: Where dropout goes.
+        noisy: Whether there is dropout at all; the position is checked in any case.
 
-    return tuple(accumulate(tokens, after, initial=in_channels))
+    Returns:
+        What precedes the pooling, none if that is nothing, and what follows it.
 
+    Raises:
+        UsageError: If there is no such position.
 
-def needs_bias(tokens: Sequence[Token], position: int, *, padded_pool: bool = False) -> bool:
-    """Whether a constant added to each channel after `tokens[position]` changes what follows.
-
-    A batch norm subtracts the channel's mean and with it any constant, be it that the constant
-    arrives directly, through max pooling, which commutes with adding a constant (its padding is
-    minus infinity), or through average pooling, unless that averages padded zeros in. Nothing else
-    lets the constant through unchanged: dropout turns it into noise, an activation bends it, a
-    weight mixes it with the zeros of its padding, and a group or layer norm removes the mean over
-    several channels, not each channel's own.
+    Example:
+        >>> head_orders(conv=False, norm=True, activation=True, position="H4", noisy=True)
+        (Order('bn-act-drop'), Order('linear'))
     """
-    for token in tokens[position + 1 :]:
-        if token.kind.carries_statistics:
-            return False
-        if token.role is not Role.POOL or (padded_pool and not token.is_max_pool):
-            return True
-    return True
+    number = _number(position)
+    tokens = ["conv", "bn", "act", "pool", "linear"]
+    if noisy:
+        tokens.insert(number - 1, "drop")
+    optional = {"conv": conv, "bn": norm, "act": activation}
+    tokens = [token for token in tokens if optional.get(token, True)]
+    pool = tokens.index("pool")
+    features = Order("-".join(tokens[:pool])) if pool else None
+    return features, Order("-".join(tokens[pool + 1 :]))
+
+
+def _number(position: str) -> int:
+    """The number n of position Hn, which precedes the head's n-th layer."""
+    if position not in get_args(HeadPosition):
+        raise UsageError(
+            f"position must be one of {', '.join(get_args(HeadPosition))}, not {position!r}; "
+            "before-pool is what the literature advises"
+        )
+    return int(_WORDS.get(position, position)[1:])
+
+
+ResidualPosition: TypeAlias = Literal["P0", "P1", "P2", "P3", "P4", "P5", "P6", "P7"]
+ResidualStyle: TypeAlias = Literal["pre", "post"]
+
+_PRE = ("bn", "act", "weight")
+_POST = ("weight", "bn", "act")
+
+# Where each position lies, given the index of the first norm, of the last one, and the end.
+_GAPS: dict[ResidualPosition, Callable[[int, int, int], int]] = {
+    "P1": lambda first, _last, _end: first,
+    "P2": lambda first, _last, _end: first + 1,
+    "P3": lambda first, _last, _end: first + 2,
+    "P4": lambda _first, last, _end: last,
+    "P5": lambda _first, last, _end: last + 1,
+    "P6": lambda _first, last, _end: last + 2,
+    "P7": lambda _first, _last, end: end,
+}
+
+
+def branch_order(
+    style: ResidualStyle, weights: int, weight: str, position: ResidualPosition, *, noisy: bool
+) -> Order:
+    """The order of a residual branch, with `drop` at the position unless that is on the trunk.
+
+    Args:
+        style: `"pre"` or `"post"` activation.
+        weights: How many weights the branch has.
+        weight: The token of a weight, `conv` or `linear`.
+        position: Where dropout goes.
+        noisy: Whether there is dropout at all; the position is checked in any case.
+
+    Raises:
+        UsageError: If there is no such style or position, or the branch lacks the position.
+
+    Example:
+        >>> branch_order("pre", 2, "conv", "P5", noisy=True)
+        Order('bn-act-conv-bn-drop-act-conv')
+    """
+    _check(style, position)
+    tokens = _branch(style, weights)
+    if noisy and position in _GAPS:
+        norms = [index for index, name in enumerate(tokens) if name == "bn"]
+        tokens.insert(_GAPS[position](norms[0], norms[-1], len(tokens)), "drop")
+    return Order("-".join(weight if name == "weight" else name for name in tokens))
+
+
+def _check(style: str, position: str) -> None:
+    """Refuse an unknown style or position, and P6 where no weight follows the last norm."""
+    if style not in get_args(ResidualStyle):
+        raise UsageError(f"style must be 'pre' or 'post' (activation), not {style!r}")
+    if position not in get_args(ResidualPosition):
+        raise UsageError(
+            f"position must be one of {', '.join(get_args(ResidualPosition))}, not {position!r}; "
+            "P5, after the last norm, is what the literature advises"
+        )
+    if style == "post" and position == "P6":
+        raise UsageError(
+            "position P6 is between the last activation and the last weight after the last norm, "
+            "and no weight follows the last norm of a post-activation branch; use P5 or P7, which "
+            "are its end"
+        )
+
+
+def _branch(style: ResidualStyle, weights: int) -> list[str]:
+    """The tokens of a branch without dropout; the last activation of `"post"` follows the add."""
+    unit: Sequence[str] = _PRE if style == "pre" else _POST
+    tokens = [token for _ in range(weights) for token in unit]
+    return tokens if style == "pre" else tokens[:-1]

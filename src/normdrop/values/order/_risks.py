@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from normdrop.values.noise import Noise
-from normdrop.values.order._kinds import Role
-from normdrop.values.order._token import Token
+from normdrop.values.order._kinds import Role, Token
 
 # Noise that shifts a variance by less than this share is no risk: Li et al. cure the shift with
 # uniform dropout of beta 0.1 to 0.3, whose shift is 0.97 to 0.997 on inputs of mean zero.
