@@ -18,8 +18,8 @@ from normdrop.shifts.stream import (
     Stored,
     between_batches,
     extent,
-    layer_shift,
     farthest,
+    layer_shift,
     not_finite,
     population,
 )

@@ -9,8 +9,8 @@ from normdrop.shifts.stream._batches import is_real as is_real
 from normdrop.shifts.stream._batches import size_of as size_of
 from normdrop.shifts.stream._batches import too_many as too_many
 from normdrop.shifts.stream._diagnosis import between_batches as between_batches
-from normdrop.shifts.stream._diagnosis import is_young as is_young
 from normdrop.shifts.stream._diagnosis import farthest as farthest
+from normdrop.shifts.stream._diagnosis import is_young as is_young
 from normdrop.shifts.stream._diagnosis import need_finite as need_finite
 from normdrop.shifts.stream._diagnosis import not_finite as not_finite
 from normdrop.shifts.stream._diagnosis import noted as noted
