@@ -14,6 +14,7 @@ from normdrop.cli._metric import metric as metric_of
 from normdrop.cli._model import make_model
 from normdrop.cli._options import file_to_write, model_to_write, run_options, weights_option
 from normdrop.cli._progress import steps_bar
+from normdrop.errors import UsageError
 from normdrop.verbs import check_name, doctor, save_weights
 
 if TYPE_CHECKING:
@@ -77,6 +78,10 @@ def command(  # noqa: PLR0917 - click passes them by name
     made = [part for each in settings for part in ("--with", each)]
     given = shlex.join([factory, *made, *loaded, "--data", data])
     diagnosis = replace(found, arguments=given)
+    if out is not None and not diagnosis.copied:
+        raise UsageError(
+            f"{out} was not written, since this model cannot be copied: use normdrop recalibrate"
+        )
     written = [] if out is None else [save_weights(diagnosis.model, out)]
     if report is not None:
         from normdrop.report import write_diagnosis

@@ -172,13 +172,15 @@ class KerasModel:
     def copied(self) -> keras.Model:
         """Rebuilt from its configuration; a subclassed model has none that tells its calls."""
         from normdrop.keras.rewrite import copied
+        from normdrop.keras.watch import own_seeds
 
         if not isinstance(self.model, keras.Sequential) and not hasattr(self.model, "operations"):
             raise UsageError(
-                f"doctor mends a copy, and {self.name} is a subclassed model, which cannot be "
-                "copied: use check, measure and recalibrate, which work on it as it is"
+                f"{self.name} is a subclassed model, which cannot be copied: use check, measure and "
+                "recalibrate, which work on it as it is"
             )
-        return copied(self.model)[0]
+        with own_seeds():
+            return copied(self.model)[0]
 
     def editing(
         self,

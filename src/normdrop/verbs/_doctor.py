@@ -123,7 +123,7 @@ class _Visit:
         before = self._blamed() or self._measure(self._model, "measuring")
         findings = _measured(check(self._model, self._example), before)
         predicted = self._try("predict", self._predict)
-        mended = self._framework.copied()
+        mended, copied = self._copy()
         recalibration, after, refused = None, None, ""
         if is_shifted(before):
             recalibration = self._try("recalibrate", lambda: self._recalibrate(mended))
@@ -132,7 +132,11 @@ class _Visit:
             self._notes.append(refused)
             recalibration = None
         if recalibration is not None:
-            after = self._measure(mended, "measuring again")
+            try:
+                after = self._measure(mended, "measuring again")
+            finally:
+                if not copied:
+                    recalibration.undo()
             if self._judged is self._used:
                 self._notes.append(
                     "There is one batch, so that the score is that of the examples which the "
@@ -151,6 +155,7 @@ class _Visit:
             recalibration,
             tuple(self._notes),
             refused,
+            copied,
         )
 
     def _fresh(self, name: str) -> Diagnosis[Any]:
@@ -159,7 +164,7 @@ class _Visit:
         predicted = self._try("predict", self._predict)
         mended = self._try("fix", self._fix)
         changed = mended is not None and bool(mended.changes)
-        model = mended.model if mended is not None else self._framework.copied()
+        model, copied = (mended.model, True) if mended is not None else self._copy()
         treatment: Treatment = "fixed" if changed else "none"
         after = self._try("predict", lambda: predict(model, self._example)) if changed else None
         return Diagnosis(
@@ -173,7 +178,15 @@ class _Visit:
             mended,
             None,
             tuple(self._notes),
+            copied=copied,
         )
+
+    def _copy(self) -> tuple[Any, bool]:
+        """A copy to mend; the model itself, which is then put back, where none can be made."""
+        try:
+            return self._framework.copied(), True
+        except UsageError:
+            return self._model, False
 
     def _first(self) -> object:
         """The first batch's inputs, as an example."""

@@ -207,7 +207,7 @@ def _by_batch(passes: Reestimation, *, measured: bool) -> Found:
     if not passes.repeatable:
         return Found(used, before, after, (f"{left}: pass larger ones.",))
     last = after if measured else passes.by_running()
-    settled = _settle(passes, used, last, 2)
+    settled = _settle(passes, last, last, 2)
     note = f"{left}, so that the exact method was gone over to."
     return replace(settled, before=before, notes=(note, *settled.notes))
 
@@ -230,12 +230,17 @@ def _exact(passes: Reestimation) -> Found:
     before = passes.by_batch() if broken else passes.by_running()
     if broken:
         before = replace(before, metric=math.nan)
-    return _settle(passes, {}, before, 1)
+    try:
+        return _settle(passes, before, before, 1)
+    except UsageError:  # on the way a long chain may overflow; its batches' statistics are nearer
+        passes.write(passes.original)
+        return replace(_settle(passes, passes.by_batch(), before, 2), before=before)
 
 
-def _settle(passes: Reestimation, used: dict[str, Stored], before: Pass, count: int) -> Found:
-    """Go by what was met, again and again, from statistics that passes went by already."""
-    last, start = before, count - 1
+def _settle(passes: Reestimation, last: Pass, before: Pass, count: int) -> Found:
+    """Go by what was met, again and again, from what was met in a pass already."""
+    used: dict[str, Stored] = {}
+    start = count - 1
     moved = math.inf
     while moved > _TOLERANCE and count <= len(passes.original) + 1 + start:
         used = _new(passes, last)

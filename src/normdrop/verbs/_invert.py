@@ -29,8 +29,10 @@ _FEW = 32
 """Inputs that their place is sought with."""
 _MOST_GROUPS = 64
 """Channels that are placed one by one; those of more get one place together."""
-_LINEAR = 1e-3
+_LINEAR = 0.02
 """A norm sees inputs as they are scaled if its variances follow them as nearly as this."""
+_LOUD = 64.0
+"""Times unit variance: next to such inputs a bias is nothing, also before an activation."""
 _FAR = 8.0
 """Times the variance, or squared deviations, that an optimiser does not reach by itself."""
 _SMALLEST = 1e-12
@@ -159,13 +161,13 @@ def _placing(
 
     with passes.without_gradients():
         zero, one = np.zeros(groups), np.ones(groups)
-        base, double = (seen(zero, factor * one) for factor in (1, 2))
+        base, loud, louder = (seen(zero, factor * one) for factor in (1, _LOUD, 2 * _LOUD))
         stored = {p: s.numbers() for p, s in passes.stored.items() if not is_initial(s)}
         near = [
             path
-            for path, each in base.items()
+            for path, each in loud.items()
             if path in stored
-            and np.allclose(double[path].variance, 4 * each.variance, rtol=_LINEAR, atol=0)
+            and np.allclose(louder[path].variance, 4 * each.variance, rtol=_LINEAR, atol=0)
         ]
         if not near or _within_reach(near, base, stored):
             return lambda inputs: inputs
@@ -178,11 +180,12 @@ def _placing(
             return np.concatenate([found[path].variance / scale[path] for path in near])
 
         nothing = means(seen(zero, zero))
-        answers = [(seen(each, zero), seen(zero, each)) for each in np.eye(groups)]
+        each = _LOUD * np.eye(groups)
+        answers = [(seen(unit, zero), seen(zero, unit)) for unit in each]
     response = Response(
         means(stored) - nothing,
-        np.stack([means(moved) - nothing for moved, _ in answers], 1),
-        np.stack([variances(noisy) for _, noisy in answers], 1),
+        np.stack([(means(moved) - nothing) / _LOUD for moved, _ in answers], 1),
+        np.stack([variances(noisy) / _LOUD**2 for _, noisy in answers], 1),
     )
     return by(*response.places())
 

@@ -22,8 +22,11 @@ _TOLERANCE = 1e-3
 """Statistics that move by less, relative to the variance or in deviations, are settled."""
 _REPEATS = 4
 """Passes in train mode over inputs that a correction is tried on."""
-_LEFT = 0.5
-"""The part of the shift that a correction may leave on inputs that it was not made from."""
+_LEFT = 1.0
+"""The part of the shift that a correction may leave on inputs that it was not made from. These are
+nothing like data, so that it leaves more than on data; one that does harm adds to it."""
+_MOST = 20.0
+"""Times its variance that a channel may have after a correction: more is no dropout's doing."""
 _SMALLEST = 1e-5
 """Added to variances, as norm layers do, so that a dead channel's do not count."""
 
@@ -132,7 +135,7 @@ class _Verified:
         """Refuse a correction that does not carry over to other inputs.
 
         Raises:
-            NormdropError: It leaves more than half of the shift.
+            NormdropError: It adds to the shift.
         """
         if not self.left < _LEFT:
             raise NormdropError(
@@ -180,7 +183,7 @@ def _correction(
 def _move(train: Statistics[Any], evaluated: Statistics[Any]) -> _Move:
     scale = train.variance + (train.variance <= 0)  # a dead channel does not move
     ratio = (evaluated.variance + (train.variance <= 0)) / scale
-    return _Move(ratio, (evaluated.mean - train.mean) / scale**0.5)
+    return _Move(ratio.clip(1 / _MOST, _MOST), (evaluated.mean - train.mean) / scale**0.5)
 
 
 def _verified(passes: ModelPasses, inputs: Arguments, made: _Correction) -> _Verified:

@@ -73,6 +73,8 @@ class Diagnosis(Generic[ModelT]):
         recalibration: The statistics before and after, where they were estimated anew.
         notes: What could not be done, and why, in sentences.
         refused: Why nothing was recalibrated, where the data forbid it.
+        copied: Whether `model` is a copy. Of some subclassed Keras models none can be made: new
+            statistics are then tried on the model itself and taken back, and `model` is as it was.
         arguments: What the command line was given, for the next command; empty in Python.
     """
 
@@ -87,6 +89,7 @@ class Diagnosis(Generic[ModelT]):
     recalibration: Recalibration | None
     notes: tuple[str, ...] = ()
     refused: str = ""
+    copied: bool = True
     arguments: str = ""
 
     @property
@@ -233,9 +236,10 @@ def _recalibrated(diagnosis: Diagnosis[Any], before: ShiftReport, after: ShiftRe
             command,
         )
     other = any(state.name == "other-data" for state in before.states)
-    where = " where the model is to be used on data like these" if other else ""
+    where = ", where the model is to be used on data like these" if other else ""
+    use = f"Use the copy{where}" if diagnosis.copied else f"Recalibrate the model{where}"
     return Verdict(
-        f"Mended: the running statistics were at fault. Use the copy{where}; the weights are the "
+        f"The running statistics are at fault, and new ones mend it. {use}; the weights are the "
         "same.",
         command,
     )
@@ -346,9 +350,14 @@ def _treatment(diagnosis: Diagnosis[Any]) -> Iterator[str]:
     recalibration, mended = diagnosis.recalibration, diagnosis.fix
     if diagnosis.treatment == "recalibrated" and recalibration is not None:
         extent = recalibration.before.notes[:1]
+        where = (
+            "in a copy; no weight was changed"
+            if diagnosis.copied
+            else "in the model itself, since it cannot be copied, and put back after the trial"
+        )
         yield (
             f"The running statistics of {_count(len(recalibration.stored), 'norm layer')} were "
-            "estimated anew with dropout off, in a copy; no weight was changed."
+            f"estimated anew with dropout off, {where}."
         )
         yield from extent
         if diagnosis.before is not None:

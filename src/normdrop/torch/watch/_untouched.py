@@ -72,7 +72,11 @@ def untouched(model: nn.Module, *, gradients: bool = True) -> Iterator[None]:
         (p, p.requires_grad, p.grad, _clone(p.grad) if gradients else None)
         for p in model.parameters()
     ]
-    with torch.random.fork_rng(cuda_devices(model)), _eager():
+    with (
+        torch.random.fork_rng(cuda_devices(model)),
+        _eager(),
+        _differentiable(model, needed=gradients),
+    ):
         try:
             yield
         finally:
@@ -91,6 +95,21 @@ def untouched(model: nn.Module, *, gradients: bool = True) -> Iterator[None]:
                     parameter.grad = gradient
                     if gradient is not None and was is not None:
                         gradient.copy_(was)
+
+
+@contextmanager
+def _differentiable(model: nn.Module, *, needed: bool) -> Iterator[None]:
+    """Leave `torch.inference_mode`, as evaluation code is in, where gradients are needed."""
+    if not needed or not torch.is_inference_mode_enabled():
+        yield
+        return
+    if any(tensor.is_inference() for tensor in (*model.parameters(), *model.buffers())):
+        raise UsageError(
+            "the model was made under torch.inference_mode, so that no gradients can pass it: make "
+            "it outside, or copy its state dict into one that was"
+        )
+    with torch.inference_mode(mode=False):
+        yield
 
 
 def _check(path: str, module: nn.Module) -> None:
