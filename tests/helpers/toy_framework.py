@@ -3,7 +3,7 @@
 `normdrop.verbs.register("toy_framework", "toy_framework:_Door")` lets the verbs take its models.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, Self
@@ -12,7 +12,7 @@ import numpy as np
 
 from normdrop.errors import CaptureError
 from normdrop.shifts import graph
-from normdrop.shifts.expected import Both, Statistics
+from normdrop.shifts.expected import Both, Place, Statistics
 from normdrop.shifts.stream import Arguments, Batch, Batches, NormMode, Pass, Record, Stored
 from normdrop.verbs import Model, ModelPasses
 
@@ -221,6 +221,12 @@ class _Inputs:
 
     def draw(self, count: int) -> Arguments:
         return (self._random.standard_normal((count, *self._shape)),), {}
+
+    def channels(self, inputs: Arguments) -> tuple[int, ...]:
+        return (inputs[0][0].shape[1],)
+
+    def placed(self, inputs: Arguments, places: Sequence[Place]) -> Arguments:
+        return (inputs[0][0] * places[0].scale + places[0].offset,), {}
 
 
 class _Door(Model):

@@ -65,10 +65,10 @@ def test_recalibrates_trained_weights() -> None:
     assert diagnosis.after is not None
     assert diagnosis.before["2"].shift == pytest.approx(0.5, abs=0.05)
     assert diagnosis.before["2"].causes == {"1": 1.0}
-    assert diagnosis.after["2"].shift == pytest.approx(1.0, abs=1e-3)
-    # by hand: what reaches the norm in eval mode is the first layer's output
+    assert diagnosis.after["2"].shift == pytest.approx(1.0, abs=0.05)
+    # by hand: what reaches the norm in eval mode is the first layer's output, on every other batch
     with torch.no_grad():
-        reached = torch.cat([model[0](inputs) for inputs, _ in _batches()]).double()
+        reached = torch.cat([model[0](inputs) for inputs, _ in _batches()[::2]]).double()
     mended = diagnosis.model[2]
     assert isinstance(mended, nn.BatchNorm1d)
     assert mended.running_var is not None
@@ -83,13 +83,13 @@ def test_recalibrates_trained_weights() -> None:
 
 
 def test_the_metric_is_that_of_the_models() -> None:
-    """Before and now are what plain eval passes of both models give."""
+    """Before and now are what plain eval passes of both give on batches not estimated from."""
     model = _trained()
     diagnosis = normdrop.doctor(model, _batches(), error_rate)
     for report, network in ((diagnosis.before, model), (diagnosis.after, diagnosis.model)):
         twin = copy.deepcopy(network).eval()
         with torch.no_grad():
-            rates = [error_rate(twin(inputs), targets).item() for inputs, targets in _batches()]
+            rates = [error_rate(twin(x), targets).item() for x, targets in _batches()[1::2]]
         assert report is not None
         assert report.modes is not None
         assert report.modes.eval_mode == pytest.approx(sum(rates) / len(rates))
@@ -219,5 +219,5 @@ def test_reports_its_progress() -> None:
 
     normdrop.doctor(_trained(), _batches(4), progress=note)
     for step in ("measuring", "recalibrating", "measuring again"):
-        assert [(done, total) for name, done, total in told if name == step][-1] == (4, 4)
+        assert [(done, total) for name, done, total in told if name == step][-1] == (2, 2)
     assert {"predicting", "mending"} <= {name for name, _, _ in told}

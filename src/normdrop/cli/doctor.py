@@ -1,5 +1,7 @@
 """`normdrop doctor`: what is wrong with a model, what it costs, and a mended copy."""
 
+import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import rich_click as click
@@ -9,6 +11,7 @@ from normdrop.cli._metric import metric as metric_of
 from normdrop.cli._model import make_model
 from normdrop.cli._options import file_to_write, model_to_write, run_options, show, weights_option
 from normdrop.cli._progress import steps_bar
+from normdrop.errors import UsageError
 from normdrop.verbs import check_name, doctor, save_weights
 
 
@@ -64,7 +67,15 @@ def command(  # noqa: PLR0917 - click passes them by name
         check_name(model, out)
     batches = resolve(data, model, split=split, batch_size=batch_size)
     with steps_bar("checking") as progress:
-        diagnosis = doctor(model, batches, scale, limit=limit, name=factory, progress=progress)
+        found = doctor(model, batches, scale, limit=limit, name=factory, progress=progress)
+    loaded = ["--weights", str(weights)] if weights is not None else []
+    made = [part for each in settings for part in ("--with", each)]
+    given = shlex.join([factory, *made, *loaded, "--data", data])
+    diagnosis = replace(found, arguments=given)
+    if out is not None and not diagnosis.copied:
+        raise UsageError(
+            f"{out} was not written, since this model cannot be copied: use normdrop recalibrate"
+        )
     written = [] if out is None else [save_weights(diagnosis.model, out)]
     if report is not None:
         from normdrop.report import write_diagnosis

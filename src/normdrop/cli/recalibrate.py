@@ -1,5 +1,6 @@
 """`normdrop recalibrate`: running statistics estimated anew, written to a file."""
 
+import warnings
 from pathlib import Path
 
 import rich_click as click
@@ -9,7 +10,7 @@ from normdrop.cli._metric import metric as metric_of
 from normdrop.cli._model import make_model
 from normdrop.cli._options import model_to_write, run_options, shape_option, show, weights_option
 from normdrop.cli._progress import batches_bar
-from normdrop.errors import UsageError
+from normdrop.errors import ShiftWarning, UsageError
 from normdrop.verbs import RecalibrateMethod, check_name, recalibrate, save_weights
 
 
@@ -34,6 +35,9 @@ from normdrop.verbs import RecalibrateMethod, check_name, recalibrate, save_weig
     help="One pass, or passes until the statistics settle.",
 )
 @click.option("--metric", metavar="METRIC", help="accuracy, loss, mse or a callable.")
+@click.option(
+    "--force", is_flag=True, help="Go on with inputs that are scaled otherwise than in training."
+)
 @run_options
 def command(  # noqa: PLR0917 - click passes them by name
     factory: str,
@@ -43,6 +47,7 @@ def command(  # noqa: PLR0917 - click passes them by name
     weights: Path | None,
     method: RecalibrateMethod,
     metric: str | None,
+    force: bool,  # noqa: FBT001 - click passes it by name
     limit: int | None,
     batch_size: int,
     split: Split,
@@ -64,7 +69,8 @@ def command(  # noqa: PLR0917 - click passes them by name
     scale = metric_of(metric, model)
     check_name(model, out)
     batches = None if data is None else resolve(data, model, split=split, batch_size=batch_size)
-    with batches_bar("recalibrating") as progress:
+    with batches_bar("recalibrating") as progress, warnings.catch_warnings():
+        warnings.simplefilter("ignore", ShiftWarning)  # it is the error below
         done = recalibrate(
             model,
             batches,
@@ -73,7 +79,10 @@ def command(  # noqa: PLR0917 - click passes them by name
             example=input_shape,
             limit=limit,
             progress=progress,
+            force=force,
         )
+    if done.refused:
+        raise UsageError(done.refused.replace("pass force=True", "pass --force"))
     path = save_weights(model, out)
     show(done, style, [path], {"written": str(path)})
     return 0

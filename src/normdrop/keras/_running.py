@@ -9,7 +9,7 @@ from keras import ops
 
 from normdrop.keras.capture import paths_of
 from normdrop.shifts import expected
-from normdrop.shifts.stream import Stored
+from normdrop.shifts.stream import NormFacts, Stored
 
 Norms = dict[str, keras.layers.BatchNormalization]
 """Path of every norm layer with moving statistics to the layer."""
@@ -104,6 +104,37 @@ def initial_share(model: keras.Model) -> float:
         for norm in norms
     ]
     return float(np.median(shares))
+
+
+def norm_facts(model: keras.Model) -> dict[str, NormFacts]:
+    """Norm layer path to what the model says of it.
+
+    >>> model = keras.Sequential([keras.Input((3,)), keras.layers.BatchNormalization(name="bn")])
+    >>> facts = norm_facts(model)["bn"]
+    >>> facts.updates, facts.kept, facts.trained
+    (None, 0.99, False)
+    """
+    iterations = _iterations(model)
+    averaged = bool(iterations and getattr(model.optimizer, "use_ema", False))
+    return {
+        path: NormFacts(
+            # A loop of the user's own, or a file of weights, leaves the optimizer at 0.
+            updates=iterations or None,
+            kept=float(norm.momentum),
+            frozen=is_still(norm),
+            averaged=averaged,
+            trained=_trained(norm),
+        )
+        for path, norm in norms_of(model).items()
+    }
+
+
+def _trained(norm: keras.layers.BatchNormalization) -> bool:
+    """Whether the offset varies: new ones are 0, while a new scale may be drawn at random."""
+    if not norm.built or not norm.center:
+        return False
+    offset = _copy(norm.beta)
+    return bool((offset != offset[0]).any())
 
 
 def memory(model: keras.Model) -> dict[str, float]:

@@ -1,6 +1,7 @@
 """Inputs made up from an example: pink noise of its shape, standard normal per channel."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -9,8 +10,8 @@ from keras import ops
 
 from normdrop.errors import UsageError
 from normdrop.keras.capture import leaves_of
-from normdrop.shifts.expected import radial_frequencies
-from normdrop.shifts.stream import Arguments
+from normdrop.shifts.expected import Place, radial_frequencies
+from normdrop.shifts.stream import Arguments, is_real
 from normdrop.values.example import Input
 
 
@@ -40,6 +41,33 @@ class SyntheticInputs:
     def draw(self, count: int) -> Arguments:
         """A batch, as the one argument of a call of the model."""
         return (synthetic(self._example, count, self._generator, first=self._first),), {}
+
+    def channels(self, inputs: Arguments) -> tuple[int, ...]:
+        """How many channels every floating-point input has."""
+        leaves = [leaf for leaf in keras.tree.flatten(inputs) if is_real(leaf)]
+        return tuple(leaf.shape[self._axis(leaf)] if leaf.ndim > 1 else 1 for leaf in leaves)
+
+    def placed(self, inputs: Arguments, places: Sequence[Place]) -> Arguments:
+        """Floating-point inputs, each channel scaled and moved; differentiable."""
+        left = iter(places)
+
+        def leaf(x: Any) -> Any:  # noqa: ANN401 - settings such as None pass through
+            if not is_real(x):
+                return x
+            place, shape = next(left), [1] * x.ndim
+            if x.ndim > 1:
+                shape[self._axis(x)] = -1
+            scale, offset = (
+                ops.cast(ops.convert_to_tensor(each.reshape(shape)), x.dtype)
+                for each in (place.scale, place.offset)
+            )
+            return x * scale + offset
+
+        moved: Arguments = keras.tree.map_structure(leaf, inputs)
+        return moved
+
+    def _axis(self, x: Any) -> int:  # noqa: ANN401 - a tensor
+        return 1 if self._first else int(x.ndim) - 1
 
 
 def synthetic(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 import keras
 
 from normdrop.errors import UsageError
-from normdrop.shifts.stream import Arguments, Batches, NormMode, Pass, Progress
+from normdrop.shifts.stream import Arguments, Batches, NormFacts, NormMode, Pass, Progress
 from normdrop.values.example import Input
 
 if TYPE_CHECKING:
@@ -168,6 +168,12 @@ class KerasModel:
 
         return initial_share(self.model)
 
+    def norm_facts(self) -> dict[str, NormFacts]:
+        """By momentum, `trainable`, weights and the optimizer of a compiled model."""
+        from normdrop.keras._running import norm_facts
+
+        return norm_facts(self.model)
+
     def memory(self, paths: Iterable[str]) -> dict[str, float]:
         """By momentum."""
         from normdrop.keras._running import memory
@@ -176,10 +182,17 @@ class KerasModel:
         return memory(self.model)
 
     def copied(self) -> keras.Model:
-        """Rebuilt from its configuration."""
+        """Rebuilt from its configuration; a subclassed model has none that tells its calls."""
         from normdrop.keras.rewrite import copied
+        from normdrop.keras.watch import own_seeds
 
-        return copied(self.model)[0]
+        if not isinstance(self.model, keras.Sequential) and not hasattr(self.model, "operations"):
+            raise UsageError(
+                f"{self.name} is a subclassed model, which cannot be copied: use check, measure and "
+                "recalibrate, which work on it as it is"
+            )
+        with own_seeds():
+            return copied(self.model)[0]
 
     def editing(
         self,

@@ -6,10 +6,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
+from torch.optim.swa_utils import AveragedModel
 
 from normdrop.errors import UsageError
 from normdrop.shifts import expected
-from normdrop.shifts.stream import Stored
+from normdrop.shifts.stream import NormFacts, Stored
 from normdrop.torch.watch import frozen_norms, has_statistics
 
 _USUAL = 0.1
@@ -113,6 +114,49 @@ def initial_share(model: nn.Module) -> float:
     norms = [module for module in model.modules() if isinstance(module, _NormBase)]
     shares = [_share(norm) for norm in norms if _counts(norm)]
     return float(np.median(shares)) if shares else 0.0
+
+
+def norm_facts(model: nn.Module) -> dict[str, NormFacts]:
+    """Norm layer path to what the model says of it.
+
+    >>> facts = norm_facts(nn.BatchNorm1d(3))[""]
+    >>> facts.updates, facts.kept, facts.trained
+    (0, 0.9, False)
+    """
+    frozen = frozen_norms(model)
+    learns = model.training and any(each.requires_grad for each in model.parameters())
+    averages = tuple(
+        f"{path}." if path else ""
+        for path, module in model.named_modules()
+        if isinstance(module, AveragedModel)
+        and not module.use_buffers
+        and int(module.n_averaged.item())
+    )
+    facts: dict[str, NormFacts] = {}
+    for path, module in model.named_modules():
+        if not has_statistics(module):
+            continue
+        counter = module._buffers.get("num_batches_tracked")  # noqa: SLF001 - as it counts itself
+        momentum = getattr(module, "momentum", None)
+        own = list(module.parameters(recurse=False))
+        facts[path] = NormFacts(
+            updates=None if counter is None else int(counter.item()),
+            kept=None if momentum is None else 1 - float(momentum),
+            frozen=path in frozen,
+            thawed=learns
+            and path not in frozen
+            and bool(own)
+            and not any(each.requires_grad for each in own),
+            averaged=bool(averages) and path.startswith(averages),
+            trained=_trained(module),
+        )
+    return facts
+
+
+def _trained(norm: nn.Module) -> bool:
+    """Whether the offset varies: new ones are 0, while a new scale may be drawn at random."""
+    offset = norm._parameters.get("bias")  # noqa: SLF001 - the layer's own
+    return offset is not None and bool((offset != offset.flatten()[0]).any())
 
 
 def memory(model: nn.Module, paths: Iterable[str]) -> dict[str, float]:

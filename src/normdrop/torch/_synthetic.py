@@ -1,7 +1,7 @@
 """Inputs made up from an example: pink noise of its shape, standard normal per channel."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from normdrop.errors import UsageError
-from normdrop.shifts.expected import radial_frequencies
+from normdrop.shifts.expected import Place, radial_frequencies
 from normdrop.shifts.stream import Arguments
 from normdrop.values.example import Input
 
@@ -42,6 +42,28 @@ class SyntheticInputs:
             UsageError: The example is nothing a model takes.
         """
         return synthetic(self._example, count, self._generator, self._device)
+
+    def channels(self, inputs: Arguments) -> tuple[int, ...]:
+        """How many channels every floating-point input has."""
+        return tuple(x.shape[1] if x.ndim > 1 else 1 for x in _floats(inputs))
+
+    def placed(self, inputs: Arguments, places: Sequence[Place]) -> Arguments:
+        """Floating-point inputs, each channel scaled and moved; differentiable."""
+        left = iter(places)
+
+        def leaf(x: Any) -> Any:  # noqa: ANN401 - settings such as None pass through
+            if not (isinstance(x, Tensor) and x.is_floating_point()):
+                return x
+            place = next(left)
+            shape = (1, -1, *[1] * (x.ndim - _VECTOR_AXES)) if x.ndim > 1 else (1,)
+            scale, offset = (
+                torch.as_tensor(each, dtype=x.dtype, device=x.device).reshape(shape)
+                for each in (place.scale, place.offset)
+            )
+            return x * scale + offset
+
+        args, kwargs = inputs
+        return tuple(map(leaf, args)), {name: leaf(x) for name, x in kwargs.items()}
 
 
 def synthetic(
@@ -123,6 +145,12 @@ def _leaf(leaf: object, count: int, generator: torch.Generator, device: torch.de
     # Whole numbers are names (tokens, classes): drawn from the names the example uses.
     rows = torch.randint(len(values), (count, *shape), generator=generator)
     return values[rows].to(device, dtype)
+
+
+def _floats(arguments: Arguments) -> list[Tensor]:
+    args, kwargs = arguments
+    leaves = [*args, *kwargs.values()]
+    return [x for x in leaves if isinstance(x, Tensor) and x.is_floating_point()]
 
 
 def _is_shape(value: object) -> TypeGuard[tuple[int, ...]]:

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from normdrop.errors import UsageError
-from normdrop.shifts.stream import Arguments, Batches, NormMode, Pass, Progress
+from normdrop.shifts.stream import Arguments, Batches, NormFacts, NormMode, Pass, Progress
 
 if TYPE_CHECKING:
     from normdrop.lint.rules import Rule
@@ -182,6 +182,12 @@ class TorchModel:
         from normdrop.torch._running import initial_share
 
         return initial_share(self.model)
+
+    def norm_facts(self) -> dict[str, NormFacts]:
+        """By counters, modes, parameters, and whether a `swa_utils.AveragedModel` is around."""
+        from normdrop.torch._running import norm_facts
+
+        return norm_facts(self.model)
 
     def memory(self, paths: Iterable[str]) -> dict[str, float]:
         """By momentum."""

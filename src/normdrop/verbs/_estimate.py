@@ -9,14 +9,18 @@ import numpy as np
 from normdrop.errors import UsageError, unknown
 from normdrop.shifts.report import Recalibration, ShiftReport
 from normdrop.shifts.stream import (
+    Batch,
     Batches,
     MetricMean,
     NormMode,
     Pass,
     Seen,
     Stored,
+    between_batches,
     extent,
+    farthest,
     layer_shift,
+    not_finite,
     population,
 )
 from normdrop.verbs._framework import Model, WatchedRun
@@ -24,6 +28,11 @@ from normdrop.verbs._framework import Model, WatchedRun
 _METHODS = ("batch", "exact")
 _TOLERANCE = 1e-5
 """Statistics that move by less, relative to the variance or in deviations, are settled."""
+_SCATTER = 0.05
+"""Of the variance, summed over layers, between batches: beyond it one eval pass looks what is left.
+Ordinary batches on networks of some tens of norms stay below."""
+_LOOK = 64
+"""Batches that such a look reads at most."""
 _SMALLEST = 1e-5
 """Added to variances, as norm layers do, so that a dead channel's do not count."""
 
@@ -41,6 +50,7 @@ class Reestimation:
     Attributes:
         original: Norm layer path to the statistics that it had stored at first.
         frozen: Norm layers to leave as they are; known in full after a pass by running statistics.
+        sample: The first batch that was read.
 
     Raises:
         UsageError: A name has no norm layer.
@@ -64,6 +74,12 @@ class Reestimation:
         self.frozen = run.statistics.frozen | self._named
         self._channels = {path: len(stored.mean) for path, stored in self.original.items()}
         self._probed = False
+        self.sample: Batch | None = None
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether more passes may follow; other processes would have to know of them."""
+        return self._source.repeatable and not self._framework.several_processes
 
     @property
     def all_frozen(self) -> str:
@@ -77,6 +93,14 @@ class Reestimation:
             self._probe_frozen()
         self._probed = True
         return found
+
+    def look(self, most: int) -> Pass:
+        """The same over the first batches only."""
+        self._source, whole = self._source.first(most), self._source
+        try:
+            return self.by_running()
+        finally:
+            self._source = whole
 
     def by_batch(self) -> Pass:
         """Every norm layer that is not frozen goes by its batch's statistics."""
@@ -102,6 +126,8 @@ class Reestimation:
         metric = None if self._metric is None else MetricMean(self._metric)
         record = self._run.record(norm, self._named)
         for batch in self._source:
+            if self.sample is None:
+                self.sample = batch
             outputs = self._run.run(batch, record, norm=norm)
             if metric is not None:
                 metric.add(outputs, batch)
@@ -118,12 +144,13 @@ class Reestimation:
 
 @dataclass(frozen=True)
 class Found:
-    """New statistics, and what passes before and after saw."""
+    """New statistics, what passes before and after saw, and whether they were many."""
 
     used: dict[str, Stored]
     before: Pass
     after: Pass | None
     notes: tuple[str, ...] = ()
+    exact: bool = False
 
     @property
     def calls(self) -> dict[str, int]:
@@ -158,14 +185,39 @@ def estimated(passes: Reestimation, method: str, *, measured: bool) -> Found:
 
 
 def _by_batch(passes: Reestimation, *, measured: bool) -> Found:
-    """One pass in which every norm layer that is not frozen goes by its batch."""
-    before = passes.by_running() if measured else None
+    """One pass in which every norm layer that is not frozen goes by its batch.
+
+    Eval mode meets something else than batch mode where batches are small, the more so the more
+    norms there are; that is looked at where the batches' scatter calls for it.
+    """
+    broken = any(not_finite(passes.original))
+    before = passes.by_running() if measured and not broken else None
     seen = passes.by_batch()
     used = _new(passes, seen)
-    if before is None:
-        return Found(used, replace(seen, metric=math.nan), None)
+    before = before or replace(seen, metric=math.nan)
+    scattered = between_batches({path: seen.seen[path] for path in used}) > _SCATTER
+    if not measured and not (scattered and passes.repeatable):
+        return Found(used, before, None, (_may_be_left(seen),) if scattered else ())
     passes.write(used)
-    return Found(used, before, passes.by_running())
+    after = passes.by_running() if measured else passes.look(_LOOK)
+    worst = farthest(used, after.seen, whole=after.batches == seen.batches)
+    if worst is None:
+        return Found(used, before, after if measured else None)
+    left = f"Small batches left a shift of {worst[1]:.2f} at {worst[0]!r}"
+    if not passes.repeatable:
+        return Found(used, before, after, (f"{left}: pass larger ones.",))
+    last = after if measured else passes.by_running()
+    settled = _settle(passes, last, last, 2)
+    note = f"{left}, so that the exact method was gone over to."
+    return replace(settled, before=before, notes=(note, *settled.notes))
+
+
+def _may_be_left(seen: Pass) -> str:
+    small = min(each.count / max(1, each.batches) for each in seen.seen.values())
+    return (
+        f"Small batches ({small:.0f} values per channel at the fewest) may leave shifts that one "
+        "pass cannot tell: pass larger ones, or a list or loader, which can be read again."
+    )
 
 
 def _exact(passes: Reestimation) -> Found:
@@ -174,32 +226,45 @@ def _exact(passes: Reestimation) -> Found:
     A layer that meets no other norm's output has its own after one pass, the next ones after two,
     and so on: there is an end, however far off the start. Most models come near it long before.
     """
-    before = last = passes.by_running()
-    count, moved = 1, math.inf
-    while moved > _TOLERANCE and count <= len(passes.original) + 1:
+    broken = any(not_finite(passes.original))
+    before = passes.by_batch() if broken else passes.by_running()
+    if broken:
+        before = replace(before, metric=math.nan)
+    try:
+        return _settle(passes, before, before, 1)
+    except UsageError:  # on the way a long chain may overflow; its batches' statistics are nearer
+        passes.write(passes.original)
+        return replace(_settle(passes, passes.by_batch(), before, 2), before=before)
+
+
+def _settle(passes: Reestimation, last: Pass, before: Pass, count: int) -> Found:
+    """Go by what was met, again and again, from what was met in a pass already."""
+    used: dict[str, Stored] = {}
+    start = count - 1
+    moved = math.inf
+    while moved > _TOLERANCE and count <= len(passes.original) + 1 + start:
         used = _new(passes, last)
         passes.write(used)
         last = passes.by_running()
         count += 1
         moved = max(_moved(used[path], last.seen[path]) for path in used)
-    return Found(used, before, last, (_settled(count, moved),))
+    return Found(used, before, last, (_settled(count, moved),), exact=True)
 
 
 def recalibration(
-    passes: Reestimation, method: str, found: Found, metric: str, undo: Callable[[], None]
+    passes: Reestimation, found: Found, metric: str, undo: Callable[[], None]
 ) -> Recalibration:
     """What was found, for the user.
 
     Args:
         passes: The model and its batches.
-        method: `"batch"` or `"exact"`.
         found: What they gave.
         metric: What the metric is called, empty without one.
         undo: Puts the old statistics back.
     """
     before, after = found.before, found.after
     return Recalibration(
-        "exact" if method == "exact" else "batch",
+        "exact" if found.exact else "batch",
         _report(before, passes.original),
         None if after is None else _report(after, {**passes.original, **found.used}),
         {path: (one.mean, one.variance) for path, one in found.used.items()},

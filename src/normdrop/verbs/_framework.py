@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from normdrop.errors import UsageError
-from normdrop.shifts.expected import ForwardPasses, Statistics
+from normdrop.shifts.expected import ForwardPasses, Place, Statistics
 from normdrop.shifts.stream import (
     Arguments,
     Batch,
     Batches,
+    NormFacts,
     NormMode,
     Pass,
     Progress,
@@ -112,8 +113,13 @@ class ModelPasses(ForwardPasses[Arguments, Any], Protocol):
     @property
     def noise_layers(self) -> Sequence[str]: ...
 
-    def moved(self, inputs: Arguments, steps: int) -> Arguments:  # noqa: ARG002 - for who can
-        """Inputs moved until train mode shows the stored statistics.
+    def moved(
+        self,
+        inputs: Arguments,  # noqa: ARG002 - for who can
+        steps: int,  # noqa: ARG002 - same
+        placed: Callable[[Arguments], Arguments] = lambda inputs: inputs,  # noqa: ARG002 - same
+    ) -> Arguments:
+        """Inputs moved until train mode shows the stored statistics once they are placed.
 
         By Adam (Kingma and Ba 2015) at a rate that falls from `plan.RATE` to 0, against the sum of
         `divergences` at the norm layers whose statistics are not those of a new layer; in step n
@@ -145,6 +151,17 @@ class Inputs(Protocol):
 
         Raises:
             UsageError: The example is nothing a model takes.
+        """
+
+    def channels(self, inputs: Arguments) -> tuple[int, ...]:
+        """How many channels every floating-point input has, in order."""
+
+    def placed(self, inputs: Arguments, places: Sequence[Place]) -> Arguments:
+        """Floating-point inputs, each channel scaled and moved; differentiable.
+
+        Args:
+            inputs: The arguments of one call of the model.
+            places: One for each floating-point input, in order.
         """
 
 
@@ -302,6 +319,10 @@ class Model(Protocol):
         By default nothing, as where no batches are counted.
         """
         return 0.0
+
+    def norm_facts(self) -> dict[str, NormFacts]:
+        """Norm layer path to what the model says of it; by default nothing is known."""
+        return {}
 
     def memory(self, paths: Iterable[str]) -> dict[str, float]:
         """Norm layer path to the variance of its running average over that of one batch."""

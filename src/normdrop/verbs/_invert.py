@@ -1,11 +1,14 @@
 """Expected shift of trained weights without data: find inputs that the stored statistics allow."""
 
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from normdrop.shifts.expected import (
+    Place,
+    Response,
     Shifts,
     Statistics,
     StoredFit,
@@ -20,7 +23,19 @@ from normdrop.shifts.expected import (
 )
 from normdrop.shifts.report import ShiftReport
 from normdrop.shifts.stream import Arguments
-from normdrop.verbs._framework import Model, ModelPasses, opened
+from normdrop.verbs._framework import Inputs, Model, ModelPasses, opened
+
+_FEW = 32
+"""Inputs that their place is sought with."""
+_MOST_GROUPS = 64
+"""Channels that are placed one by one; those of more get one place together."""
+_LINEAR = 0.02
+"""A norm sees inputs as they are scaled if its variances follow them as nearly as this."""
+_LOUD = 64.0
+"""Times unit variance: next to such inputs a bias is nothing, also before an activation."""
+_FAR = 8.0
+"""Times the variance, or squared deviations, that an optimiser does not reach by itself."""
+_SMALLEST = 1e-12
 
 
 def invert(
@@ -83,12 +98,14 @@ class Inverted:
     Attributes:
         passes: Through the model.
         inputs: Those found.
+        others: Where these began, drawn anew: inputs of their scale that nothing was fitted to.
         shifts: What both modes make of them.
         fit: How well the stored statistics fit the weights.
     """
 
     passes: ModelPasses
     inputs: Arguments
+    others: Arguments
     shifts: Shifts[Statistics[Any]]
     fit: StoredFit
 
@@ -98,17 +115,91 @@ def inverted(framework: Model, example: object, steps: int, seed: int) -> Invert
     initial = framework.initial_share()  # passes in train mode count on
     passes = framework.passes(seed)
     made_up = framework.inputs(example, seed)
-    start = made_up.draw(plan.inversion_inputs(made_up.positions))
-    inputs = passes.moved(start, steps)
+    size = plan.inversion_inputs(made_up.positions)
+    start = made_up.draw(size)
+    placed = _placing(passes, made_up, start)
+    inputs = placed(passes.moved(start, steps, placed))
     found = shifts(passes, [inputs], plan.INVERTED_REPEATS)
     distances = [
         _distance(seen, passes.stored[path], passes.eps[path])
         for path, seen in found.train.items()
         if not is_initial(passes.stored[path])
     ]
-    return Inverted(passes, inputs, found, StoredFit(mismatch(distances), initial))
+    fit = StoredFit(mismatch(distances), initial)
+    return Inverted(passes, inputs, placed(made_up.draw(size)), found, fit)
 
 
 def _distance(seen: Statistics[Any], stored: Statistics[Any], eps: float) -> float:
     """The divergence of seen from stored statistics, averaged over channels."""
     return float(np.mean(divergences(seen.numbers(), stored.numbers(), eps, np.log)))
+
+
+def _placing(
+    passes: ModelPasses, made_up: Inputs, start: Arguments
+) -> Callable[[Arguments], Arguments]:
+    """What puts inputs of unit variance where the statistics nearest to them were taken.
+
+    Norm layers that see inputs scaled as they are tell: pixels from 0 to 255 and raw columns of a
+    table are out of reach of an optimiser that starts from unit noise. Where they are within its
+    reach nothing is done.
+    """
+    few, sizes = passes.first(start, _FEW), made_up.channels(start)
+    single = sum(sizes) <= _MOST_GROUPS
+    groups = sum(sizes) if single else len(sizes)
+
+    def by(offsets: np.ndarray, scales: np.ndarray) -> Callable[[Arguments], Arguments]:
+        cuts = np.cumsum(sizes)[:-1]
+        split = [
+            np.split(each if single else np.repeat(each, sizes), cuts) for each in (offsets, scales)
+        ]
+        places = [Place(*pair) for pair in zip(*split, strict=True)]
+        return lambda inputs: made_up.placed(inputs, places)
+
+    def seen(offsets: np.ndarray, scales: np.ndarray) -> dict[str, Statistics[np.ndarray]]:
+        found = passes.train(by(offsets, scales)(few), plan.OTHER_NOISE)
+        return {path: one.numbers() for path, one in found.items()}
+
+    with passes.without_gradients():
+        zero, one = np.zeros(groups), np.ones(groups)
+        base, loud, louder = (seen(zero, factor * one) for factor in (1, _LOUD, 2 * _LOUD))
+        stored = {p: s.numbers() for p, s in passes.stored.items() if not is_initial(s)}
+        near = [
+            path
+            for path, each in loud.items()
+            if path in stored
+            and np.allclose(louder[path].variance, 4 * each.variance, rtol=_LINEAR, atol=0)
+        ]
+        if not near or _within_reach(near, base, stored):
+            return lambda inputs: inputs
+        scale = {path: stored[path].variance + passes.eps[path] for path in near}
+
+        def means(found: Mapping[str, Statistics[np.ndarray]]) -> np.ndarray:
+            return np.concatenate([found[path].mean / np.sqrt(scale[path]) for path in near])
+
+        def variances(found: Mapping[str, Statistics[np.ndarray]]) -> np.ndarray:
+            return np.concatenate([found[path].variance / scale[path] for path in near])
+
+        nothing = means(seen(zero, zero))
+        each = _LOUD * np.eye(groups)
+        answers = [(seen(unit, zero), seen(zero, unit)) for unit in each]
+    response = Response(
+        means(stored) - nothing,
+        np.stack([(means(moved) - nothing) / _LOUD for moved, _ in answers], 1),
+        np.stack([variances(noisy) / _LOUD**2 for _, noisy in answers], 1),
+    )
+    return by(*response.places())
+
+
+def _within_reach(
+    near: Iterable[str],
+    found: Mapping[str, Statistics[np.ndarray]],
+    stored: Mapping[str, Statistics[np.ndarray]],
+) -> bool:
+    """Whether an optimiser that starts here comes to what is stored by itself."""
+    for path in near:
+        one, other = found[path], stored[path]
+        ratio = (one.variance.mean() + _SMALLEST) / (other.variance.mean() + _SMALLEST)
+        moved = np.square(one.mean - other.mean) / (other.variance + _SMALLEST)
+        if not 1 / _FAR < ratio < _FAR or moved.mean() > _FAR:
+            return False
+    return True

@@ -6,7 +6,18 @@ from typing import Any
 from normdrop.errors import NormdropError
 from normdrop.shifts.expected import StoredFit, causes
 from normdrop.shifts.report import ModeTable, ShiftReport
-from normdrop.shifts.stream import Arguments, Batch, FourModes, Record, extent, layer_shift
+from normdrop.shifts.stream import (
+    Arguments,
+    Batch,
+    Facts,
+    FourModes,
+    Record,
+    extent,
+    is_real,
+    layer_shift,
+    need_finite,
+    noted,
+)
 from normdrop.verbs._framework import Model, WatchedRun, opened
 from normdrop.verbs._invert import stored_fit
 from normdrop.verbs._types import Device, WrappedModel
@@ -58,7 +69,7 @@ def measure(
     Raises:
         CaptureError: The model raised; the message names the batch and the module.
         UsageError: No model or one on the `meta` device; no batches, or none a model takes; NaN or
-            infinity at a norm layer; a loader or metric that raised.
+            infinity at a norm layer, or stored by one; a loader or metric that raised.
 
     >>> import torch
     >>> from torch import nn
@@ -72,6 +83,8 @@ def measure(
     (0.5, {'1': 1.0}, True)
     """
     framework = opened(model, "measure", batches=batches).unwrapped()
+    need_finite(framework.statistics().stored)
+    norms = framework.norm_facts()
     source = framework.reading(batches, limit=limit, device=device, progress=progress)
     sample: list[Batch] = []
     wanted = (_BLAMED_BATCHES, _BLAMED_EXAMPLES) if blame else (1, 1)
@@ -87,18 +100,19 @@ def measure(
             else:
                 run.run(batch, record)
         seen = record.seen()
+    real = is_real(sample[0].arguments)
+    facts = Facts(norms, framework.memory(seen), unbiased=framework.unbiased, real=real)
     if four is not None:  # out here, since telling stale statistics runs the model in its own way
-        modes = four.table(
-            framework.memory(seen),
-            lambda: _fit(framework, sample[0].arguments),
-            unbiased=framework.unbiased,
-        )
+        modes, states = four.table(facts, lambda: _fit(framework, sample[0].arguments))
+    else:
+        states = noted(record.stored, seen, facts)
     shares = _blamed(framework, sample) if blame else {}
     layers = [
         layer_shift(path, one, record.stored[path], shares.get(path, {}))
         for path, one in seen.items()
     ]
-    return ShiftReport(layers, "measured", (extent(source.count, source.examples),), modes)
+    notes = (extent(source.count, source.examples), *(map(str, states) if modes is None else ()))
+    return ShiftReport(layers, "measured", notes, modes, states)
 
 
 def _four_modes(run: WatchedRun, metric: object) -> FourModes[Record[Any]]:

@@ -1,16 +1,21 @@
 """Running statistics estimated anew, and put back."""
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TypedDict, Unpack
 
-from normdrop.errors import UsageError
+from normdrop.errors import ShiftWarning, UsageError
 from normdrop.shifts.report import Recalibration
-from normdrop.shifts.stream import metric_name
-from normdrop.verbs._estimate import Reestimation, check_method, estimated, recalibration
-from normdrop.verbs._framework import opened
+from normdrop.shifts.stream import NormFacts, is_real, is_young, metric_name, scaled
+from normdrop.verbs._estimate import Found, Reestimation, check_method, estimated, recalibration
+from normdrop.verbs._framework import Model, opened
 from normdrop.verbs._types import Device, RecalibrateMethod, WrappedModel
 from normdrop.verbs._without_data import without_data
+
+_SCALED = 2.0
+"""Times the stored variance, or its inverse, from which inputs are refused."""
 
 
 def recalibrate(
@@ -24,6 +29,7 @@ def recalibrate(
     device: "Device | None" = None,
     frozen: Iterable[str] = (),
     progress: Callable[[int, int | None], None] | None = None,
+    force: bool = False,
 ) -> Recalibration:
     """Estimate the running statistics of every norm layer anew, dropout off, in place.
 
@@ -52,6 +58,9 @@ def recalibrate(
             Keras those that are not trainable, or of momentum 1.
         progress: Called with the batches done and, where known, how many there are; from 0 again
             in each pass.
+        force: Whether to go on where the inputs are scaled otherwise than those that the stored
+            statistics come from, as pixels in [0, 1] for standardised ones. By default nothing is
+            changed then, with a `ShiftWarning` and `Recalibration.refused`.
 
     Returns:
         Old and new statistics, the shift before and after, and `undo()`.
@@ -85,11 +94,52 @@ def recalibrate(
     with framework.watched(frozen=True) as run:
         work = Reestimation(framework, run, source, metric, frozen)
         found = estimated(work, method, measured=measured)
+    name = metric_name(metric) if measured else ""
+    refused = "" if force else _otherwise_scaled(framework, work, found)
+    if refused:
+        warnings.warn(refused, ShiftWarning, stacklevel=2)
+        same = replace(found, used={}, after=None, notes=(refused,))
+        return replace(recalibration(work, same, name, lambda: None), refused=refused)
     undo = run.statistics.snapshot()
     run.statistics.write(found.used)
     run.statistics.count(found.calls)
-    name = metric_name(metric) if measured else ""
-    return recalibration(work, method, found, name, undo)
+    return recalibration(work, found, name, undo)
+
+
+def _otherwise_scaled(framework: Model, work: Reestimation, found: Found) -> str:
+    """Why these inputs must not be recalibrated on, where they are scaled otherwise; else empty.
+
+    The norm layer nearest to the data tells, first with dropout off, then, to be sure that no
+    dropout before it does, in train mode on one batch. New statistics say nothing of inputs.
+    """
+    path = next(iter(found.before.seen))
+    stored, facts = work.original[path], framework.norm_facts().get(path, NormFacts())
+    batch = work.sample
+    if framework.several_processes or batch is None or not is_real(batch.arguments):
+        return ""
+    if is_young(stored, facts) or facts.averaged or path not in found.used:
+        return ""
+    if not _far(scaled(found.before.seen[path], stored, unbiased=framework.unbiased)):
+        return ""
+    try:
+        with framework.watched(noise=True) as run:
+            record = run.record("batch")
+            run.run(batch, record, dropout=True, norm="batch")
+    except UsageError:  # a single value per channel
+        return ""
+    scale = scaled(record.seen()[path], stored, unbiased=framework.unbiased)
+    if scale is None or not _far(scale):
+        return ""
+    return (
+        f"Nothing was changed: {path!r}, nearest to the data, meets about {scale:.2g} times the "
+        "variance it has stored, in every channel alike: these inputs are scaled otherwise than "
+        "the data of training. Prepare them as in training; or pass force=True if the model is to "
+        "be used on such data."
+    )
+
+
+def _far(scale: float | None) -> bool:
+    return scale is not None and not 1 / _SCALED < scale < _SCALED
 
 
 class _Options(TypedDict, total=False):
@@ -101,6 +151,7 @@ class _Options(TypedDict, total=False):
     device: "Device | None"
     frozen: Iterable[str]
     progress: Callable[[int, int | None], None] | None
+    force: bool
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from normdrop.keras.rewrite._copy import copied
 from normdrop.keras.rewrite._editor import KerasEditor
 from normdrop.keras.rewrite._plan import Plan
 from normdrop.keras.rewrite._rebuild import Rebuild, refuse_closed
+from normdrop.keras.watch import own_seeds
 from normdrop.lint.rules import ModelMend, Rule
 from normdrop.mending.repairs import Journal
 
@@ -73,9 +74,10 @@ def editing(
             "fix: a bias cannot be removed from weights that are shared: leave out remove_bias or "
             "share_weights"
         )
-    capture(model, example)  # says what is wrong with either before anything is copied
-    refuse_closed(model)
-    yield Editing(model, example, rules, share_weights=share_weights)
+    with own_seeds():
+        capture(model, example)  # says what is wrong with either before anything is copied
+        refuse_closed(model)
+        yield Editing(model, example, rules, share_weights=share_weights)
 
 
 def _shared(model: keras.Model, plan: Plan, twins: Mapping[int, Any]) -> keras.Model:

@@ -17,7 +17,7 @@ from normdrop.keras.watch._noise_calls import NoiseCalls
 from normdrop.keras.watch._norm_call import NormCall
 from normdrop.keras.watch._norm_calls import answered
 from normdrop.shifts.expected import Both, Statistics, average, divergences, is_initial, plan
-from normdrop.shifts.stream import Arguments
+from normdrop.shifts.stream import Arguments, is_real
 
 _DECAYS = (0.9, 0.999)
 _EPSILON = 1e-8
@@ -89,14 +89,19 @@ class Passes:
         """Paths of the layers met so far that made noise and can be switched off."""
         return list(self.noise.layers)
 
-    def moved(self, inputs: Arguments, steps: int) -> Arguments:
+    def moved(
+        self,
+        inputs: Arguments,
+        steps: int,
+        placed: Callable[[Arguments], Arguments] = lambda inputs: inputs,
+    ) -> Arguments:
         """Inputs moved until train mode shows the stored statistics.
 
         Raises:
             UsageError: None of the inputs is a floating-point one.
         """
         leaves = keras.tree.flatten(inputs)
-        free = [index for index, leaf in enumerate(leaves) if _is_free(leaf)]
+        free = [index for index, leaf in enumerate(leaves) if is_real(leaf)]
         if not free:
             raise UsageError(
                 "inversion moves floating-point inputs, and this model takes none: "
@@ -116,7 +121,7 @@ class Passes:
 
         def gradients(values: list[Any], step: int) -> list[Any]:
             def loss(values: list[Any]) -> Any:  # noqa: ANN401 - a tensor of the backend's
-                seen = self.in_train(arguments(values), plan.OTHER_NOISE + step)
+                seen = self.in_train(placed(arguments(values)), plan.OTHER_NOISE + step)
                 return sum(self._distances(seen), 0.0 * ops.sum(values[0]))
 
             return backend().gradients(loss, values)
@@ -172,12 +177,6 @@ def _tensors(stored: Statistics[np.ndarray]) -> Statistics[Any]:
     return Statistics(
         *(ops.convert_to_tensor(part, dtype="float32") for part in (stored.mean, stored.variance))
     )
-
-
-def _is_free(leaf: Any) -> bool:  # noqa: ANN401 - a tensor, or a setting
-    if not hasattr(leaf, "dtype"):
-        return False
-    return bool(keras.backend.is_float_dtype(keras.backend.standardize_dtype(leaf.dtype)))
 
 
 def _numbers(seen: LayerTensors) -> LayerStatistics:

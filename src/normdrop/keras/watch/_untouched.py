@@ -1,14 +1,18 @@
 """A model left exactly as it was, whatever happens to it in between."""
 
 import random
-from collections.abc import Iterator
+import sys
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 from keras.src.backend.common import global_state  # where Keras keeps its global generator
+from keras.src.random import seed_generator  # where its layers and initialisers get their seeds
 
 from normdrop.keras._backend import backend
 from normdrop.keras.capture import check_built
@@ -23,8 +27,9 @@ def untouched(model: keras.Model) -> Iterator[None]:
 
     That is all variables but the trainable ones (moving statistics, metrics, seeds), what layers
     keep in attributes (`trainable`, collected losses, masks of a recurrent layer), Keras' global
-    seed generator, and the random state of Python, numpy and torch. TensorFlow's own stateful
-    random functions are not covered; no layer of Keras uses them.
+    seed generator, and the random state of Python, numpy and torch where the model's own code draws
+    from it; Keras' seeds are drawn elsewhere (`own_seeds`). TensorFlow's own stateful random
+    functions are not covered; no layer of Keras uses them.
 
     Costs a copy of the variables that are no trainable weights.
 
@@ -39,9 +44,9 @@ def untouched(model: keras.Model) -> Iterator[None]:
     attributes = [(layer, dict(layer.__dict__)) for layer in layers]
     losses = [(layer, list(layer._losses), set(layer._loss_ids)) for layer in layers]  # noqa: SLF001 - what calls collect
     values = [(variable, _copy(variable)) for variable in _variables(model)]
-    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002 - what users may draw from
+    python, numpy = random.getstate(), _numpy_state()
     generator = global_state.get_global_attribute(_GENERATOR)
-    with backend().random_state_kept():
+    with own_seeds(), backend().random_state_kept():
         try:
             global_state.set_global_attribute(
                 _GENERATOR, keras.random.SeedGenerator(0, name="normdrop")
@@ -56,9 +61,53 @@ def untouched(model: keras.Model) -> Iterator[None]:
                 layer._loss_ids.clear()  # noqa: SLF001 - see above
                 layer._loss_ids.update(ids)  # noqa: SLF001 - see above
             for variable, value in values:
-                variable.assign(value)
-            random.setstate(python)
-            np.random.set_state(numpy)  # noqa: NPY002 - see above
+                # A write, even of the same values, would end a backward pass that waits.
+                if _copy(variable).tobytes() != value.tobytes():
+                    variable.assign(value)
+            # Where other threads run it is theirs too, and to put it back would repeat their draws.
+            if threading.active_count() == 1:
+                if random.getstate() != python:
+                    random.setstate(python)
+                if _numpy_state() != numpy:
+                    np.random.set_state(numpy)  # noqa: NPY002 - what users may draw from
+
+
+_own = threading.local()
+
+
+@contextmanager
+def own_seeds() -> Iterator[None]:
+    """Inside, in this thread, Keras draws the seeds that it makes up from a generator of our own.
+
+    A layer or initialiser without a seed takes one of Python's global generator, so that a copy of
+    a model would move it.
+    """
+    _redirect()
+    before = getattr(_own, "generator", None)
+    _own.generator = before or random.Random(0)  # noqa: S311 - seeds, no secrets
+    try:
+        yield
+    finally:
+        _own.generator = before
+
+
+@cache
+def _redirect() -> None:
+    """Have Keras ask for its seeds here, once and for good, as other threads may be asking, too."""
+    usual: Callable[[], int] = seed_generator.make_default_seed
+
+    def make_default_seed() -> int:
+        generator = getattr(_own, "generator", None)
+        return usual() if generator is None else generator.randint(1, 10**9)
+
+    for name, module in list(sys.modules.items()):
+        if name.startswith("keras.src") and vars(module).get("make_default_seed") is usual:
+            vars(module)["make_default_seed"] = make_default_seed
+
+
+def _numpy_state() -> tuple[object, ...]:
+    kind, keys, *rest = np.random.get_state()  # noqa: NPY002 - see above
+    return kind, tuple(keys), *rest
 
 
 def _variables(model: keras.Model) -> list[Any]:

@@ -7,13 +7,17 @@ from normdrop.lint.rules._subject import Subject
 from normdrop.shifts.graph import Kind, Node
 from normdrop.values.findings import Finding
 
+_NARROW = 0.1
+"""Standard deviation of gamma up to which it may have been drawn for a new layer."""
+
 
 class InitialStatistics(Rule):
     """A trained norm layer's running statistics are still at their initial values.
 
     ## What it does
     Finds norm layers of a captured model whose running mean is 0 and whose running variance is 1 in
-    every channel, while γ or β differ from channel to channel.
+    every channel, while β differs from channel to channel, or γ by more than the narrow normal
+    distributions that some initialisations draw it from.
 
     ## Why is this bad?
     The layer was trained and its statistics were not stored: a copy of the weights without the
@@ -62,8 +66,14 @@ def _is_new(norm: Node) -> bool:
 
 
 def _has_new_weights(norm: Node) -> bool:
-    """Whether gamma and beta are each constant, as initial values of any kind are."""
-    return all(_holds(norm, role, None) for role in ("gamma", "beta") if role in norm.parameters)
+    """Whether beta is constant, as it begins at 0, and gamma hardly varies.
+
+    Some initialisations draw gamma from a narrow normal distribution.
+    """
+    gamma = norm.parameters.get("gamma")
+    varied = gamma is not None and float(gamma.read().std()) > _NARROW
+    beta = "beta" not in norm.parameters or _holds(norm, "beta", None)
+    return beta and not varied
 
 
 def _holds(norm: Node, role: str, value: float | None) -> bool:

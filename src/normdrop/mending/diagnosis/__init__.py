@@ -3,4 +3,6 @@
 from normdrop.mending.diagnosis._diagnosis import Chapter as Chapter
 from normdrop.mending.diagnosis._diagnosis import Diagnosis as Diagnosis
 from normdrop.mending.diagnosis._diagnosis import Treatment as Treatment
+from normdrop.mending.diagnosis._diagnosis import Verdict as Verdict
+from normdrop.mending.diagnosis._diagnosis import is_shifted as is_shifted
 from normdrop.mending.diagnosis._diagnosis import story as story

@@ -22,6 +22,10 @@ Treatment = Literal["recalibrated", "fixed", "none"]
 """What was done: statistics estimated anew, the order of layers repaired, or nothing."""
 
 
+_MOVED = 0.2
+"""Deviations that a mean is off by where it matters as much as a variance beyond 5 %."""
+_TRACE = 0.01
+"""The part of a metric that examples at hand may move it by."""
 _FRESH = (
     "Nothing yet: the weights are fresh, and the shift would begin to act when they are trained."
 )
@@ -36,6 +40,19 @@ class Chapter:
     tables: tuple[Table, ...] = ()
 
 
+@dataclass(frozen=True)
+class Verdict:
+    """What a diagnosis comes to.
+
+    Attributes:
+        sentence: How the model stands, and what to do.
+        command: What to run next, in Python or at the command line.
+    """
+
+    sentence: str
+    command: str
+
+
 @dataclass(frozen=True, eq=False)
 class Diagnosis(Generic[ModelT]):
     """What is wrong with a model, what it cost, what was done, and what it costs now.
@@ -44,16 +61,21 @@ class Diagnosis(Generic[ModelT]):
         model: The mended copy; the model that was examined is as it was.
         name: What the model is called in the story.
         treatment: What was done.
-        findings: What `check` found in the model.
+        findings: What `check` found in the model, with the measured shift where there is one.
         predicted: The expected shift at every norm layer, without data.
-        before: The measured shift, with a metric in four modes where one was given; `None` for
-            fresh weights, which have no statistics to measure against.
+        before: The measured shift, with a metric in four modes where one was given, on examples
+            that played no part in recalibrating; `None` for fresh weights, which have no statistics
+            to measure against.
         after: For trained weights the measured shift of the mended copy, for fresh ones the
             expected shift; `None` where nothing was done.
         fix: What `fix` changed, or, for trained weights, would change before the next training;
             `None` where it cannot change the model.
         recalibration: The statistics before and after, where they were estimated anew.
         notes: What could not be done, and why, in sentences.
+        refused: Why nothing was recalibrated, where the data forbid it.
+        copied: Whether `model` is a copy. Of some subclassed Keras models none can be made: new
+            statistics are then tried on the model itself and taken back, and `model` is as it was.
+        arguments: What the command line was given, for the next command; empty in Python.
     """
 
     model: ModelT
@@ -66,12 +88,19 @@ class Diagnosis(Generic[ModelT]):
     fix: Fix[ModelT] | None
     recalibration: Recalibration | None
     notes: tuple[str, ...] = ()
+    refused: str = ""
+    copied: bool = True
+    arguments: str = ""
 
     @property
     def is_clean(self) -> bool:
         """Whether neither an error nor a warning was found or measured."""
-        measured = self.before is None or not self.before.findings
-        return self.findings.is_clean and measured
+        return self.findings.is_clean and (self.before is None or not is_shifted(self.before))
+
+    @property
+    def verdict(self) -> Verdict:
+        """What it comes to, and what to run next."""
+        return _fresh(self) if self.before is None else _trained(self, self.before)
 
     def to_dict(self) -> dict[str, object]:
         """Everything but the model, in types that JSON knows."""
@@ -85,6 +114,7 @@ class Diagnosis(Generic[ModelT]):
             "fix": self.fix and self.fix.to_dict(),
             "recalibration": self.recalibration and self.recalibration.to_dict(),
             "notes": list(self.notes),
+            "verdict": {"sentence": self.verdict.sentence, "command": self.verdict.command},
         }
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
@@ -127,9 +157,124 @@ def story(diagnosis: Diagnosis[Any]) -> tuple[Chapter, ...]:
     chapters = [_wrong(diagnosis), _cost(diagnosis), _done(diagnosis)]
     if diagnosis.after is not None:
         chapters.append(_now(diagnosis, diagnosis.after))
-    if diagnosis.treatment == "recalibrated" and diagnosis.fix is not None:
+    if diagnosis.before is not None and not diagnosis.refused:
         chapters.extend(_next(diagnosis))
+    verdict = diagnosis.verdict
+    chapters.append(Chapter("Verdict", (verdict.sentence, f"Next: {verdict.command}")))
     return tuple(chapters)
+
+
+def is_shifted(report: ShiftReport) -> bool:
+    """Whether any norm layer meets another variance than it is divided by, or other means."""
+    return bool(report.findings) or any(layer.mean_shift > _MOVED for layer in report)
+
+
+def _fresh(diagnosis: Diagnosis[Any]) -> Verdict:
+    """Of weights that are not trained."""
+    mended, found = diagnosis.fix, diagnosis.findings
+    if diagnosis.treatment == "fixed" and mended is not None:
+        left = "" if mended.is_complete else " What is left is for you to mend first."
+        return Verdict(
+            f"Mended before it could do harm: train the copy in place of this model.{left}",
+            "normdrop.fix(model, example)"
+            if mended.is_complete
+            else _explained(mended.remaining, diagnosis),
+        )
+    if not found.is_clean:
+        return Verdict(
+            "Not mended: what was found is for you to change before training.",
+            _explained(found, diagnosis),
+        )
+    return Verdict(
+        "Sound so far, and not trained yet.", _again(diagnosis, "measure", "train, then")
+    )
+
+
+def _trained(diagnosis: Diagnosis[Any], before: ShiftReport) -> Verdict:
+    """Of weights that are trained."""
+    if diagnosis.refused:
+        return Verdict(
+            "Not mended: the inputs are not those of training, and statistics taken from them "
+            "would hide that. Prepare them as in training.",
+            _again(diagnosis, "doctor", "prepare the inputs, then"),
+        )
+    if diagnosis.after is not None:
+        return _recalibrated(diagnosis, before, diagnosis.after)
+    if is_shifted(before):
+        return Verdict(
+            "Not mended: eval mode meets what its norm layers do not expect, and the statistics "
+            "could not be estimated anew from these batches.",
+            _again(diagnosis, "recalibrate", "with larger batches"),
+        )
+    if diagnosis.findings.is_clean:
+        return Verdict(
+            "Sound: eval mode meets what its norm layers expect.",
+            _again(diagnosis, "measure", "whenever weights or data change"),
+        )
+    return Verdict(
+        "Eval mode meets what its norm layers expect, so that new statistics would change "
+        "nothing; what was found matters at the next training.",
+        "normdrop.fix(model, example)"
+        if _changes(diagnosis)
+        else _explained(diagnosis.findings, diagnosis),
+    )
+
+
+def _recalibrated(diagnosis: Diagnosis[Any], before: ShiftReport, after: ShiftReport) -> Verdict:
+    """Of weights whose statistics were estimated anew."""
+    command = _again(diagnosis, "recalibrate", "")
+    if is_shifted(after):
+        return Verdict(
+            "Mended in part: new statistics leave a shift on examples they were not taken from, "
+            "as batches that are few or unlike each other do.",
+            _again(diagnosis, "recalibrate", "with more batches"),
+        )
+    if _is_worse(before, after):
+        return Verdict(
+            "The statistics fit now, and yet the metric is farther from what batch statistics "
+            "give than before: compare both models before the copy is used.",
+            command,
+        )
+    other = any(state.name == "other-data" for state in before.states)
+    where = ", where the model is to be used on data like these" if other else ""
+    use = f"Use the copy{where}" if diagnosis.copied else f"Recalibrate the model{where}"
+    return Verdict(
+        f"The running statistics are at fault, and new ones mend it. {use}; the weights are the "
+        "same.",
+        command,
+    )
+
+
+def _is_worse(before: ShiftReport, after: ShiftReport) -> bool:
+    """Whether the metric went away from its value by batch statistics, by more than a trace."""
+    if before.modes is None or after.modes is None:
+        return False
+    aim = before.modes.batch_statistics
+    was, now = abs(before.modes.eval_mode - aim), abs(after.modes.eval_mode - aim)
+    return now > was + _TRACE * max(abs(aim), was)
+
+
+def _again(diagnosis: Diagnosis[Any], verb: str, when: str) -> str:
+    """A verb on the same model and data, with a word on when."""
+    out = {
+        "recalibrate": " --out mended" + (".keras" if ".keras" in diagnosis.arguments else ".pt")
+    }
+    command = (
+        f"normdrop {verb} {diagnosis.arguments}{out.get(verb, '')}"
+        if diagnosis.arguments
+        else f"normdrop.{verb}(model, batches)"
+    )
+    return f"{when} {command}" if when.endswith("then") else f"{command} {when}".rstrip()
+
+
+def _changes(diagnosis: Diagnosis[Any]) -> bool:
+    return diagnosis.fix is not None and bool(diagnosis.fix.changes)
+
+
+def _explained(found: Findings, diagnosis: Diagnosis[Any]) -> str:
+    """What tells about the worst finding."""
+    worst = found.worst_first()
+    return f"normdrop explain {worst[0].code}" if len(worst) else _again(diagnosis, "check", "")
 
 
 def _wrong(diagnosis: Diagnosis[Any]) -> Chapter:
@@ -160,9 +305,15 @@ def _shifted(report: ShiftReport, verb: str) -> str:
         return " ".join(report.notes) or "No norm layer's shift could be stated."
     far = report.findings
     if not far:
+        off = max(layers, key=lambda layer: layer.mean_shift)
+        means = (
+            f", but the mean at {off.path} is {off.mean_shift:.2f} deviations away"
+            if off.mean_shift > _MOVED
+            else ""
+        )
         return (
             f"In eval mode the input of each of {_count(len(layers), 'norm layer')} {verb} the "
-            "variance it is divided by, within 5 %."
+            f"variance it is divided by, within 5 %{means}."
         )
     some = "each" if len(far) == len(layers) else str(len(far))
     return (
@@ -178,7 +329,8 @@ def _cost(diagnosis: Diagnosis[Any]) -> Chapter:
         return Chapter(title, (_FRESH,))
     modes = diagnosis.before.modes
     if modes is None:
-        return Chapter(title, ("Not measured: no metric was given.",))
+        states = map(str, diagnosis.before.states)
+        return Chapter(title, ("Not measured: no metric was given.", *states))
     return Chapter(title, (_compared(modes), *modes.explanations))
 
 
@@ -198,11 +350,18 @@ def _treatment(diagnosis: Diagnosis[Any]) -> Iterator[str]:
     recalibration, mended = diagnosis.recalibration, diagnosis.fix
     if diagnosis.treatment == "recalibrated" and recalibration is not None:
         extent = recalibration.before.notes[:1]
+        where = (
+            "in a copy; no weight was changed"
+            if diagnosis.copied
+            else "in the model itself, since it cannot be copied, and put back after the trial"
+        )
         yield (
             f"The running statistics of {_count(len(recalibration.stored), 'norm layer')} were "
-            "estimated anew with dropout off, in a copy; no weight was changed."
+            f"estimated anew with dropout off, {where}."
         )
         yield from extent
+        if diagnosis.before is not None:
+            yield from (f"Judged on others. {note}" for note in diagnosis.before.notes[:1])
     elif diagnosis.treatment == "fixed" and mended is not None:
         changes = _count(len(mended.changes), "change")
         yield f"A copy was mended, {changes}; in eval mode it computes the same:"
@@ -233,7 +392,11 @@ def _next(diagnosis: Diagnosis[Any]) -> Iterator[Chapter]:
     mended = diagnosis.fix
     if mended is None or not (mended.changes or len(mended.remaining)):
         return
-    sentences = ["New statistics do not undo what the weights have learned under the shift."]
+    sentences = []
+    if diagnosis.treatment == "recalibrated":
+        sentences.append(
+            "New statistics do not undo what the weights have learned under the shift."
+        )
     if mended.changes:
         sentences.append("normdrop.fix changes the model so that training does not make it anew:")
     told = {(change.code, change.becomes or change.layer) for change in mended.changes}

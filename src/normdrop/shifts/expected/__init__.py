@@ -2,6 +2,8 @@
 
 from normdrop.shifts.expected._fit import INITIAL_ABOVE as INITIAL_ABOVE
 from normdrop.shifts.expected._fit import MISMATCH_ABOVE as MISMATCH_ABOVE
+from normdrop.shifts.expected._fit import Place as Place
+from normdrop.shifts.expected._fit import Response as Response
 from normdrop.shifts.expected._fit import StoredFit as StoredFit
 from normdrop.shifts.expected._fit import divergences as divergences
 from normdrop.shifts.expected._fit import initial_share_left as initial_share_left

@@ -6,5 +6,7 @@ from normdrop.shifts.report._report import LayerShift as LayerShift
 from normdrop.shifts.report._report import Method as Method
 from normdrop.shifts.report._report import ModeTable as ModeTable
 from normdrop.shifts.report._report import ShiftReport as ShiftReport
+from normdrop.shifts.report._report import StateName as StateName
+from normdrop.shifts.report._report import StatisticsState as StatisticsState
 from normdrop.values.severity import Severity as Severity
 from normdrop.values.severity import severity as severity

@@ -34,6 +34,7 @@ class Recalibration:
         metric_before: Its value in eval mode before, NaN without a metric.
         metric_after: Its value in eval mode after, NaN without a metric.
         notes: What must be known to read the numbers, in sentences.
+        refused: Why nothing was changed, in a sentence; empty where the statistics are new.
     """
 
     method: RecalibrationMethod
@@ -46,6 +47,7 @@ class Recalibration:
     metric_after: float = math.nan
     notes: tuple[str, ...] = ()
     _undo: Callable[[], None] = field(default=lambda: None, repr=False)
+    refused: str = ""
 
     def undo(self) -> None:
         """Put the statistics back that the model had before, whatever happened to them since."""

@@ -74,10 +74,11 @@ class Batches:
         """Whether the batches can be read more than once."""
         return not isinstance(self._source, Iterator)
 
-    def first(self) -> "Batches":
-        """The first batch alone, read from the start."""
+    def first(self, count: int = 1) -> "Batches":
+        """The first batches alone, read from the start."""
         alone = copy.copy(self)
-        alone._limit, alone._progress = 1, None  # noqa: SLF001 - its own class
+        limit = count if self._limit is None else min(count, self._limit)
+        alone._limit, alone._progress = limit, None  # noqa: SLF001 - its own class
         return alone
 
     def need_repeatable(self, reason: str) -> None:
@@ -130,6 +131,20 @@ class Batches:
         except TypeError:
             return self._limit
         return length if self._limit is None else min(length, self._limit)
+
+
+def is_real(inputs: object) -> bool:
+    """Whether any input is of floating point, at whatever depth.
+
+    >>> import numpy as np
+    >>> is_real((np.zeros(2, int), {"x": [np.zeros(2)]})), is_real(((np.zeros(2, int),), {}))
+    (True, False)
+    """
+    if isinstance(inputs, Mapping):
+        return any(map(is_real, inputs.values()))
+    if isinstance(inputs, tuple | list):
+        return any(map(is_real, inputs))
+    return "float" in str(getattr(inputs, "dtype", ""))
 
 
 def too_many(number: int, item: tuple[object, ...] | list[object]) -> UsageError:

@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from normdrop.errors import UsageError
 from normdrop.shifts.expected import Statistics
+from normdrop.shifts.report import LayerShift
 
 _PENDING = 32
 """Batches that wait to be folded in at once: a fold costs as much as ten small calls."""
@@ -197,3 +199,98 @@ class Pass:
     frozen: frozenset[str] = frozenset()
     metric: float = math.nan
     unsure: bool = False
+
+
+@dataclass(frozen=True)
+class NormFacts:
+    """What a model says of one of its norm layers, besides the statistics themselves.
+
+    Attributes:
+        updates: Batches its statistics were updated by; `None` where nothing counts them.
+        kept: What each update leaves of the statistics before it: 1 - momentum in torch, momentum
+            in Keras; `None` for a plain average, or where it is not known.
+        frozen: Whether it keeps to its statistics while the model trains.
+        thawed: Whether it learns statistics although its parameters are frozen and others' are not.
+        averaged: Whether its weights are an average, made without its statistics.
+        trained: Whether its scale and offset are not those of a new layer.
+    """
+
+    updates: int | None = None
+    kept: float | None = None
+    frozen: bool = False
+    thawed: bool = False
+    averaged: bool = False
+    trained: bool = False
+
+
+_UNKNOWN = NormFacts()
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a model says of its norm layers and their data.
+
+    Attributes:
+        norms: Norm layer path to what is known of it; others may be met.
+        memory: The variance of a layer's running average over that of one batch: m / (2 - m) where
+            a new batch counts m.
+        unbiased: Whether running variances are averages of unbiased ones.
+        real: Whether an input is of floating point, so that it can be scaled otherwise.
+    """
+
+    norms: Mapping[str, NormFacts] = field(default_factory=dict)
+    memory: Mapping[str, float] = field(default_factory=dict)
+    unbiased: bool = False
+    real: bool = True
+
+    def of(self, path: str) -> NormFacts:
+        """What is known of a layer."""
+        return self.norms.get(path, _UNKNOWN)
+
+
+_NO_CAUSES: Mapping[str, float] = MappingProxyType({})
+
+
+def layer_shift(
+    path: str, seen: Seen, stored: Stored, causes: Mapping[str, float] = _NO_CAUSES
+) -> LayerShift:
+    """What reached a layer in eval mode against what it had stored.
+
+    Raises:
+        UsageError: A single value per channel, which has no variance.
+    """
+    found = population(path, seen)
+    return LayerShift(
+        path,
+        "measured",
+        eval_mean=found.mean,
+        eval_variance=found.variance,
+        train_mean=stored.mean,
+        train_variance=stored.variance,
+        causes=causes,
+    )
+
+
+def population(path: str, seen: Seen) -> Stored:
+    """Mean and biased variance of all that reached a layer.
+
+    Raises:
+        UsageError: A single value per channel, which has no variance.
+    """
+    if seen.count == 1:
+        raise UsageError(
+            f"one value per channel reached {path!r}, and one value has no variance: "
+            "pass more batches or larger ones"
+        )
+    return Stored(seen.mean, seen.variance)
+
+
+def extent(batches: int, examples: int) -> str:
+    """How much was read, in a sentence.
+
+    >>> extent(1, 32), extent(2, 64)
+    ('Over 1 batch of 32 examples.', 'Over 2 batches, 64 examples in all.')
+    """
+    if batches == 1:
+        return f"Over 1 batch of {examples} example{'' if examples == 1 else 's'}."
+    return f"Over {batches} batches, {examples} examples in all."

@@ -173,6 +173,19 @@ def caller(paths: Paths) -> tuple[str, int]:
     return "", 0
 
 
+def outside(call: NormCall, paths: Paths) -> nn.Module | None:
+    """The running module that holds a norm call's statistics and is no part of the model."""
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - the documented way to a stack
+    while frame is not None:
+        names = frame.f_code.co_varnames
+        owner = frame.f_locals.get(names[0]) if names and frame.f_code.co_argcount else None
+        hidden = isinstance(owner, nn.Module) and id(owner) not in paths
+        if hidden and any(each is call.running_mean for each in owner._buffers.values()):  # type: ignore[union-attr] # noqa: SLF001 - its own
+            return owner
+        frame = frame.f_back
+    return None
+
+
 def where(error: BaseException, paths: Paths) -> str:
     """Path of the innermost module that was running when an error was raised."""
     found = ""

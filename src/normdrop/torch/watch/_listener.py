@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm, _NormBase
 
-from normdrop.errors import CaptureError, NormdropError
+from normdrop.errors import CaptureError, NormdropError, UsageError
 from normdrop.shifts.stream import Batch
-from normdrop.torch.watch._calls import CallWatch, NormCall, caller, paths_of, where
+from normdrop.torch.watch._calls import CallWatch, NormCall, caller, outside, paths_of, where
 from normdrop.torch.watch._channel_moments import stacked_moments
 
 Answer: TypeAlias = Callable[[str, NormCall], Tensor]
@@ -114,9 +114,23 @@ class Listener:
         return forward
 
     def _path(self, call: NormCall) -> str:
-        """A norm is known by its buffer; statistics kept elsewhere by the module that calls."""
+        """A norm is known by its buffer; statistics kept elsewhere by the module that calls.
+
+        Raises:
+            UsageError: A norm layer that the model does not know of.
+        """
         path = self._owners.get(id(call.running_mean))
-        return caller(self._paths)[0] if path is None else path
+        if path is not None:
+            return path
+        path = caller(self._paths)[0]
+        module = outside(call, self._paths)
+        if module is not None:
+            raise UsageError(
+                f"{path or type(self._model).__name__} calls a {type(module).__name__} that is no "
+                "part of the model, as one kept in a plain list: eval() does not reach it, and no "
+                "file keeps its statistics; keep such layers in a torch.nn.ModuleList"
+            )
+        return path
 
 
 def by_running(call: NormCall) -> Tensor:

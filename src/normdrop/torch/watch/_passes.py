@@ -154,7 +154,12 @@ class Passes:
         """Paths of the layers met so far that made noise."""
         return list(self.noise.layers)
 
-    def moved(self, inputs: Arguments, steps: int) -> Arguments:
+    def moved(
+        self,
+        inputs: Arguments,
+        steps: int,
+        placed: Callable[[Arguments], Arguments] = lambda inputs: inputs,
+    ) -> Arguments:
         """Inputs moved until train mode shows the stored statistics.
 
         Raises:
@@ -162,7 +167,7 @@ class Passes:
         """
 
         def distances(arguments: Arguments, step: int) -> list[Tensor]:
-            seen = self.train(arguments, seed=plan.OTHER_NOISE + step)
+            seen = self.train(placed(arguments), seed=plan.OTHER_NOISE + step)
             return [
                 divergences(one, self.stored[path], self.eps[path], Tensor.log).mean()
                 for path, one in seen.items()

@@ -72,7 +72,11 @@ def untouched(model: nn.Module, *, gradients: bool = True) -> Iterator[None]:
         (p, p.requires_grad, p.grad, _clone(p.grad) if gradients else None)
         for p in model.parameters()
     ]
-    with torch.random.fork_rng(cuda_devices(model)), _eager():
+    with (
+        torch.random.fork_rng(cuda_devices(model)),
+        _eager(),
+        _differentiable(model, needed=gradients),
+    ):
         try:
             yield
         finally:
@@ -83,12 +87,29 @@ def untouched(model: nn.Module, *, gradients: bool = True) -> Iterator[None]:
                 module._buffers.update(named)  # noqa: SLF001
             with torch.no_grad():
                 for buffer, value in values:
-                    buffer.copy_(value)
+                    # A write, even of the same values, would end a backward pass that waits.
+                    if not _same(buffer, value):
+                        buffer.copy_(value)
                 for parameter, requires_grad, gradient, was in parameters:
                     parameter.requires_grad_(requires_grad)
                     parameter.grad = gradient
                     if gradient is not None and was is not None:
                         gradient.copy_(was)
+
+
+@contextmanager
+def _differentiable(model: nn.Module, *, needed: bool) -> Iterator[None]:
+    """Leave `torch.inference_mode`, as evaluation code is in, where gradients are needed."""
+    if not needed or not torch.is_inference_mode_enabled():
+        yield
+        return
+    if any(tensor.is_inference() for tensor in (*model.parameters(), *model.buffers())):
+        raise UsageError(
+            "the model was made under torch.inference_mode, so that no gradients can pass it: make "
+            "it outside, or copy its state dict into one that was"
+        )
+    with torch.inference_mode(mode=False):
+        yield
 
 
 def _check(path: str, module: nn.Module) -> None:
@@ -101,6 +122,13 @@ def _check(path: str, module: nn.Module) -> None:
         raise CaptureError(
             f"{path}: a lazy module takes its shape from its first input: call the model once first"
         )
+
+
+def _same(one: Tensor, other: Tensor) -> bool:
+    """Whether two tensors hold the same values, NaN among them."""
+    if torch.equal(one, other):
+        return True
+    return one.is_floating_point() and torch.allclose(one, other, rtol=0, atol=0, equal_nan=True)
 
 
 def _clone(tensor: Tensor | None) -> Tensor | None:
