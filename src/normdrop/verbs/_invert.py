@@ -51,8 +51,21 @@ def invert(
             framework has no gradients.
     """
     framework = opened(model, "predict").ready()
+    return inverted_report(framework, example, steps=steps, seed=seed, blame=blame)
+
+
+def inverted_report(
+    framework: Model,
+    example: object,
+    *,
+    steps: int = 40,
+    count: int | None = None,
+    seed: int = 0,
+    blame: bool = True,
+) -> ShiftReport:
+    """The same of a model whose door is open, from `count` inputs."""
     with framework.untouched(gradients=True):
-        found = inverted(framework, example, steps, seed)
+        found = inverted(framework, example, steps, seed, count)
         passes = found.passes
         if found.fit.lags:
             channels = {path: len(one.mean) for path, one in passes.stored.items()}
@@ -93,12 +106,14 @@ class Inverted:
     fit: StoredFit
 
 
-def inverted(framework: Model, example: object, steps: int, seed: int) -> Inverted:
+def inverted(
+    framework: Model, example: object, steps: int, seed: int, count: int | None = None
+) -> Inverted:
     """Invert the stored statistics, inside `untouched`."""
     initial = framework.initial_share()  # passes in train mode count on
     passes = framework.passes(seed)
     made_up = framework.inputs(example, seed)
-    start = made_up.draw(plan.inverted(made_up.positions))
+    start = made_up.draw(count or plan.inverted(made_up.positions))
     inputs = passes.moved(start, steps)
     found = shifts(passes, [inputs], plan.INVERTED_REPEATS)
     distances = [

@@ -1,50 +1,14 @@
-"""The expected shift, without data: by running the model, or by moments; see `_invert`, too."""
+"""The expected shift, without data."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from normdrop.shifts.expected import causes, plan, report, shifts
 from normdrop.shifts.report import ShiftReport
+from normdrop.verbs._evidence import predicted
 from normdrop.verbs._framework import opened
 from normdrop.verbs._invert import invert
+from normdrop.verbs._simulate import simulate
 from normdrop.verbs._types import AnyModel, PredictMethod, unknown
-
-
-def simulate(model: object, example: object, *, seed: int = 0, blame: bool = True) -> ShiftReport:
-    """Expected shift at every norm layer with running statistics, by running the model.
-
-    The model runs in train mode, its statistics are collected, and it runs in eval mode with those
-    statistics, both on the same made-up inputs: pink noise of mean 0 and variance 1 per channel.
-    The weights are taken as they are; the stored running statistics play no part. Costs three
-    forward passes of a sample of 32 to 1024 inputs, the fewer the larger they are; blame costs two
-    more, or two of 8 inputs for each noise layer where those are more. The model is left as it was
-    found, and costs a copy of its buffers in memory.
-
-    Args:
-        model: A model of any framework.
-        example: What the model takes; see `predict`. Only shapes and dtypes matter.
-        seed: Of inputs and noise; the same seed gives the same report.
-        blame: Whether to find each noise layer's share.
-
-    Raises:
-        CaptureError: The model is not built, or raised; the message names the layer.
-        UsageError: The example is nothing a model could take.
-
-    >>> from torch import nn
-    >>> model = nn.Sequential(nn.Linear(8, 64, bias=False), nn.Dropout(0.5), nn.BatchNorm1d(64))
-    >>> layer = simulate(model, (8,))["2"]
-    >>> round(layer.shift, 1), dict(layer.causes)
-    (0.5, {'1': 1.0})
-    """
-    framework = opened(model, "predict").ready()
-    inputs = framework.inputs(example, seed)
-    count = plan.simulated(inputs.positions)
-    with framework.untouched():
-        passes = framework.passes(seed)
-        found = shifts(passes, [inputs.draw(count)], plan.SIMULATED_REPEATS)
-        small = inputs.draw(plan.simulated_blamed(count, len(passes.noise_layers)))
-        shares = causes(passes, [small]) if blame else {}
-    return report(found, shares, "simulate")
 
 
 def moments(model: object, example: object) -> ShiftReport:
@@ -86,8 +50,8 @@ def predict(model: AnyModel, example: object, method: PredictMethod | None = Non
             axis. Only shapes and element types matter.
         method: `"simulate"` runs the model in both modes on made-up inputs; `"invert"` first finds
             inputs that the stored statistics allow; `"moments"` carries means and variances
-            through the model's graph. By default the first for fresh weights and the second for
-            trained ones; the result names it.
+            through the model's graph. By default the first for fresh weights, and for statistics
+            that few batches have reached, and the second for trained ones; the result names it.
 
     Returns:
         The layers, worst first, with the noise layers to blame.
@@ -104,7 +68,8 @@ def predict(model: AnyModel, example: object, method: PredictMethod | None = Non
     ('error', 'simulate', {'1': 1.0})
     """
     framework = opened(model, "predict", example=example).ready()
-    chosen = method or ("invert" if framework.has_learned_statistics() else "simulate")
-    if chosen not in _METHODS:
-        raise unknown(f"unknown method {chosen!r}", chosen, tuple(_METHODS))
-    return _METHODS[chosen](model, example)
+    if method is None:
+        return predicted(framework, example)
+    if method not in _METHODS:
+        raise unknown(f"unknown method {method!r}", method, tuple(_METHODS))
+    return _METHODS[method](model, example)

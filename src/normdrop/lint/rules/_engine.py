@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from normdrop.lint.rules._noise_paths import unjudged
 from normdrop.lint.rules._registry import codes
 from normdrop.lint.rules._rule import Rule
 from normdrop.lint.rules._subject import Subject
@@ -34,6 +35,7 @@ def check_captured(
     rules: Sequence[Rule],
     *,
     modes: Mapping[str, bool] | None = None,
+    norms: Iterable[str] = (),
 ) -> Findings:
     """What is wrong with a captured model, the worst first.
 
@@ -42,11 +44,15 @@ def check_captured(
         shifts: The expected shift at its norm layers.
         rules: The rules to run.
         modes: Whether each module of the model is in train mode, by path.
+        norms: Paths of the norm layers that keep running statistics, also where no call was seen.
     """
     by_path = {layer.path: layer for layer in shifts}
     subject = Subject(captured.train, captured, by_path, modes or {})
     found = [finding for rule in rules for finding in rule.in_model(subject)]
-    return Findings(tuple(found)).worst_first()
+    unknown = tuple(unjudged(subject, norms))
+    judged = len({node.layer for node in subject.graph if node.carries_statistics})
+    judged -= len({each.path for each in unknown} & {node.layer for node in subject.graph})
+    return Findings(tuple(found), judged=judged, unknown=unknown).worst_first()
 
 
 def without_accepted(findings: Findings, suppressions: Sequence[Suppression]) -> Findings:
@@ -55,7 +61,7 @@ def without_accepted(findings: Findings, suppressions: Sequence[Suppression]) ->
     Suppressions that are of no use are not judged: they may be meant for another model.
     """
     kept, _ = suppress(findings, suppressions)
-    return Findings(tuple(kept), findings.notes)
+    return replace(findings, found=tuple(kept))
 
 
 def check_text(path: str, text: str | bytes, rules: Sequence[Rule]) -> list[Finding]:

@@ -2,14 +2,20 @@
 
 import math
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from normdrop.lint.rules._subject import Subject
-from normdrop.shifts.graph import Kind, Node
+from normdrop.shifts.graph import Graph, Kind, Node
+from normdrop.shifts.graph.paths import active_noise, noise_before
+from normdrop.values.findings import Unjudged
 
 # What an operation that is not understood does to noise is not claimed.
 _UNCERTAIN = {Kind.UNKNOWN, Kind.ATTENTION, Kind.RECURRENT, Kind.MATMUL}
+_NOTHING = 0.01
+"""Less than this share of log variance is what no measurement on a few batches tells from none."""
+_ERRORS = 2.0
+"""Standard errors that an estimate must be away from no shift."""
 _RECTIFIED = {"relu", "relu_", "relu6", "ReLU"}
 
 
@@ -40,6 +46,73 @@ def causes(subject: Subject) -> Iterator[Cause]:
     for ways in found.values():
         ranked = sorted(ways.values(), key=lambda way: (len(way.steps), way.norm.id))
         yield Cause(ranked[0].noise, tuple(ranked))
+
+
+def parts(subject: Subject) -> dict[str, dict[str, float | None]]:
+    """What each noise layer of a captured model adds to log Δ at the norms it shifts.
+
+    Whether noise reaches a norm is a matter of the graph alone. Where the shift is known, each
+    noise layer has its share of it, also where other norms lie between; the whole where nothing
+    shares it out.
+
+    Returns:
+        Noise layer path to norm layer path to the part; None where noise reaches a norm whose
+        shift is unknown.
+    """
+    found: dict[str, dict[str, float | None]] = {}
+    reaching = _reaching(subject.graph)
+    layers = {node.layer for node in subject.graph}
+    for norm, noises in reaching.items():
+        layer = subject.shifts.get(norm)
+        if layer is None or not layer.shift > 0:
+            for noise in noises:
+                found.setdefault(noise, {})[norm] = None
+    for norm, layer in subject.shifts.items():
+        if norm not in layers or not layer.shift > 0:
+            continue
+        log, least = math.log(layer.shift), max(_NOTHING, _ERRORS * (layer.error or 0.0))
+        shares = {noise: share for noise, share in layer.causes.items() if noise in layers}
+        for noise, share in (shares or dict.fromkeys(reaching.get(norm, ()), 1.0)).items():
+            if abs(share * log) > least:
+                found.setdefault(noise, {})[norm] = share * log
+    return found
+
+
+def unjudged(subject: Subject, norms: Iterable[str]) -> Iterator[Unjudged]:
+    """The norms of a captured model that noise may shift by nobody knows how much.
+
+    Args:
+        subject: The model.
+        norms: Paths of all norms with running statistics.
+    """
+    reached = _reaching(subject.graph)
+    for norm in reached:
+        layer = subject.shifts.get(norm)
+        if layer is None or not layer.shift > 0:
+            reason = layer.unknown if layer is not None else ""
+            yield Unjudged(norm, reason or "it shows no variance")
+    seen = {node.layer for node in subject.graph} | {
+        parameter.path.rpartition(".")[0]
+        for node in subject.graph
+        for parameter in node.parameters.values()
+    }
+    used = {layer.path for layer in subject.graph.layers if layer.used}
+    for norm in norms:
+        if norm in used and norm not in seen:
+            yield Unjudged(norm, "what it is called with was not seen")
+
+
+def _reaching(graph: Graph) -> dict[str, list[str]]:
+    """Norm layer path to the noise layers that reach it with no other such norm between."""
+    found: dict[str, list[str]] = {}
+    if active_noise(graph):
+        for norm in graph:
+            if norm.carries_statistics:
+                noises = [path.noise.layer for path in noise_before(graph, norm)]
+                if noises:
+                    known = found.setdefault(norm.layer, [])
+                    known += [each for each in dict.fromkeys(noises) if each not in known]
+    return found
 
 
 def _ways(subject: Subject, noise: Node) -> Iterator[Way]:
