@@ -20,20 +20,20 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from normdrop.errors import NormdropError, UsageError
-from normdrop.shifts.expected import INITIAL_ABOVE, plan
+from normdrop.shifts.expected import plan
 from normdrop.shifts.graph import Captured, Graph, Kind, Node
 from normdrop.shifts.graph.paths import active_noise, noise_before
 from normdrop.shifts.moments import expected_shifts, stored_shifts
 from normdrop.shifts.report import LayerShift, Method, ShiftReport
 from normdrop.verbs._framework import Model
-from normdrop.verbs._invert import inverted_report
+from normdrop.verbs._invert import inverted_report, is_trained
 from normdrop.verbs._measure import measure
 from normdrop.verbs._simulate import simulated, simulated_on
 
 if TYPE_CHECKING:
     from normdrop.shifts.stream import Arguments
 
-BUDGET = 4e10
+BUDGET = 1e10
 """Multiply-adds that `check` may spend on one model: about 3 s of one core."""
 _BATCHES = 4
 _EXAMPLES = 512
@@ -48,27 +48,6 @@ _STEPS = (40, 20)
 _FEWEST = 32
 """Inputs of an inversion that still do."""
 _WEIGHTED = {Kind.WEIGHT, Kind.RECURRENT, Kind.ATTENTION}
-
-
-def is_trained(framework: Model) -> bool:
-    """Whether the running statistics are those of trained weights.
-
-    One batch that a constructor ran to find a size does not make them so: as long as the initial
-    values weigh, what is stored says nothing of the weights.
-    """
-    return framework.has_learned_statistics() and framework.initial_share() <= INITIAL_ABOVE
-
-
-def predicted(framework: Model, example: object) -> ShiftReport:
-    """What `predict` says by default: 3. or 4., whatever it costs.
-
-    Raises:
-        CaptureError: The model raised; the message names the layer.
-        UsageError: The example is nothing a model takes, or has no input that can be sought.
-    """
-    if is_trained(framework):
-        return inverted_report(framework, example)
-    return simulated(framework, example)
 
 
 def evidence(
@@ -176,7 +155,7 @@ def _measured(framework: Model, batches: Iterable[object]) -> ShiftReport:
     """By 1."""
     if is_trained(framework):
         return measure(framework.model, batches, blame=True)
-    sample: "list[Arguments]" = []
+    sample: list[Arguments] = []
     examples = 0
     for batch in framework.reading(batches, limit=_BATCHES):
         if examples < _EXAMPLES:

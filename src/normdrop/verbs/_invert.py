@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from normdrop.shifts.expected import (
+    INITIAL_ABOVE,
     Shifts,
     Statistics,
     StoredFit,
@@ -73,6 +74,15 @@ def inverted_report(
         few = passes.first(found.inputs, plan.INVERTED_BLAMED)
         shares = causes(passes, [few]) if blame else {}
     return report(found.shifts, shares, "invert")
+
+
+def is_trained(framework: Model) -> bool:
+    """Whether the running statistics are those of trained weights.
+
+    One batch that a constructor ran to find a size does not make them so: as long as the initial
+    values weigh, what is stored says nothing of the weights.
+    """
+    return framework.has_learned_statistics() and framework.initial_share() <= INITIAL_ABOVE
 
 
 def stored_fit(model: object, example: object, *, steps: int = 40, seed: int = 0) -> StoredFit:

@@ -4,10 +4,9 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from normdrop.shifts.report import ShiftReport
-from normdrop.verbs._evidence import predicted
 from normdrop.verbs._framework import opened
-from normdrop.verbs._invert import invert
-from normdrop.verbs._simulate import simulate
+from normdrop.verbs._invert import invert, inverted_report, is_trained
+from normdrop.verbs._simulate import simulate, simulated
 from normdrop.verbs._types import AnyModel, PredictMethod, unknown
 
 
@@ -69,7 +68,7 @@ def predict(model: AnyModel, example: object, method: PredictMethod | None = Non
     """
     framework = opened(model, "predict", example=example).ready()
     if method is None:
-        return predicted(framework, example)
+        return (inverted_report if is_trained(framework) else simulated)(framework, example)
     if method not in _METHODS:
         raise unknown(f"unknown method {method!r}", method, tuple(_METHODS))
     return _METHODS[method](model, example)

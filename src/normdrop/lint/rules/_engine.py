@@ -8,7 +8,6 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from normdrop.lint.rules._noise_paths import unjudged
 from normdrop.lint.rules._registry import codes
 from normdrop.lint.rules._rule import Rule
 from normdrop.lint.rules._subject import Subject
@@ -49,7 +48,7 @@ def check_captured(
     by_path = {layer.path: layer for layer in shifts}
     subject = Subject(captured.train, captured, by_path, modes or {})
     found = [finding for rule in rules for finding in rule.in_model(subject)]
-    unknown = tuple(unjudged(subject, norms))
+    unknown = tuple(subject.unjudged(norms))
     judged = len({node.layer for node in subject.graph if node.carries_statistics})
     judged -= len({each.path for each in unknown} & {node.layer for node in subject.graph})
     return Findings(tuple(found), judged=judged, unknown=unknown).worst_first()

@@ -2,13 +2,11 @@
 
 import math
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from normdrop.lint.rules._subject import Subject
-from normdrop.shifts.graph import Graph, Kind, Node
-from normdrop.shifts.graph.paths import active_noise, noise_before
-from normdrop.values.findings import Unjudged
+from normdrop.shifts.graph import Kind, Node
 
 # What an operation that is not understood does to noise is not claimed.
 _UNCERTAIN = {Kind.UNKNOWN, Kind.ATTENTION, Kind.RECURRENT, Kind.MATMUL}
@@ -60,7 +58,7 @@ def parts(subject: Subject) -> dict[str, dict[str, float | None]]:
         shift is unknown.
     """
     found: dict[str, dict[str, float | None]] = {}
-    reaching = _reaching(subject.graph)
+    reaching = subject.reaching
     layers = {node.layer for node in subject.graph}
     for norm, noises in reaching.items():
         layer = subject.shifts.get(norm)
@@ -75,43 +73,6 @@ def parts(subject: Subject) -> dict[str, dict[str, float | None]]:
         for noise, share in (shares or dict.fromkeys(reaching.get(norm, ()), 1.0)).items():
             if abs(share * log) > least:
                 found.setdefault(noise, {})[norm] = share * log
-    return found
-
-
-def unjudged(subject: Subject, norms: Iterable[str]) -> Iterator[Unjudged]:
-    """The norms of a captured model that noise may shift by nobody knows how much.
-
-    Args:
-        subject: The model.
-        norms: Paths of all norms with running statistics.
-    """
-    reached = _reaching(subject.graph)
-    for norm in reached:
-        layer = subject.shifts.get(norm)
-        if layer is None or not layer.shift > 0:
-            reason = layer.unknown if layer is not None else ""
-            yield Unjudged(norm, reason or "it shows no variance")
-    seen = {node.layer for node in subject.graph} | {
-        parameter.path.rpartition(".")[0]
-        for node in subject.graph
-        for parameter in node.parameters.values()
-    }
-    used = {layer.path for layer in subject.graph.layers if layer.used}
-    for norm in norms:
-        if norm in used and norm not in seen:
-            yield Unjudged(norm, "what it is called with was not seen")
-
-
-def _reaching(graph: Graph) -> dict[str, list[str]]:
-    """Norm layer path to the noise layers that reach it with no other such norm between."""
-    found: dict[str, list[str]] = {}
-    if active_noise(graph):
-        for norm in graph:
-            if norm.carries_statistics:
-                noises = [path.noise.layer for path in noise_before(graph, norm)]
-                if noises:
-                    known = found.setdefault(norm.layer, [])
-                    known += [each for each in dict.fromkeys(noises) if each not in known]
     return found
 
 
