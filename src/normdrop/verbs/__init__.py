@@ -7,9 +7,8 @@ from normdrop.verbs._framework import Model, ModelPasses, declared_example, is_k
 from normdrop.verbs._invert import invert, stored_fit
 from normdrop.verbs._measure import measure
 from normdrop.verbs._modes import modes
-from normdrop.verbs._predict import predict
+from normdrop.verbs._predict import predict, simulate
 from normdrop.verbs._recalibrate import recalibrate, recalibrated
-from normdrop.verbs._simulate import simulate
 from normdrop.verbs._types import PredictMethod, RecalibrateMethod
 from normdrop.verbs._weights import check_name, load_model, load_weights, save_weights
 

@@ -28,7 +28,7 @@ from normdrop.shifts.report import LayerShift, Method, ShiftReport
 from normdrop.verbs._framework import Model
 from normdrop.verbs._invert import inverted_report, is_trained
 from normdrop.verbs._measure import measure
-from normdrop.verbs._simulate import simulated, simulated_on
+from normdrop.verbs._predict import simulated, simulated_on
 
 if TYPE_CHECKING:
     from normdrop.shifts.stream import Arguments
