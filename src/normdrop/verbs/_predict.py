@@ -135,7 +135,8 @@ def _young(initial: float) -> tuple[str, ...]:
     """What to know of running statistics that few batches have reached."""
     if initial <= INITIAL_ABOVE:
         return ()
-    return (
+    note = (
         f"Few batches have reached the running statistics, whose initial values still weigh "
-        f"{100 * initial:.0f} %: the shift is that of statistics settled for these weights.",
+        f"{100 * initial:.0f} %: the shift is that of statistics settled for these weights."
     )
+    return (note,)
