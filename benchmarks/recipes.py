@@ -21,7 +21,7 @@ from pathlib import Path
 
 import torch
 
-from normdrop.lab.recipe_names import names
+from normdrop.lab.recipe_names import recipe_names
 from normdrop.lab.results import read_results
 from normdrop.values.files import write_atomically
 
@@ -36,7 +36,9 @@ def main() -> None:
     parser.add_argument(
         "--export", type=Path, help="where results are kept; the folder if left out"
     )
-    parser.add_argument("--only", nargs="+", default=names(), choices=names(), metavar="RECIPE")
+    parser.add_argument(
+        "--only", nargs="+", default=recipe_names(), choices=recipe_names(), metavar="RECIPE"
+    )
     arguments = parser.parse_args()
     clock = arguments.folder / "clock.json"
     export = arguments.export or arguments.folder

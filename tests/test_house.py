@@ -6,13 +6,19 @@ from pathlib import Path
 
 import pytest
 from import_graph import ImportGraph, circles, import_graph, private_imports
+from words import colliding_words
 
 import normdrop
 
 _SOURCE = Path(__file__).parents[1] / "src" / "normdrop"
 _VERBS = {name for name in normdrop.__all__ if name.islower() and callable(getattr(normdrop, name))}
 
-# What is still to be put in order, by the file or the room whose own is imported.
+_SHARED_WORDS = {
+    "command": "a file of the command line holds one command, which is found by this name",
+    "Mode": "train or eval to a graph; to a measurement one of four, with the statistics in use",
+    "ShiftCallback": "public in both libraries of callbacks, Lightning's and Transformers'",
+}
+"""Words that mean two things, and why; five at the most."""
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +46,12 @@ def test_a_room_keeps_its_private_modules(graph: ImportGraph) -> None:
 def test_no_file_imports_the_whole_package(graph: ImportGraph) -> None:
     """`import normdrop` within it would make everything depend on everything."""
     assert [name for name, imported in graph.items() if "normdrop" in imported] == []
+
+
+def test_a_word_means_one_thing() -> None:
+    """No two files define a class, or a public function, of one name."""
+    assert colliding_words(_SOURCE).keys() == _SHARED_WORDS.keys()
+    assert len(_SHARED_WORDS) <= 5
 
 
 def test_no_room_is_named_like_a_verb() -> None:
@@ -122,6 +134,27 @@ def test_imports_of_the_whole_package_are_seen(tmp_path: Path, text: str, *, see
     """Under whatever name, wherever in a file."""
     graph = _of_files(tmp_path, {"b.py": "", "c.py": text})
     assert ("house" in graph["house.c"]) == seen
+
+
+@pytest.mark.parametrize(
+    ("files", "word"),
+    [
+        ({"a/b.py": "class Word: ...", "c.py": "class Word: ..."}, "Word"),
+        ({"a/b.py": "class _Word: ...", "c.py": "class Word: ..."}, "Word"),
+        ({"a/b.py": "def word(): ...", "c.py": "def word(): ..."}, "word"),
+        ({"torch/b.py": "class Word: ...", "torch/c.py": "class Word: ..."}, "Word"),
+        ({"torch/b.py": "class Word: ...", "lint/c.py": "class Word: ..."}, "Word"),
+        ({"torch/b.py": "class Word: ...", "keras/c.py": "class Word: ..."}, ""),
+        ({"torch/b.py": "class Word: ...", "verbs/c.py": "class Word: ..."}, ""),
+        ({"a/b.py": "def _word(): ...", "c.py": "def _word(): ..."}, ""),
+        ({"a/b.py": "class A:\n    def word(self): ...", "c.py": "def word(): ..."}, ""),
+        ({"a/b.py": "class Word: ...\nclass Word: ..."}, ""),
+    ],
+)
+def test_colliding_words_are_seen(tmp_path: Path, files: dict[str, str], word: str) -> None:
+    """Also behind an underscore; twins of the frameworks, and what a file keeps to itself, pass."""
+    _of_files(tmp_path, files)
+    assert set(colliding_words(tmp_path / "house")) == {word} - {""}
 
 
 def _printed(*arguments: str) -> str:

@@ -4,6 +4,8 @@ Every error a user can cause derives from `NormdropError`; the command line prin
 line and exits with status 2.
 """
 
+from difflib import get_close_matches
+
 
 class NormdropError(Exception):
     """What was found, where, and what to do instead, in one sentence or two."""
@@ -39,3 +41,18 @@ class NoiseError(NormdropError, ValueError):
 
 class ShiftWarning(UserWarning):
     """A norm layer under training whose input in eval mode is far from its running statistics."""
+
+
+def unknown(what: str, word: object, known: tuple[str, ...], *others: str) -> UsageError:
+    """What to say of a word that is none of those known: the one it is nearest to, or all.
+
+    >>> print(unknown("unknown method 'simulte'", "simulte", ("moments", "simulate")))
+    unknown method 'simulte': did you mean 'simulate'?
+    >>> print(unknown("unknown method 'guess'", "guess", ("moments", "simulate")))
+    unknown method 'guess': 'moments' or 'simulate'
+    """
+    near = get_close_matches(str(word), known, 1)
+    if near:
+        return UsageError(f"{what}: did you mean {near[0]!r}?")
+    *first, last = (*map(repr, known), *others)
+    return UsageError(f"{what}: {', '.join(first)} or {last}")

@@ -77,7 +77,7 @@ def test_recipes_lists_variants(tmp_path: Path) -> None:
     shown = dict(
         part.split(": ", 1) for part in re.split(r"^(?=\S)", result.stdout, flags=re.MULTILINE)[1:]
     )
-    assert list(shown) == recipes.names()
+    assert list(shown) == recipes.recipe_names()
     for name, text in shown.items():
         recipe = recipes.find(name)
         assert text.startswith(recipe.question)

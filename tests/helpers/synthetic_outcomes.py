@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from normdrop.lab.comparison import Comparison, Description
+from normdrop.lab.comparison import Comparison, ComparisonDescription
 from normdrop.lab.trial import Epoch, Outcome, Trial
 
 PUBLISHED = {
@@ -24,7 +24,7 @@ ORDERS = tuple(PUBLISHED)
 # Final test losses the made-up orders scatter about, in the order of ORDERS.
 LEVELS = (0.034, 0.0275, 0.027, 0.033, 0.036, 0.0365, 0.028, 0.035, 0.031, 0.0335)
 
-DESCRIPTION = Description(
+DESCRIPTION = ComparisonDescription(
     title="Ten orders",
     question="In which order do conv, batch norm, activation, dropout and pooling belong?",
     source="Stack Overflow, question 39691902",

@@ -12,7 +12,7 @@ import pytest
 from keras import layers
 
 from normdrop.errors import UsageError
-from normdrop.keras import Block, UniformDropout
+from normdrop.keras import Block, GaussianDropout, UniformDropout
 from normdrop.keras.files import load_model, load_weights, save
 from normdrop.keras.model import declared_inputs
 
@@ -64,6 +64,27 @@ def test_loads_what_keras_saved(tmp_path: Path) -> None:
         keras.ops.convert_to_numpy(loaded(x)), keras.ops.convert_to_numpy(model(x))
     )
     assert declared_inputs(loaded).shape == (8, 8, 3)
+
+
+def test_loads_noise_layers_by_the_modules_that_once_held_them(tmp_path: Path) -> None:
+    """Files name modules that are gone; outputs and noise are the same."""
+    noise = (GaussianDropout(0.2, along="channel", seed=4), UniformDropout(0.3, seed=5))
+    model = keras.Sequential([keras.Input((8,)), layers.Dense(4), *noise])
+    path = save(model, tmp_path / "model.keras")
+
+    def of_old(config: Config) -> None:
+        for layer, module in zip(
+            config["config"]["layers"][2:], ("_gaussian_dropout", "_uniform_dropout"), strict=True
+        ):
+            layer["module"] = f"normdrop.keras.layers.{module}"
+
+    x = np.random.default_rng(0).normal(size=(6, 8)).astype("float32")
+    now, old = load_model(path), load_model(edited(path, of_old))
+    for training in (False, True):
+        np.testing.assert_array_equal(
+            keras.ops.convert_to_numpy(old(x, training=training)),
+            keras.ops.convert_to_numpy(now(x, training=training)),
+        )
 
 
 def _layer(configuration: Config, **changes: object) -> None:

@@ -10,7 +10,7 @@ from typing import TypeAlias
 import pytest
 
 from normdrop.lab.data import Dataset, load
-from normdrop.lab.recipe_names import find, named
+from normdrop.lab.recipe_names import find, stored_name
 from normdrop.lab.trial import Setting, Trial
 
 # A user's script, which a test runs as one.
@@ -74,7 +74,7 @@ def tiny_trial(tiny: str, digits: Dataset) -> Callable[..., Trial]:
 
     def make(variant: str = "plain", seed: int = 0, **settings: Setting) -> Trial:
         return Trial(
-            recipe=named(tiny, find(tiny)),
+            recipe=stored_name(tiny, find(tiny)),
             recipe_version=1,
             variant=variant,
             data="digits",

@@ -19,7 +19,7 @@ from normdrop.lab.train import train
 from normdrop.lab.trial import Trial
 
 
-@pytest.mark.parametrize("name", recipes.names())
+@pytest.mark.parametrize("name", recipes.recipe_names())
 def test_every_recipe_builds_on_its_data(name: str) -> None:
     """A recipe is called like its file, and each variant's network builds and answers."""
     recipe = recipes.find(name)
@@ -29,7 +29,7 @@ def test_every_recipe_builds_on_its_data(name: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", recipes.names())
+@pytest.mark.parametrize("name", recipes.recipe_names())
 def test_every_recipe_builds_as_its_source_has_it(name: str) -> None:
     """So do the source's networks, some of which have a hundred layers and more."""
     recipe = recipes.find(name)
@@ -90,17 +90,17 @@ def test_a_file_is_known_by_its_code(tmp_path: Path, monkeypatch: pytest.MonkeyP
     file = tmp_path / "mine.py"
     (tmp_path / "beside.py").write_text("WIDTH = 8\n")
     file.write_text(_MINE)
-    name = recipes.named(str(file), recipes.find(str(file)))
+    name = recipes.stored_name(str(file), recipes.find(str(file)))
     assert recipes.file_of(name) == file
     assert recipes.without_code(name) == str(file)
     monkeypatch.chdir(tmp_path)
-    assert recipes.named("./mine.py", recipes.find("./mine.py")) == name
+    assert recipes.stored_name("./mine.py", recipes.find("./mine.py")) == name
     file.write_text("# mine\n" + _MINE.replace('("a",)', '("a", "b"), seeds=9'))
     changed = recipes.find(str(file))
-    assert recipes.named(str(file), changed) == name
+    assert recipes.stored_name(str(file), changed) == name
     assert changed.seeds == 9
     file.write_text(_MINE.replace("Linear(64", "LazyLinear(64"))
-    assert recipes.named(str(file), recipes.find(str(file))) != name
+    assert recipes.stored_name(str(file), recipes.find(str(file))) != name
 
 
 def test_a_run_trains_the_text_that_it_began_with(tmp_path: Path, digits: Dataset) -> None:
@@ -108,11 +108,11 @@ def test_a_run_trains_the_text_that_it_began_with(tmp_path: Path, digits: Datase
     file = tmp_path / "mine.py"
     (tmp_path / "beside.py").write_text("WIDTH = 8\n")
     file.write_text(_MINE)
-    name = recipes.named(str(file), recipes.find(str(file)))
+    name = recipes.stored_name(str(file), recipes.find(str(file)))
     Payload(texts={name: file.read_bytes()}).write(tmp_path / "payload")
     file.write_text("RECIPE = 'rubbish'")
     kept = Payload.read(tmp_path / "payload").recipe(name)
-    assert recipes.named(name, kept) == name
+    assert recipes.stored_name(name, kept) == name
     with pytest.raises(RecipeError, match=r"mine\.py: does not define RECIPE"):
         Payload().recipe(name)
     assert not kept.panels

@@ -224,14 +224,14 @@ def test_what_cannot_be_stacked_is_trained_alone(tiny_trial: Make, digits: Datas
     assert all(outcome.measures["spread"] > 1 for outcome in train_stacked(trials, None))
 
 
-@pytest.mark.parametrize("name", recipes.names())
+@pytest.mark.parametrize("name", recipes.recipe_names())
 def test_every_recipe_can_be_stacked(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first panel's variants are trained two seeds at once, all but what torch cannot stack."""
     _check_stacks(recipes.find(name), monkeypatch, paper=False)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", recipes.names())
+@pytest.mark.parametrize("name", recipes.recipe_names())
 def test_every_recipe_can_be_stacked_as_its_source_has_it(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

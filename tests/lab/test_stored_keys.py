@@ -19,7 +19,7 @@ from normdrop import theory
 from normdrop.lab.fingerprint import _STORED_AS, fingerprint
 from normdrop.lab.metric import Metric
 from normdrop.lab.recipe import Panel, Recipe
-from normdrop.lab.recipe_names import by_code, find, names
+from normdrop.lab.recipe_names import by_code, find, recipe_names
 from normdrop.lab.settings import TrainingSettings
 from normdrop.lab.task import REGRESSION
 from normdrop.lab.trial import NO_DATA, Trial
@@ -77,7 +77,7 @@ def test_an_own_recipe_keeps_its_name() -> None:
     assert by_code("own", Recipe("own", ("a", "b"), network=other)) != by_code("own", _OWN)
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", recipe_names())
 def test_the_trials_of_a_recipe_keep_their_keys(name: str) -> None:
     """Of every variant of every panel, in the small and in the full setting."""
     assert [_digest(name, paper=False), _digest(name, paper=True)] == _STORED["recipes"][name]

@@ -11,7 +11,7 @@ import pytest
 from synthetic_outcomes import DESCRIPTION, ORDERS, comparison, race, troubled
 
 from normdrop.lab.comparison import Comparison
-from normdrop.lab.recipe_names import find, names
+from normdrop.lab.recipe_names import find, recipe_names
 from normdrop.lab.results import write_results
 from normdrop.report import experiment_pages
 
@@ -29,7 +29,7 @@ def test_the_pages_are_generated() -> None:
 
 def test_every_recipe_has_results() -> None:
     """Each recipe's results are there, of its present version and of all its panels."""
-    assert [folder.name for folder in _RESULTS] == names()
+    assert [folder.name for folder in _RESULTS] == recipe_names()
     for folder in _RESULTS:
         recipe = find(folder.name)
         text = (folder / "about.json").read_text("utf-8")

@@ -25,7 +25,8 @@ if {without_numba}:
     warnings.simplefilter("ignore", RuntimeWarning)
 sums = []
 for kind in {kinds}:
-    y = _engine.multiply(torch.linspace(-2, 2, 70_001), torch.tensor([[1, 2, 3, 4]]), kind, 0.4)
+    x, keys = torch.linspace(-2, 2, 70_001), torch.tensor([[1, 2, 3, 4]])
+    y = _engine.multiply_masked(x, keys, kind, 0.4)
     sums.append(zlib.crc32(y.numpy().tobytes()))
 kernels = _engine._kernels()
 misses = sum(kernels.bernoulli.stats.cache_misses.values()) if kernels else None
@@ -56,9 +57,9 @@ def test_threads_do_not_change_masks(kind: str, threads: int) -> None:
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(1)
-        expected = _engine.multiply(x, keys, kind, 0.3)
+        expected = _engine.multiply_masked(x, keys, kind, 0.3)
         torch.set_num_threads(threads)
-        assert torch.equal(_engine.multiply(x, keys, kind, 0.3), expected)
+        assert torch.equal(_engine.multiply_masked(x, keys, kind, 0.3), expected)
     finally:
         torch.set_num_threads(before)
 

@@ -81,7 +81,7 @@ def mask(kind: str, amount: float, seed: int = 0, size: int = SIZE) -> NDArray[n
     """A mask under the key that `seed` gives."""
     generator = torch.Generator().manual_seed(seed)
     key = torch.randint(0, 1 << 32, (1, 4), generator=generator)
-    return _engine.multiply(torch.ones(size), key, kind, amount).double().numpy()
+    return _engine.multiply_masked(torch.ones(size), key, kind, amount).double().numpy()
 
 
 @pytest.mark.parametrize(("rounds", "inputs", "expected"), KNOWN)
@@ -110,7 +110,7 @@ def test_masks_equal_the_twin(kind: str, amount: float) -> None:
     """Whole tiles, a cut one and every row agree with one unit at a time, to float32 accuracy."""
     key = [11, 22, 33, 0xFFFFFFFF]
     size = 30 * 128 + 77
-    values = _engine.multiply(torch.ones(size), torch.tensor([key]), kind, amount)
+    values = _engine.multiply_masked(torch.ones(size), torch.tensor([key]), kind, amount)
     units = range(0, size, 13)
     expected = [twin_mask(kind, amount, key, unit) for unit in units]
     assert np.allclose(values[::13].numpy(), expected, rtol=0.0, atol=3e-6)
@@ -130,7 +130,7 @@ def test_kernels_equal_the_reference(
     masks = [_reference.mask(kind, amount, key, size) for key in keys.numpy().astype(np.uint32)]
     wide = x if dtype == torch.float64 else x.float()
     expected = (wide * torch.from_numpy(np.concatenate(masks))).to(dtype)
-    assert torch.equal(_engine.multiply(x, keys, kind, amount), expected)
+    assert torch.equal(_engine.multiply_masked(x, keys, kind, amount), expected)
 
 
 def test_special_values_pass_as_torch_passes_them() -> None:
@@ -141,7 +141,7 @@ def test_special_values_pass_as_torch_passes_them() -> None:
         _reference.mask("bernoulli", 0.5, keys.numpy()[0].astype(np.uint32), x.numel())
     )
     for dtype in (torch.float32, torch.bfloat16):
-        y = _engine.multiply(x.to(dtype), keys, "bernoulli", 0.5)
+        y = _engine.multiply_masked(x.to(dtype), keys, "bernoulli", 0.5)
         expected = (x.to(dtype).float() * m).to(dtype)
         assert torch.equal(y.isnan(), expected.isnan())
         assert torch.equal(y.nan_to_num(), expected.nan_to_num())
@@ -223,7 +223,7 @@ def test_seeds_calls_and_close_keys_are_uncorrelated(kind: str, amount: float) -
         for bit in (0, 15, 31)
     ]
     keys = torch.tensor([base, *flipped])
-    close = [_engine.multiply(torch.ones(size), key[None], kind, amount) for key in keys]
+    close = [_engine.multiply_masked(torch.ones(size), key[None], kind, amount) for key in keys]
     seeds = [torch.from_numpy(mask(kind, amount, seed, size)).float() for seed in range(8)]
     correlation = np.corrcoef(torch.stack(close + seeds).numpy())
     np.fill_diagonal(correlation, 0.0)

@@ -6,11 +6,11 @@ import pytest
 
 from normdrop.errors import NormdropError
 from normdrop.values.blocks import (
+    BlockSettings,
     HeadPlan,
     ResidualPlan,
-    Settings,
     Site,
-    Weight,
+    WeightShape,
     block_dimensions,
     block_weights,
     check_count,
@@ -20,11 +20,11 @@ from normdrop.values.blocks import (
 )
 from normdrop.values.order import Order, ResidualPosition
 
-IMAGES = Settings(dimensions=2)
-VECTORS = Settings(dimensions=0)
+IMAGES = BlockSettings(dimensions=2)
+VECTORS = BlockSettings(dimensions=0)
 
 
-def shown(found: list[Site[Settings]]) -> list[str]:
+def shown(found: list[Site[BlockSettings]]) -> list[str]:
     """Each site as its name and channels: those that enter, and of a weight those that leave."""
     return [
         f"{site.name} {site.channels}"
@@ -36,7 +36,7 @@ def shown(found: list[Site[Settings]]) -> list[str]:
 def test_names_channels_and_biases() -> None:
     """A repeated token has its number; a bias stands where no batch norm takes it away again."""
     order = Order("bn-act-conv-bn-act-conv")
-    weights = block_weights(order, Weight(8, 3, 2))
+    weights = block_weights(order, WeightShape(8, 3, 2))
     assert [weight.stride for weight in weights] == [2, 1]
     found = sites(order, 4, weights, IMAGES, prefix="my_")
     assert shown(found) == [
@@ -49,7 +49,7 @@ def test_names_channels_and_biases() -> None:
 @pytest.mark.parametrize("bias", [None, False, True])
 def test_a_stated_bias_counts_more_than_the_order(padded: bool, bias: bool | None) -> None:  # noqa: FBT001 - a case
     """Padded average pooling lets a bias matter; what the caller says stands above that."""
-    order, weight = Order("conv-pool(avg)-bn"), Weight(4, 3, bias=bias)
+    order, weight = Order("conv-pool(avg)-bn"), WeightShape(4, 3, bias=bias)
     site, *_ = sites(order, 4, [weight], IMAGES, padded_pool=padded)
     assert site.bias is (padded if bias is None else bias)
 
@@ -102,12 +102,12 @@ def test_residual_shortcut_stands_where_the_shape_changes() -> None:
         (8, 2, 1),
         (8, (1, 2), 1),
     ):
-        assert len(plan.shortcut(channels, Weight(8, 3, stride), IMAGES)) == number
+        assert len(plan.shortcut(channels, WeightShape(8, 3, stride), IMAGES)) == number
 
 
 def test_residual_branch() -> None:
     """Only the first convolution of `kernel_size` has the stride; P0 is on the trunk."""
-    wide = Weight(16, 3, 2, groups=2)
+    wide = WeightShape(16, 3, 2, groups=2)
     basic = [site.weight for site in residual().branch(8, wide, IMAGES) if "conv" in site.name]
     assert [(w.kernel_size, w.stride, w.groups) for w in basic] == [(3, 2, 2), (3, 1, 2)]
     found = residual(bottleneck=True).branch(8, wide, IMAGES)
@@ -124,17 +124,20 @@ def test_residual_branch() -> None:
     [
         (lambda: check_count("classes", 0), "classes must be a whole number of at least 1, not 0"),
         (lambda: check_count("classes", count=True), "not True"),
-        (lambda: Settings(dimensions=2, along="row"), "along is 'element', 'channel' or 'sample'"),  # type: ignore[arg-type]
+        (
+            lambda: BlockSettings(dimensions=2, along="row"),  # type: ignore[arg-type]
+            "along is 'element', 'channel' or 'sample'",
+        ),
         (lambda: per_dimension("stride", (1, 2), 3), "2 numbers for 3 dimensions; give one number"),
         (lambda: residual_stride("stride", 2, 0), "vectors have no positions to skip"),
         (lambda: residual_stride("stride", 2, 4), "dimensions must be 1, 2 or 3"),
         (lambda: block_dimensions(Order("conv"), 4), "dimensions must be 1, 2 or 3"),
-        (lambda: sites(Order("conv"), 3, [Weight(4)], VECTORS), "use linear"),
-        (lambda: sites(Order("linear"), 3, [Weight(4)], IMAGES), "use conv"),
-        (lambda: sites(Order("conv"), 3, [Weight(4, groups=2)], IMAGES), "groups=2 does not"),
-        (lambda: sites(Order("conv"), 4, [Weight(6, groups=4)], IMAGES), "the 6 channels"),
-        (lambda: residual(bottleneck=0).branch(8, Weight(8), IMAGES), "bottleneck must be"),
-        (lambda: residual(bottleneck=True).branch(8, Weight(6), IMAGES), "its out_channels"),
+        (lambda: sites(Order("conv"), 3, [WeightShape(4)], VECTORS), "use linear"),
+        (lambda: sites(Order("linear"), 3, [WeightShape(4)], IMAGES), "use conv"),
+        (lambda: sites(Order("conv"), 3, [WeightShape(4, groups=2)], IMAGES), "groups=2 does not"),
+        (lambda: sites(Order("conv"), 4, [WeightShape(6, groups=4)], IMAGES), "the 6 channels"),
+        (lambda: residual(bottleneck=0).branch(8, WeightShape(8), IMAGES), "bottleneck must be"),
+        (lambda: residual(bottleneck=True).branch(8, WeightShape(6), IMAGES), "its out_channels"),
     ],
 )
 def test_what_does_not_fit_is_refused(call: Callable[[], object], words: str) -> None:

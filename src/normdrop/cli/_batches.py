@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from normdrop.cli._factory import find
+from normdrop.cli._factory import find_callable
 from normdrop.errors import UsageError
 from normdrop.values.example import Input
 from normdrop.verbs import declared_example, is_keras
@@ -39,7 +39,7 @@ def resolve(
             that the model takes.
     """
     if ":" in data:
-        return _Called(data, find(data))
+        return _Called(data, find_callable(data))
     batches = _BuiltIn(data, split, batch_size)
     return _ForKeras(data, batches, _shape(model)) if is_keras(model) else batches
 

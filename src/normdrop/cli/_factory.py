@@ -32,14 +32,14 @@ def make(factory: str, settings: Sequence[str] = ()) -> object:
         UsageError: It cannot be found, imported or called; the message says which and why.
     """
     arguments = parse_settings(settings)
-    found = find(factory)
+    found = find_callable(factory)
     try:
         return found(**arguments)
     except _USERS as error:
         raise UsageError(f"{factory} raised {_named(error)}") from error
 
 
-def find(factory: str) -> Callable[..., object]:
+def find_callable(factory: str) -> Callable[..., object]:
     """The callable at `package.module:callable` or `path/to/file.py:callable`.
 
     The current folder is importable, as it is for `python -m`; so is what lies beside a file, as it

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from normdrop.cli._factory import find
+from normdrop.cli._factory import find_callable
 from normdrop.errors import UsageError
 from normdrop.verbs import is_keras
 
@@ -21,7 +21,7 @@ def metric(name: str | None, model: object) -> Callable[[Any, Any], Any] | None:
         UsageError: It is none of these.
     """
     if name is None or ":" in name:
-        return None if name is None else find(name)
+        return None if name is None else find_callable(name)
     if name not in _METRICS:
         raise UsageError(
             f"--metric {name}: one of {', '.join(_METRICS)}, or package.module:callable of outputs "

@@ -13,7 +13,7 @@ from normdrop.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from normdrop.lint.rules import Rule, Settings
+    from normdrop.lint.rules import ProjectSettings, Rule
     from normdrop.values.findings import Findings
 
 _FORMATS = ("text", "json", "sarif", "github")
@@ -63,7 +63,7 @@ def command(  # noqa: PLR0917 - one argument an option
     from normdrop.lint import rules
     from normdrop.report.findings import line_of
 
-    settings = rules.settings(Path.cwd())
+    settings = rules.project_settings(Path.cwd())
     chosen = rules.selected(_codes(select) or settings.select, _codes(ignore) or settings.ignore)
     if _is_factory(sources):
         findings = _check_factory(sources[0], input_shape, arguments, chosen)
@@ -91,7 +91,7 @@ def _codes(given: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(code.strip().upper() for each in given for code in each.split(",") if code.strip())
 
 
-def _configured(settings: "Settings") -> Path | None:
+def _configured(settings: "ProjectSettings") -> Path | None:
     return Path(settings.baseline) if settings.baseline else None
 
 

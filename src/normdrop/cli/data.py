@@ -146,11 +146,11 @@ def _progress() -> Progress:
     )
 
 
-def _bars(progress: Progress) -> Callable[[data.Download], "_Bar"]:
-    return lambda download: _Bar(progress, download)
+def _bars(progress: Progress) -> Callable[[data.Download], "_DownloadBar"]:
+    return lambda download: _DownloadBar(progress, download)
 
 
-class _Bar:
+class _DownloadBar:
     """One file's bar, in the form pooch drives it; the size is the registry's, not the server's."""
 
     def __init__(self, progress: Progress, download: data.Download) -> None:

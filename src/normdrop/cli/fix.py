@@ -77,7 +77,7 @@ def command(  # noqa: PLR0917 - click passes them by name
     """
     from normdrop.lint import rules
 
-    chosen = rules.settings(Path.cwd())
+    chosen = rules.project_settings(Path.cwd())
     run = rules.selected(_codes(select) or chosen.select, _codes(ignore) or chosen.ignore)
     if _is_factory(targets):
         if write or unsafe or exclude:
@@ -130,7 +130,7 @@ def _fix_files(
         targets,
         run,
         exclude=exclude,
-        suppressions=rules.settings(Path.cwd()).suppressions,
+        suppressions=rules.project_settings(Path.cwd()).suppressions,
         unsafe=unsafe,
         remove_bias=remove_bias,
         notes=notes,
@@ -152,7 +152,9 @@ def _fix_files(
 
 def _show(diff: str) -> None:
     """The patch as it is, coloured where the terminal has colours."""
-    for line in diff.splitlines(keepends=True):
+    from normdrop.mending.patches import lines_of
+
+    for line in lines_of(diff):
         click.echo(click.style(line, fg=_COLOURS.get(line[:1])), nl=False)
 
 
@@ -164,7 +166,8 @@ def _report(patch: "Patch", *, write: bool) -> None:
         click.echo(f"{patch.path}: {len(patch.mended)} {done} ({codes})", err=True)
     for left in patch.left:
         hint = f"{left.flag} mends it" if left.flag else left.reason
-        click.echo(f"{left.finding}; {hint}", err=True)
+        found = left.finding if write else left.unwritten or left.finding
+        click.echo(f"{found}; {hint}", err=True)
 
 
 def _fix_model(

@@ -8,7 +8,7 @@ def command() -> None:
     """Show every recipe: its question, its source and its variants."""
     from normdrop.lab import recipe_names
 
-    for name in recipe_names.names():
+    for name in recipe_names.recipe_names():
         found = recipe_names.find(name)
         click.echo(f"{found.name}: {found.question}")
         click.echo(f"  source: {found.source}")

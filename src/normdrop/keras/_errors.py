@@ -16,10 +16,10 @@ def one_line(error: BaseException) -> str:
     return words.partition(_ARGUMENTS)[0] or type(error).__name__
 
 
-def explained(error: Exception) -> tuple[str, str]:
+def call_and_reason(error: Exception) -> tuple[str, str]:
     r"""Which call raised, as Keras tells it or empty, and why, on one line.
 
-    >>> explained(ValueError("Exception encountered when calling Dense.call().\n\nbad shape"))
+    >>> call_and_reason(ValueError("Exception encountered when calling Dense.call().\n\nbad shape"))
     ('Dense.call()', 'bad shape')
     """
     parts = _COLOUR.sub("", str(error)).split("\n\n")

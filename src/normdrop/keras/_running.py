@@ -100,7 +100,8 @@ def initial_share(model: keras.Model) -> float:
     if not iterations or not norms:
         return 0.0
     shares = [
-        expected.initial_share(float(norm.momentum), iterations, _variances(norm)) for norm in norms
+        expected.initial_share_left(float(norm.momentum), iterations, _variances(norm))
+        for norm in norms
     ]
     return float(np.median(shares))
 

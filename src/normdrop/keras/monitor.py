@@ -100,13 +100,13 @@ class ShiftMonitor(keras.callbacks.Callback):
         looks = self._steps // self._every
         self._steps = self._before + batch + 1
         if self._steps // self._every > looks:
-            self._look()
+            self._measure()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Log the last measurement."""
         del epoch
         if self.latest is None:
-            self._look()
+            self._measure()
         if logs is not None and self.latest is not None:
             logs.update(scalars(self.latest))
 
@@ -115,7 +115,7 @@ class ShiftMonitor(keras.callbacks.Callback):
         del logs
         self._ended = time.perf_counter()
 
-    def _look(self) -> None:
+    def _measure(self) -> None:
         start = time.perf_counter()
         model = self.model  # on JAX this brings the variables up to date
         settled = initial_share(model) < INITIAL_ABOVE

@@ -7,13 +7,13 @@ from types import MappingProxyType
 
 from normdrop.errors import DataError, RecipeError, UsageError
 from normdrop.lab.cluster import Cluster
-from normdrop.lab.comparison import Comparison, Description
+from normdrop.lab.comparison import Comparison, ComparisonDescription
 from normdrop.lab.data import Dataset, load, names
 from normdrop.lab.driver import Execution, train_all
 from normdrop.lab.payload import Payload
 from normdrop.lab.plan import Precision, plan
 from normdrop.lab.recipe import Recipe
-from normdrop.lab.recipe_names import by_code, file_of, find, from_text, named, text_of
+from normdrop.lab.recipe_names import by_code, file_of, find, from_text, stored_name, text_of
 from normdrop.lab.store import default_path
 from normdrop.lab.trial import Setting, Trial
 
@@ -172,7 +172,7 @@ def _named(recipe: str | Recipe) -> tuple[str, Recipe, bytes]:
         return recipe, find(recipe), b""
     text = text_of(file)
     found = from_text(text, file)
-    return named(recipe, found), found, text
+    return stored_name(recipe, found), found, text
 
 
 def _dataset(
@@ -206,7 +206,7 @@ def _cluster(on: str | None, device: str, gpu_fraction: float | None) -> Cluster
 
 def _description(
     recipe: Recipe, panel: str | None, dataset: Dataset | None, trials: Sequence[Trial]
-) -> Description:
+) -> ComparisonDescription:
     """What is compared, for the readers of its table and its page."""
     variants = tuple(dict.fromkeys(trial.variant for trial in trials))
     _, baseline = recipe.rivals(panel)
@@ -214,7 +214,7 @@ def _description(
         metric: {v: value for v, value in values.items() if v in variants}
         for metric, values in recipe.published_for(panel).items()
     }
-    return Description(
+    return ComparisonDescription(
         title=recipe.title or recipe.name,
         variants=variants,
         question=recipe.question,

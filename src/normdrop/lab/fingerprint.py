@@ -36,6 +36,11 @@ _CHANGING = (random.Random, np.random.Generator, np.random.RandomState, type(env
 """What differs from process to process, or from call to call: known by its class."""
 _NOT_ONES_OWN = {"__file__", "__name__", "__builtins__"}
 _STORED_AS = {
+    "normdrop.keras.layers.GaussianDropout": (
+        "normdrop.keras.layers._gaussian_dropout.GaussianDropout"
+    ),
+    "normdrop.keras.layers.NoiseLayer": "normdrop.keras.layers._noise_layer.NoiseLayer",
+    "normdrop.keras.layers.UniformDropout": "normdrop.keras.layers._uniform_dropout.UniformDropout",
     "normdrop.lab.context": "normdrop.lab.bench",
     "normdrop.lab.context.TrialContext": "normdrop.lab.bench.Bench",
     "normdrop.lab.data._source.DataSource": "normdrop.lab.data._source.Source",
@@ -52,7 +57,21 @@ _STORED_AS = {
     "normdrop.mending": "normdrop",
     "normdrop.shifts": "normdrop",
     "normdrop.shifts.report": "normdrop.shift",
+    "normdrop.shifts.report._report.LayerShift": "normdrop.shift._layer.LayerShift",
     "normdrop.shifts.report._report.ModeTable": "normdrop.shift._mode_table.ModeTable",
+    "normdrop.torch._noise_layer.NoiseLayer": "normdrop.torch.layers._noise_layer.NoiseLayer",
+    "normdrop.torch.layers.Dropout": "normdrop.torch.layers._dropout.Dropout",
+    "normdrop.torch.layers.GaussianDropout": (
+        "normdrop.torch.layers._gaussian_dropout.GaussianDropout"
+    ),
+    "normdrop.torch.layers.UniformDropout": "normdrop.torch.layers._uniform_dropout.UniformDropout",
+    "normdrop.torch.layers.dropout": "normdrop.torch.layers._dropout.dropout",
+    "normdrop.torch.layers.gaussian_dropout": (
+        "normdrop.torch.layers._gaussian_dropout.gaussian_dropout"
+    ),
+    "normdrop.torch.layers.uniform_dropout": (
+        "normdrop.torch.layers._uniform_dropout.uniform_dropout"
+    ),
     "normdrop.values": "normdrop",
     "normdrop.values.operations.erf.error_function": "normdrop.theory._gaussian.error_function",
 }
@@ -86,12 +105,12 @@ def fingerprint(*things: object) -> str:
     (True, False)
     """
     digest = hashlib.sha256()
-    for word in _words(things):
+    for word in _tokens(things):
         digest.update(f"{len(word)}:{word}".encode(errors="surrogatepass"))
     return digest.hexdigest()[:_LENGTH]
 
 
-def _words(things: Sequence[object]) -> Iterator[str]:
+def _tokens(things: Sequence[object]) -> Iterator[str]:
     """The words of everything the things refer to; of one that was met before, when that was."""
     seen: dict[int, int] = {}
     kept: list[object] = []  # whose identity must stay theirs until the walk has ended

@@ -39,7 +39,7 @@ REESTIMATED_ERROR = Metric(
 )
 
 
-class _Inputs:
+class _TrainingInputs:
     """The training inputs in batches, as often as they are asked for, augmented as in training."""
 
     def __init__(self, trained: "Trained") -> None:
@@ -62,7 +62,7 @@ def mean_shift(trained: "Trained") -> dict[str, float]:
     Raises:
         RecipeError: When the network has no norm layer that remembers statistics.
     """
-    report = measure(trained.network, _Inputs(trained))
+    report = measure(trained.network, _TrainingInputs(trained))
     shifts = [layer.shift for layer in report]
     if not shifts:
         raise RecipeError(f"{trained.bench.variant}: no norm layer to measure the shift of")
@@ -73,7 +73,7 @@ def reestimated_error(trained: "Trained") -> dict[str, float]:
     """`REESTIMATED_ERROR`: statistics from the training set, dropout off, weights as they are."""
     from normdrop.lab.evaluate import eval_mode_loss
 
-    recalibrate(trained.network, _Inputs(trained))
+    recalibrate(trained.network, _TrainingInputs(trained))
     _, accuracy = eval_mode_loss(trained.network, trained.bench.test, trained.bench.task)
     if accuracy is None:
         raise RecipeError(f"{trained.bench.trial.recipe}: what does not classify has no error")

@@ -20,7 +20,7 @@ from normdrop.lab.recipe import Recipe
 _CODE = re.compile(r"@[0-9a-f]{12}$")
 
 
-def names() -> list[str]:
+def recipe_names() -> list[str]:
     """The recipes that come with normdrop, one per file of `normdrop.lab.recipes`."""
     package = importlib.import_module("normdrop.lab.recipes")
     modules = (module.name for module in pkgutil.iter_modules(package.__path__))
@@ -31,7 +31,7 @@ def find(name: str) -> Recipe:
     """The recipe of that name, or the one a Python file of your own defines as `RECIPE`.
 
     Args:
-        name: One of `names()`, or the path of a file that ends in `.py`.
+        name: One of `recipe_names()`, or the path of a file that ends in `.py`.
 
     Raises:
         RecipeError: When there is none, with the nearest name, or when the file defines none.
@@ -39,8 +39,8 @@ def find(name: str) -> Recipe:
     file = file_of(name)
     if file is not None:
         return from_text(text_of(file), file)
-    if name not in names():
-        near = difflib.get_close_matches(name, names(), n=1, cutoff=0.0)
+    if name not in recipe_names():
+        near = difflib.get_close_matches(name, recipe_names(), n=1, cutoff=0.0)
         raise RecipeError(
             f"no recipe is called {name!r}; did you mean {near[0]!r}? `normdrop recipes` lists them"
         )
@@ -49,7 +49,7 @@ def find(name: str) -> Recipe:
     )
 
 
-def named(name: str, recipe: Recipe) -> str:
+def stored_name(name: str, recipe: Recipe) -> str:
     """How trials name a recipe that `find` finds: a file by its whole path and its code."""
     file = file_of(name)
     return name if file is None else by_code(str(file.resolve()), recipe)

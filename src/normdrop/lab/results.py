@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from normdrop.errors import StoreError
-from normdrop.lab.comparison import Comparison, Description
+from normdrop.lab.comparison import Comparison, ComparisonDescription
 from normdrop.lab.metric import Metric
 from normdrop.lab.recipe_names import file_of, without_code
 from normdrop.lab.trial import Epoch, Outcome, Status, Trial
@@ -177,7 +177,7 @@ def _comparison(
     fields["claims"] = tuple(tuple(pair) for pair in fields.get("claims", ()))
     own = (row for row in rows if row["panel"] == fields["panel"])
     outcomes = tuple(_outcome(panel, row, environments) for row in own)
-    return Comparison(Description(**fields), outcomes, panel["level"])
+    return Comparison(ComparisonDescription(**fields), outcomes, panel["level"])
 
 
 def _outcome(

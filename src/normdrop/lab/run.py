@@ -38,7 +38,7 @@ def run(
     `payload` is a file of the recipes and data sets that were handed over as values, if any were.
     """
     groups = same_but_seed(trials) if seeds_at_once else [[trial] for trial in trials]
-    pool = _Pool(groups, jobs, watcher, payload)
+    pool = _WorkerPool(groups, jobs, watcher, payload)
     try:
         for outcome in pool.outcomes():
             watcher.ended(outcome)
@@ -47,7 +47,7 @@ def run(
         pool.stop()
 
 
-class _Pool:
+class _WorkerPool:
     """Processes at work, and the trials that wait for one."""
 
     def __init__(

@@ -22,7 +22,7 @@ from normdrop.lab.driver import Execution, train_all
 from normdrop.lab.experiment import compare
 from normdrop.lab.payload import Payload
 from normdrop.lab.plan import plan
-from normdrop.lab.recipe_names import find, named
+from normdrop.lab.recipe_names import find, stored_name
 from normdrop.lab.settings import TrainingSettings
 from normdrop.lab.trial import Setting
 from normdrop.values.display import Column, Row, Table
@@ -106,7 +106,7 @@ def search(
         UsageError: When a number is out of range.
     """
     chosen = find(recipe)
-    name = named(recipe, chosen)
+    name = stored_name(recipe, chosen)
     if not chosen.any_order:
         raise RecipeError(f"recipe {recipe}: its variants are no orders to search")
     if jobs is not None and jobs < 1:

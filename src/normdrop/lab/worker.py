@@ -28,7 +28,7 @@ _SECONDS_BETWEEN_REPORTS = 0.5  # a small network takes thousands of batches a s
 _AT_HAND: "dict[str, Dataset | None]" = {}
 
 
-def main() -> None:
+def serve_trials() -> None:
     """Train one trial after another until the input ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's to handle
     keep_freed_memory()  # every step asks for the blocks that the last one freed
@@ -106,4 +106,4 @@ def _dataset(payload: "Payload", name: str) -> "Dataset | None":
 
 
 if __name__ == "__main__":
-    main()
+    serve_trials()

@@ -8,11 +8,11 @@ from normdrop.lab.comparison import (
     Comparison,
     VariantSummary,
     agreement,
-    settings,
-    versions,
+    settings_used,
+    versions_used,
 )
 from normdrop.lab.metric import Metric
-from normdrop.lab.recipe_names import file_of, names
+from normdrop.lab.recipe_names import file_of, recipe_names
 from normdrop.lab.results import read_curves, read_results
 from normdrop.lab.trial import NO_DATA
 from normdrop.report._curves import curves_figure
@@ -177,8 +177,8 @@ def _made(name: str, comparisons: Sequence[Comparison]) -> Iterator[str]:
         facts: Mapping[str, Sequence[object]] = {
             "data": [comparison.outcomes[0].trial.data],
             "seeds": [len(comparison.grid.seeds)],
-            **settings(comparison),
-            **versions(comparison),
+            **settings_used(comparison),
+            **versions_used(comparison),
         }
         text = ", ".join(f"{key} {_values(key, values)}" for key, values in facts.items())
         yield f"- {in_markdown(f'{panel}: {text}' if panel else text)}"
@@ -190,7 +190,7 @@ def _call(name: str, comparison: Comparison) -> str:
     file = file_of(recipe)
     if file is not None:
         return f"normdrop compare {file.name}"
-    return f"normdrop compare {name}" if recipe in names() else "normdrop.compare(recipe)"
+    return f"normdrop compare {name}" if recipe in recipe_names() else "normdrop.compare(recipe)"
 
 
 def _values(setting: str, values: Sequence[object]) -> str:

@@ -16,7 +16,7 @@ _NEAR = 0.5
 
 
 @dataclass(frozen=True)
-class _Scale:
+class _Axis:
     """Where a value stands, in pixels from the left."""
 
     low: float
@@ -51,7 +51,7 @@ def forest(comparisons: Sequence[Comparison]) -> str:
     return "\n".join([*parts, "</g></svg>\n"])
 
 
-def _scale(summaries: Sequence[VariantSummary], endpoint: str) -> _Scale:
+def _scale(summaries: Sequence[VariantSummary], endpoint: str) -> _Axis:
     """A scale that holds every mean, interval and seed, and the published figures near them."""
     values = [value for summary in summaries for value in _values(summary)]
     low, high = min(values), max(values)
@@ -60,7 +60,7 @@ def _scale(summaries: Sequence[VariantSummary], endpoint: str) -> _Scale:
     near = [value for value in published if low - reach <= value <= high + reach]
     low, high = min([low, *near]), max([high, *near])
     margin = 0.04 * (high - low) or 0.5
-    return _Scale(low - margin, high + margin)
+    return _Axis(low - margin, high + margin)
 
 
 def _values(summary: VariantSummary) -> Iterator[float]:
@@ -70,7 +70,7 @@ def _values(summary: VariantSummary) -> Iterator[float]:
         yield from summary.interval
 
 
-def _axis(scale: _Scale, height: float, label: str) -> Iterator[str]:
+def _axis(scale: _Axis, height: float, label: str) -> Iterator[str]:
     bottom = height - _BOTTOM + 8
     step = _step((scale.high - scale.low) / _TICKS)
     for number in range(ceil(scale.low / step), floor(scale.high / step) + 1):
@@ -92,7 +92,7 @@ def _step(least: float) -> float:
     return next(step * power for step in (1, 2, 5, 10) if step * power >= least)
 
 
-def _row(summary: VariantSummary, y: float, scale: _Scale, endpoint: str) -> Iterator[str]:
+def _row(summary: VariantSummary, y: float, scale: _Axis, endpoint: str) -> Iterator[str]:
     yield _text(_NAMES - 10, y + 4, summary.name, anchor="end")
     for point in summary.points:
         x = scale(point)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from normdrop.errors import NormdropError
-from normdrop.lab.comparison import Comparison, settings, versions
+from normdrop.lab.comparison import Comparison, settings_used, versions_used
 from normdrop.values.display import Column, Row, Table
 from normdrop.values.files import write_atomically
 
@@ -118,8 +118,8 @@ def _provenance(comparison: Comparison) -> Iterator[Table]:
             "level of the tests": [comparison.level],
         },
     )
-    yield _facts("Settings", settings(comparison))
-    yield _facts("Versions", versions(comparison))
+    yield _facts("Settings", settings_used(comparison))
+    yield _facts("Versions", versions_used(comparison))
 
 
 def _facts(title: str, facts: Mapping[str, Sequence[object]]) -> Table:

@@ -26,7 +26,7 @@ def shift_figure(before: ShiftReport | None, after: ShiftReport | None) -> str:
     now = {layer.path: layer for layer in after or ()}
     drawn = [(layer, now.get(layer.path)) for layer in layers]
     values = [each.shift for pair in drawn for each in pair if each is not None and each.shift > 0]
-    scale = _Scale(values)
+    scale = _LogAxis(values)
     height = _TOP + _ROW * len(layers) + _BOTTOM
     parts = [
         f'<svg class="shifts" viewBox="0 0 {_WIDTH} {height}" role="img" aria-label="Shifts">',
@@ -38,7 +38,7 @@ def shift_figure(before: ShiftReport | None, after: ShiftReport | None) -> str:
     return "\n".join(parts)
 
 
-class _Scale:
+class _LogAxis:
     """Places shifts along a logarithmic axis."""
 
     def __init__(self, values: list[float]) -> None:
@@ -56,7 +56,7 @@ class _Scale:
         return self._low <= math.log(shift) <= self._high
 
 
-def _axis(scale: _Scale, height: int) -> Iterator[str]:
+def _axis(scale: _LogAxis, height: int) -> Iterator[str]:
     low, high = scale(0.8), scale(1 / 0.8)
     bottom = height - _BOTTOM
     yield (
@@ -74,7 +74,7 @@ def _axis(scale: _Scale, height: int) -> Iterator[str]:
     )
 
 
-def _row(scale: _Scale, row: int, before: LayerShift, now: LayerShift | None) -> Iterator[str]:
+def _row(scale: _LogAxis, row: int, before: LayerShift, now: LayerShift | None) -> Iterator[str]:
     y = _TOP + _ROW * (row + 0.5)
     name = before.path or "the model"
     shown = name if len(name) <= _LONGEST else "…" + name[-_LONGEST + 1 :]

@@ -1,11 +1,11 @@
 """normdrop for PyTorch."""
 
+from normdrop.torch._noise_layer import NoiseLayer as NoiseLayer
 from normdrop.torch.blocks import Block as Block
 from normdrop.torch.blocks import Head as Head
 from normdrop.torch.blocks import ResidualBlock as ResidualBlock
 from normdrop.torch.layers import Dropout as Dropout
 from normdrop.torch.layers import GaussianDropout as GaussianDropout
-from normdrop.torch.layers import NoiseLayer as NoiseLayer
 from normdrop.torch.layers import UniformDropout as UniformDropout
 from normdrop.torch.layers import dropout as dropout
 from normdrop.torch.layers import gaussian_dropout as gaussian_dropout

@@ -137,7 +137,7 @@ def _share(norm: _NormBase) -> float:
     batches, variance = norm.num_batches_tracked, norm.running_var
     if batches is None or variance is None or norm.momentum is None:
         return 0.0
-    return expected.initial_share(1 - norm.momentum, batches.item(), variance.cpu().numpy())
+    return expected.initial_share_left(1 - norm.momentum, batches.item(), variance.cpu().numpy())
 
 
 def _counts(norm: _NormBase) -> bool:

@@ -28,7 +28,7 @@ Padding: TypeAlias = Size | Literal["same", "valid"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class BlockSettings:
     """What every layer of a block shares in any framework.
 
     Attributes:
@@ -49,11 +49,11 @@ class Settings:
         check_along(self.along)
 
 
-SettingsT = TypeVar("SettingsT", bound=Settings)
+SettingsT = TypeVar("SettingsT", bound=BlockSettings)
 
 
 @dataclass(frozen=True)
-class Weight:
+class WeightShape:
     """The shape of one weight; a linear layer has only `out_channels` and `bias`.
 
     A `bias` of none leaves the choice to the weight's position in the order.
@@ -87,14 +87,14 @@ class Site(Generic[SettingsT]):
     name: str
     channels: int
     settings: SettingsT
-    weight: Weight = Weight(1)
+    weight: WeightShape = WeightShape(1)
     bias: bool = True
 
 
 def sites(
     order: Order,
     in_channels: int,
-    weights: Sequence[Weight],
+    weights: Sequence[WeightShape],
     settings: SettingsT,
     *,
     padded_pool: bool = False,
@@ -144,7 +144,7 @@ def block_dimensions(order: Order, dimensions: int | None) -> int:
     return check_dimensions(dimensions)
 
 
-def block_weights(order: Order, first: Weight) -> list[Weight]:
+def block_weights(order: Order, first: WeightShape) -> list[WeightShape]:
     """The shape of each weight of a block: only the first one has a stride."""
     count = sum(token.role is Role.WEIGHT for token in order)
     return [first, *[replace(first, stride=1)] * (count - 1)][:count]
@@ -181,13 +181,13 @@ class HeadPlan:
     def before_pool(self, in_channels: int, settings: SettingsT) -> list[Site[SettingsT]]:
         """The layers before the pooling."""
         order, _ = self._orders()
-        weights = [] if self.hidden is None else [Weight(self.hidden)]
+        weights = [] if self.hidden is None else [WeightShape(self.hidden)]
         return [] if order is None else sites(order, in_channels, weights, settings)
 
     def after_pool(self, in_channels: int, settings: SettingsT) -> list[Site[SettingsT]]:
         """The layers after the pooling, by settings of vectors."""
         _, order = self._orders()
-        return sites(order, self.hidden or in_channels, [Weight(self.classes)], settings)
+        return sites(order, self.hidden or in_channels, [WeightShape(self.classes)], settings)
 
     def _orders(self) -> tuple[Order | None, Order]:
         return head_orders(
@@ -230,7 +230,9 @@ class ResidualPlan:
         """Whether there is noise before branch and shortcut split."""
         return self.noisy and self.position == "P0"
 
-    def branch(self, in_channels: int, wide: Weight, settings: SettingsT) -> list[Site[SettingsT]]:
+    def branch(
+        self, in_channels: int, wide: WeightShape, settings: SettingsT
+    ) -> list[Site[SettingsT]]:
         """The layers of the branch.
 
         Args:
@@ -246,7 +248,7 @@ class ResidualPlan:
         return sites(self.order, in_channels, weights, settings)
 
     def shortcut(
-        self, in_channels: int, wide: Weight, settings: SettingsT, *, prefix: str = ""
+        self, in_channels: int, wide: WeightShape, settings: SettingsT, *, prefix: str = ""
     ) -> list[Site[SettingsT]]:
         """The layers of the shortcut; none where the trunk passes as it is."""
         steps = [wide.stride] if isinstance(wide.stride, int) else wide.stride
@@ -254,14 +256,14 @@ class ResidualPlan:
             return []
         order = Order(self._token if self.style == "pre" else f"{self._token}-bn")
         # A norm or the branch's last bias makes one of the shortcut's own superfluous.
-        weight = Weight(wide.out_channels, stride=wide.stride, bias=False)
+        weight = WeightShape(wide.out_channels, stride=wide.stride, bias=False)
         return sites(order, in_channels, [weight], settings, prefix=prefix)
 
     @property
     def _token(self) -> str:
         return "conv" if self.dimensions else "linear"
 
-    def _bottleneck(self, wide: Weight) -> list[Weight]:
+    def _bottleneck(self, wide: WeightShape) -> list[WeightShape]:
         """Three weights, the one in the middle with the stride; `True` inside is a quarter."""
         inside = self.bottleneck
         if inside is True:
@@ -341,7 +343,7 @@ def check_order(order: Order, dimensions: int) -> None:
         raise OrderError(f"order {str(order)!r}: {name!r} with dimensions={dimensions}: {advice}")
 
 
-def _check_groups(weight: Weight, in_channels: int) -> None:
+def _check_groups(weight: WeightShape, in_channels: int) -> None:
     """Refuse groups that do not divide both channel counts of a convolution."""
     for channels in (in_channels, weight.out_channels):
         if weight.groups < 1 or channels % weight.groups:

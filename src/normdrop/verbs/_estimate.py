@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from normdrop.errors import UsageError
+from normdrop.errors import UsageError, unknown
 from normdrop.shifts.report import Recalibration, ShiftReport
 from normdrop.shifts.stream import (
     Batches,
@@ -20,7 +20,6 @@ from normdrop.shifts.stream import (
     population,
 )
 from normdrop.verbs._framework import Model, WatchedRun
-from normdrop.verbs._types import unknown
 
 _METHODS = ("batch", "exact")
 _TOLERANCE = 1e-5

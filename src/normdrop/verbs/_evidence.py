@@ -28,7 +28,7 @@ from normdrop.shifts.report import LayerShift, Method, ShiftReport
 from normdrop.verbs._framework import Model
 from normdrop.verbs._invert import inverted_report, is_trained
 from normdrop.verbs._measure import measure
-from normdrop.verbs._predict import simulated, simulated_on
+from normdrop.verbs._predict import simulated_on, simulated_report
 
 if TYPE_CHECKING:
     from normdrop.shifts.stream import Arguments
@@ -177,7 +177,7 @@ def _untrained(question: _Question) -> ShiftReport:
             return carried
     reason = "simulating this model takes longer than a check may: pass batches, or call predict"
     if question.affords(plan.SIMULATED_REPEATS + 3, plan.simulated(_positions(question))):
-        found = question.tried("simulate", lambda: simulated(framework, example))
+        found = question.tried("simulate", lambda: simulated_report(framework, example))
         if found is not None:
             return question.answer(found, "the call was not seen when the model ran", "simulate")
         reason = "no method works with this model: pass batches"
@@ -187,7 +187,7 @@ def _untrained(question: _Question) -> ShiftReport:
 def _trained(question: _Question) -> ShiftReport:
     """By 4 or 5."""
     framework, example = question.framework, question.example
-    most = plan.inverted(_positions(question))
+    most = plan.inversion_inputs(_positions(question))
     noises = {node.layer for node in active_noise(question.captured.train)}
     reason = (
         "inverting its stored statistics takes longer than a check may: pass batches, or call "

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from normdrop.errors import UsageError
-from normdrop.shifts.expected import Passes, Statistics
+from normdrop.shifts.expected import ForwardPasses, Statistics
 from normdrop.shifts.stream import (
     Arguments,
     Batch,
@@ -93,7 +93,7 @@ class WatchedRun(Protocol):
         """
 
 
-class ModelPasses(Passes[Arguments, Any], Protocol):
+class ModelPasses(ForwardPasses[Arguments, Any], Protocol):
     """Forward passes of a model in train and in eval mode; its statistics are only read.
 
     Attributes:

@@ -123,7 +123,7 @@ def inverted(
     initial = framework.initial_share()  # passes in train mode count on
     passes = framework.passes(seed)
     made_up = framework.inputs(example, seed)
-    start = made_up.draw(count or plan.inverted(made_up.positions))
+    start = made_up.draw(count or plan.inversion_inputs(made_up.positions))
     inputs = passes.moved(start, steps)
     found = shifts(passes, [inputs], plan.INVERTED_REPEATS)
     distances = [

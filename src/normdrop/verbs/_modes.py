@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import get_args
 
+from normdrop.errors import unknown
 from normdrop.shifts.stream import NormMode
 from normdrop.verbs._framework import opened
-from normdrop.verbs._types import WrappedModel, unknown
+from normdrop.verbs._types import WrappedModel
 
 _NORMS = get_args(NormMode)
 

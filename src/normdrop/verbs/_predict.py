@@ -4,12 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
+from normdrop.errors import unknown
 from normdrop.shifts.expected import INITIAL_ABOVE, causes, plan, report, shifts
 from normdrop.shifts.report import ShiftReport
 from normdrop.shifts.stream import Arguments
 from normdrop.verbs._framework import Model, opened
 from normdrop.verbs._invert import invert, inverted_report, is_trained
-from normdrop.verbs._types import AnyModel, PredictMethod, unknown
+from normdrop.verbs._types import AnyModel, PredictMethod
 
 
 def simulate(model: object, example: object, *, seed: int = 0, blame: bool = True) -> ShiftReport:
@@ -38,10 +39,10 @@ def simulate(model: object, example: object, *, seed: int = 0, blame: bool = Tru
     >>> round(layer.shift, 1), dict(layer.causes)
     (0.5, {'1': 1.0})
     """
-    return simulated(opened(model, "predict").ready(), example, seed=seed, blame=blame)
+    return simulated_report(opened(model, "predict").ready(), example, seed=seed, blame=blame)
 
 
-def simulated(
+def simulated_report(
     framework: Model, example: object, *, seed: int = 0, blame: bool = True
 ) -> ShiftReport:
     """The same of a model whose door is open."""
@@ -124,7 +125,7 @@ def predict(model: AnyModel, example: object, method: PredictMethod | None = Non
         if is_trained(framework):
             return inverted_report(framework, example)
         initial = framework.initial_share()
-        found = simulated(framework, example)
+        found = simulated_report(framework, example)
         return replace(found, notes=(*found.notes, *_young(initial)))
     if method not in _METHODS:
         raise unknown(f"unknown method {method!r}", method, tuple(_METHODS))

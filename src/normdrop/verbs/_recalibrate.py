@@ -92,7 +92,7 @@ def recalibrate(
     return recalibration(work, method, found, name, undo)
 
 
-class _Settings(TypedDict, total=False):
+class _Options(TypedDict, total=False):
     """The keyword arguments of `recalibrate`."""
 
     method: RecalibrateMethod
@@ -108,7 +108,7 @@ def recalibrated(
     model: WrappedModel,
     batches: Iterable[object] | None,
     metric: object = None,
-    **settings: Unpack[_Settings],
+    **settings: Unpack[_Options],
 ) -> Iterator[Recalibration]:
     """`recalibrate` inside a `with` statement; the old statistics are put back on leaving.
 

@@ -1,9 +1,6 @@
 """What the verbs take, for type checkers; no framework is imported at run time."""
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypeVar
-
-from normdrop.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,18 +31,3 @@ PredictMethod: TypeAlias = Literal["moments", "simulate", "invert"]
 """How `predict` finds the shift."""
 RecalibrateMethod: TypeAlias = Literal["batch", "exact"]
 """How `recalibrate` reads the batches."""
-
-
-def unknown(what: str, word: object, known: tuple[str, ...], *others: str) -> UsageError:
-    """What to say of a word that is none of those known: the one it is nearest to, or all.
-
-    >>> print(unknown("unknown method 'simulte'", "simulte", ("moments", "simulate")))
-    unknown method 'simulte': did you mean 'simulate'?
-    >>> print(unknown("unknown method 'guess'", "guess", ("moments", "simulate")))
-    unknown method 'guess': 'moments' or 'simulate'
-    """
-    near = get_close_matches(str(word), known, 1)
-    if near:
-        return UsageError(f"{what}: did you mean {near[0]!r}?")
-    *first, last = (*map(repr, known), *others)
-    return UsageError(f"{what}: {', '.join(first)} or {last}")

@@ -24,7 +24,7 @@ from synthetic_outcomes import (
 )
 
 from normdrop.errors import UsageError
-from normdrop.lab.comparison import Comparison, Description
+from normdrop.lab.comparison import Comparison, ComparisonDescription
 from normdrop.lab.metric import Metric
 from normdrop.lab.statistics import against_baseline, all_pairs, student_interval
 from normdrop.lab.trial import Outcome
@@ -304,7 +304,7 @@ def test_one_variant_alone() -> None:
     """One variant has nothing to be told apart from, and still a table, even if a trial failed."""
     outcomes = race(7, ORDERS[:1])
     outcomes[0] = ended(outcomes[0], "failed", "boom")
-    alone = Comparison(Description("One", ORDERS[:1]), tuple(outcomes))
+    alone = Comparison(ComparisonDescription("One", ORDERS[:1]), tuple(outcomes))
     assert ORDERS[0] in alone.table().to_text()
     assert "told apart" not in text(alone)
 
@@ -323,7 +323,7 @@ def test_seeds_that_two_variants_share_are_what_counts() -> None:
         if (result.trial.seed < 8) == (result.trial.variant == ORDERS[0])
         or 5 <= result.trial.seed < 8
     ]
-    result = Comparison(Description("Two", ORDERS[:2]), tuple(outcomes))
+    result = Comparison(ComparisonDescription("Two", ORDERS[:2]), tuple(outcomes))
     assert [len(summary.seeds) for summary in result] == [8, 8]
     assert all(summary.interval for summary in result)
     assert "with 3 seeds" in text(result)

@@ -35,7 +35,7 @@ def test_a_file_that_is_too_large(tmp_path: Path) -> None:
     with path.open("wb") as stream:
         stream.truncate(_files.LIMIT + 1)
     with pytest.raises(DataError, match="expected at most 512 MiB, found 512 MiB"):
-        _files.read(path)
+        _files.read_stored(path)
 
 
 def test_an_xz_dictionary_beyond_any_preset(tmp_path: Path) -> None:
@@ -67,4 +67,4 @@ def test_damaged_compression(tmp_path: Path, suffix: str) -> None:
 def test_an_unreadable_file(tmp_path: Path) -> None:
     """A folder in a file's place is an error in words."""
     with pytest.raises(DataError, match="Is a directory"):
-        _files.read(tmp_path)
+        _files.read_stored(tmp_path)

@@ -71,7 +71,7 @@ def test_noise_stands_in_its_place_of_every_branch(
 ) -> None:
     """(a) directly before the last norm, (b) directly before the last convolution."""
     settings = {"network": kind, "size": "small"}
-    network = li.network(_DIGITS, 10, settings, place=place, noise=0.3)
+    network = li.paper_network(_DIGITS, 10, settings, place=place, noise=0.3)
     orders = [
         "-".join(name.rstrip("123") for name, _ in each.branch.named_children())
         for each in network.modules()
@@ -85,7 +85,7 @@ def test_noise_stands_in_its_place_of_every_branch(
 def test_noise_stands_in_its_place_of_every_dense_layer(place: "NoisePlace", last: str) -> None:
     """In (b) it stands before the ReLU, where the same mask gives what it gives behind it."""
     settings = {"network": "DenseNet", "size": "small"}
-    network = li.network(_DIGITS, 10, settings, place=place, noise=0.3)
+    network = li.paper_network(_DIGITS, 10, settings, place=place, noise=0.3)
     orders = [str(each.order) for each in network.modules() if isinstance(each, Block)]
     assert [order for order in orders if "drop" in order] == [last] * 3
     x = torch.randn(4, 100)
@@ -100,7 +100,7 @@ def test_noise_stands_in_its_place_of_every_dense_layer(place: "NoisePlace", las
 def test_full_networks_have_the_papers_size(kind: str, millions: float) -> None:
     """The numbers of parameters that the papers print."""
     with torch.device("meta"):
-        network = li.network(_CIFAR, 10, {"network": kind, "size": "paper"})
+        network = li.paper_network(_CIFAR, 10, {"network": kind, "size": "paper"})
     count = sum(parameter.numel() for parameter in network.parameters()) / 1e6
     assert round(count, 1 if millions > 10 else 2) == millions
 
@@ -108,7 +108,7 @@ def test_full_networks_have_the_papers_size(kind: str, millions: float) -> None:
 def test_unknown_networks_are_refused() -> None:
     """The message has what there is."""
     with pytest.raises(RecipeError, match="are PreResNet, ResNeXt, WRN, DenseNet, small and paper"):
-        li.network(_DIGITS, 10, {"network": "ResNet", "size": "small"})
+        li.paper_network(_DIGITS, 10, {"network": "ResNet", "size": "small"})
 
 
 @pytest.mark.parametrize("panel", ["rate 0.1", "rate 0.3", "rate 0.5"])

@@ -7,7 +7,7 @@ from recipe_trials import SHORTEST, finished
 from normdrop.lab.context import TrialContext
 from normdrop.lab.data import Dataset, load
 from normdrop.lab.recipe_names import find
-from normdrop.lab.recipes._residual import network
+from normdrop.lab.recipes._residual import three_stage_network
 from normdrop.lab.trial import Trial
 
 _SETTINGS = {**SHORTEST, "rate": 0.0}
@@ -23,7 +23,7 @@ def _probabilities(trial: Trial, dataset: Dataset, seed: int) -> torch.Tensor:
     """Of a network trained with a seed, in eval mode, on the test set."""
     recipe = find("ensemble")
     context = TrialContext(trial, recipe.task, dataset)
-    built = context.prepared(network(dataset.shape, 10, context.settings), seed=seed)
+    built = context.prepared(three_stage_network(dataset.shape, 10, context.settings), seed=seed)
     with torch.random.fork_rng():
         list(context.fit(seed=seed).epochs(built))
     built.eval()

@@ -7,7 +7,7 @@ import torch
 from recipe_trials import finished
 
 from normdrop.lab.recipe_names import find
-from normdrop.lab.recipes._misfit import misfit, moments
+from normdrop.lab.recipes._misfit import misfit, moments_of
 from normdrop.theory import (
     activated_max_pool_moments,
     average_pool_moments,
@@ -79,6 +79,6 @@ def test_relu_panels_are_rectified() -> None:
 def test_the_misfit_is_a_distance() -> None:
     """Moved by half a train deviation, and half as wide: √(1/4 + 1/4)."""
     train = torch.tensor([-2.0, 2.0])
-    found = misfit(moments(train), moments(train / 2 + 1))
+    found = misfit(moments_of(train), moments_of(train / 2 + 1))
     assert found["misfit"] == pytest.approx(math.sqrt(0.5))
-    assert misfit(moments(train), moments(train))["misfit"] == 0
+    assert misfit(moments_of(train), moments_of(train))["misfit"] == 0

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from normdrop.errors import UsageError
-from normdrop.lint.rules import check_files, selected, settings
+from normdrop.lint.rules import check_files, project_settings, selected
 from normdrop.lint.source import files
 
 FAULT = "from torch import nn\nnet = nn.Sequential(nn.Dropout(0.5), nn.BatchNorm1d(8))\n"
@@ -42,9 +42,9 @@ def test_words_about_settings_are_no_settings(tmp_path: Path, text: str, *, refu
     (tmp_path / "pyproject.toml").write_text(text)
     if refused:
         with pytest.raises(UsageError, match="is a table"):
-            settings(tmp_path)
+            project_settings(tmp_path)
     else:
-        assert settings(tmp_path).select == ()
+        assert project_settings(tmp_path).select == ()
 
 
 @pytest.mark.parametrize("blank", ["\f", "\x0b", "\x1c", "\x85", "\u2028"])

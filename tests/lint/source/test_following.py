@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from normdrop.lint.rules import check_files, check_text, selected
-from normdrop.lint.source import read
+from normdrop.lint.source import parse_source
 from normdrop.shifts.graph import Kind
 
 _HEAD = "import torch\nfrom torch import nn\nfrom torch.nn import Dropout as Noise\nimport config\n"
@@ -32,7 +32,7 @@ def test_a_module_at_the_head_of_a_chain_is_made_once() -> None:
         "    def forward(self, x):\n        return self.norm(self.drop(x))\n"
         "out = Net().forward(torch.rand(2, 8))\n"
     )
-    first, *_ = read("net.py", _HEAD + source).sketches
+    first, *_ = parse_source("net.py", _HEAD + source).sketches
     assert {each.layer for each in first.graph.of_kind(Kind.NORM)} == {"norm"}
 
 
@@ -70,7 +70,7 @@ def test_layers_are_reached_by_any_way(source: str) -> None:
 def test_words_alone_are_not_followed() -> None:
     """Names that only resemble those of layers lead to no model."""
     source = "def convert(module):\n    dropout_rate = 'BatchNorm'\n    return dropout_rate\n"
-    assert read("net.py", _HEAD + source).sketches == ()
+    assert parse_source("net.py", _HEAD + source).sketches == ()
 
 
 def test_a_condition_that_decides_nothing_yields_no_second_model() -> None:
@@ -79,9 +79,9 @@ def test_a_condition_that_decides_nothing_yields_no_second_model() -> None:
         "def net(verbose):\n    if verbose:\n        print('net')\n"
         "    return nn.Sequential(nn.Dropout(0.5), nn.BatchNorm1d(8))\n"
     )
-    assert len(read("net.py", _HEAD + one).sketches) == 1
+    assert len(parse_source("net.py", _HEAD + one).sketches) == 1
     two = one.replace("print('net')", "return nn.BatchNorm1d(8)(torch.rand(2, 8))")
-    assert len(read("net.py", _HEAD + two).sketches) == 2
+    assert len(parse_source("net.py", _HEAD + two).sketches) == 2
 
 
 def test_arguments_are_read_again_where_they_changed() -> None:
@@ -95,7 +95,7 @@ def test_arguments_are_read_again_where_they_changed() -> None:
         "    sizes.append(7)\n"
         "net = nn.Sequential(*layers)\n"
     )
-    (sketch,) = read("net.py", _HEAD + source).sketches
+    (sketch,) = parse_source("net.py", _HEAD + source).sketches
     noise = sketch.graph.of_kind(Kind.NOISE)
     assert [each.noise.rate for each in noise if each.noise] == [0.25, 0.75]
     pools = [each.operation for each in sketch.graph.of_kind(Kind.POOL)]
@@ -110,7 +110,7 @@ def test_a_layer_called_twice_keeps_its_name() -> None:
         "def net(x):\n    made = [nn.BatchNorm1d(8) for _ in range(2)]\n"
         "    for each in made + made:\n        x = each(x)\n    return x\n"
     )
-    (sketch,) = read("net.py", _HEAD + source).sketches
+    (sketch,) = parse_source("net.py", _HEAD + source).sketches
     first, second, *again = [each.layer for each in sketch.graph.of_kind(Kind.NORM)]
     assert first != second
     assert again == [first, second]

@@ -1,6 +1,10 @@
 """Files keep their encoding, line ends and mode, and are written whole or not at all."""
 
+import re
+import shutil
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -55,3 +59,76 @@ def test_a_notebook_is_left_with_an_instruction(tmp_path: Path) -> None:
     (patch,) = patch_files([str(tmp_path)], selected())
     assert not patch.changes
     assert [left.reason for left in patch.left] == ["a notebook is not patched: write rate="]
+
+
+ODD = [
+    *("\f", "\f\n", "\n\f\n", "# \u2028 \u2029 \x85\n", "# \x1c\x1d\x1e\n", "# \v\n"),
+    *("# no odd line\n", "text = '\u2028'\n"),
+]
+
+
+@pytest.mark.parametrize("program", [("git", "apply", "-p0"), ("patch", "-p0", "--quiet")])
+@pytest.mark.parametrize("odd", ODD)
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+@pytest.mark.parametrize("last", [True, False])
+def test_a_patch_applies_beside_what_python_takes_for_line_ends(
+    tmp_path: Path, program: tuple[str, ...], odd: str, newline: str, *, last: bool
+) -> None:
+    """Only a line feed ends a line of a patch; what applies gives the text that was promised."""
+    if shutil.which(program[0]) is None:
+        pytest.fail(f"{program[0]} is needed: install it")
+    text = f"{odd}{SOURCE}{odd}layer = Dropout(p=0.1)\n".replace("\n", newline)
+    text = text if last else text.rstrip("\r\n")
+    file = tmp_path / "net.py"
+    file.write_bytes(text.encode())
+    (patch,) = patch_files([str(tmp_path)], selected())
+    relative = patch.diff().replace(str(file), "net.py")
+    binary = ("--binary",) if program[0] == "patch" else ()  # which would drop carriage returns
+    subprocess.run([*program, *binary], cwd=tmp_path, input=relative.encode(), check=True)
+    assert file.read_bytes().decode() == patch.after == text.replace("p=0", "rate=0")
+
+
+def test_a_file_of_another_encoding_keeps_no_other_from_being_patched(tmp_path: Path) -> None:
+    """What could not be written back as it was is named, and left."""
+    command = Path(sys.executable).with_name("normdrop")
+    strange = SOURCE.encode("latin-1")
+    (tmp_path / "b.py").write_bytes(strange)
+    for name in ("a.py", "c.py"):
+        (tmp_path / name).write_text(SOURCE)
+    done = subprocess.run(
+        [command, "fix", "--write", "."], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert re.search(r"^normdrop: b\.py: not patched: .+$", done.stderr, re.MULTILINE)
+    assert "Traceback" not in done.stderr
+    assert (tmp_path / "b.py").read_bytes() == strange
+    assert {(tmp_path / name).read_text() for name in ("a.py", "c.py")} == {
+        SOURCE.replace("p=0.5", "rate=0.5")
+    }
+
+
+@pytest.mark.parametrize("joint", [" ", "\n    "])
+@pytest.mark.parametrize("blocks", [1, 2, 4])
+def test_what_is_left_is_named_where_it_stands(tmp_path: Path, joint: str, blocks: int) -> None:
+    """Without --write in the file as it is, with it in the file as it becomes."""
+    layers = ["nn.Conv2d(8, 8, 3)", "nn.BatchNorm2d(8)", "nn.ReLU()", "nn.Dropout(p)"] * blocks
+    body = f",{joint}".join([*layers, "nn.Conv2d(8, 8, 3)", "nn.BatchNorm2d(8)"])
+    text = f"from torch import nn\n\n\ndef block(p=0.3):\n    return nn.Sequential({body})\n"
+    (tmp_path / "net.py").write_text(text)
+    command = str(Path(sys.executable).with_name("normdrop"))
+
+    def places(*arguments: str) -> set[str]:
+        done = subprocess.run(
+            [command, *arguments, "net.py"],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return set(re.findall(r"net\.py:(\d+:\d+)", done.stdout + done.stderr))
+
+    as_it_is = places("check")
+    assert places("fix") <= as_it_is
+    assert (tmp_path / "net.py").read_text() == text
+    left = places("fix", "--unsafe", "--write")
+    assert left <= places("check")

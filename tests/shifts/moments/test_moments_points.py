@@ -8,9 +8,14 @@ import torch
 
 from normdrop import theory
 from normdrop.shifts.graph import Weight
-from normdrop.shifts.moments._atoms import Atoms, gaussian_atoms, skewed_atoms
-from normdrop.shifts.moments._combine import independent_sum, maximum
-from normdrop.shifts.moments._taps import taps_of
+from normdrop.shifts.moments._atoms import (
+    Atoms,
+    gaussian_atoms,
+    independent_sum,
+    maximum,
+    skewed_atoms,
+)
+from normdrop.shifts.moments._weights import taps_of
 from normdrop.shifts.moments._window import Window, lags
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ import pickle
 import warnings
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -414,3 +415,13 @@ def test_tells_what_it_did() -> None:
     plainly = mended.to_dict()
     assert set(plainly) == {"changes", "advice", "remaining", "shifts"}
     assert repr(mended).startswith("Fix(PreResNet, changes=")
+
+
+@pytest.mark.parametrize("meant", ["branch", "head", "uniform", "keep"])
+@pytest.mark.parametrize("by_path", [False, True])
+def test_a_misspelt_move_is_told_the_one_that_was_meant(meant: str, *, by_path: bool) -> None:
+    """One letter is missing, for all layers or for one."""
+    wrong: Any = meant[:1] + meant[2:]
+    model = nn.Sequential(nn.Dropout(0.5), nn.BatchNorm1d(8))
+    with pytest.raises(UsageError, match=f"{wrong!r}.*did you mean '{meant}'"):
+        normdrop.fix(model, (8,), move={"0": wrong} if by_path else wrong)

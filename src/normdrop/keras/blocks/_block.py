@@ -19,7 +19,7 @@ from normdrop.keras.blocks._settings import (
 from normdrop.keras.layers import DataFormat
 from normdrop.values.blocks import (
     Size,
-    Weight,
+    WeightShape,
     block_dimensions,
     block_weights,
     check_count,
@@ -122,7 +122,7 @@ class Block(Chain):
         )
         check_order(self.order, self.settings.dimensions)
         self.filters = _filters(self.order, filters)
-        self.first = Weight(
+        self.first = WeightShape(
             self.filters or 1, kernel_size, strides, padding, dilation_rate, groups, use_bias
         )
 

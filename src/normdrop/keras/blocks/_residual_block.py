@@ -18,7 +18,7 @@ from normdrop.keras.blocks._layers import is_silent, make_activation, make_noise
 from normdrop.keras.blocks._parts import build
 from normdrop.keras.blocks._settings import Activation, Noise, Settings, check_data_format
 from normdrop.keras.layers import DataFormat
-from normdrop.values.blocks import ResidualPlan, Size, Weight, check_count, residual_stride
+from normdrop.values.blocks import ResidualPlan, Size, WeightShape, check_count, residual_stride
 from normdrop.values.noise import Along
 from normdrop.values.order import ResidualPosition, ResidualStyle
 
@@ -98,7 +98,7 @@ class ResidualBlock(Compound):
         super().__init__(written(ResidualBlock, locals()), **kwargs)
         self.filters = None if filters is None else check_count("filters", filters)
         self.style = style
-        self.wide = Weight(
+        self.wide = WeightShape(
             self.filters or 1,
             kernel_size,
             residual_stride("strides", strides, dimensions),

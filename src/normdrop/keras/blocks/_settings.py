@@ -17,7 +17,7 @@ Noise: TypeAlias = float | keras.layers.Layer
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings(blocks.Settings):
+class Settings(blocks.BlockSettings):
     """What every layer of a block shares."""
 
     activation: Activation = "relu"

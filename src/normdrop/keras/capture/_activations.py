@@ -14,7 +14,7 @@ _BY_NAME = {name: each for each in ACTIVATIONS.values() for name in each.keras}
 """What Keras' functions are, by their names."""
 
 
-def named(name: str, rank: int, operation: object = None) -> Description | None:
+def activation_named(name: str, rank: int, operation: object = None) -> Description | None:
     """An activation by the name of Keras' function, with the constants of an operation or layer."""
     known = _BY_NAME.get(name)
     return None if known is None else _read(known, rank, operation)
@@ -53,7 +53,7 @@ def fused(call: CallOf) -> list[Description]:
     if isinstance(function, keras.layers.Layer):
         found = _layer(function, len(call.output))
     else:
-        found = named(getattr(function, "__name__", ""), len(call.output))
+        found = activation_named(getattr(function, "__name__", ""), len(call.output))
     return [found or Description(Kind.UNKNOWN, operation="activation")]
 
 
@@ -67,7 +67,7 @@ def _layer(layer: keras.layers.Layer, rank: int) -> Description | None:
 def _activation(layer: keras.layers.Layer, rank: int) -> Description | None:
     if layer.activation is keras.activations.linear:
         return Description(Kind.ADD, None)
-    return named(getattr(layer.activation, "__name__", ""), rank)
+    return activation_named(getattr(layer.activation, "__name__", ""), rank)
 
 
 def _relu(layer: keras.layers.Layer, _: int) -> Description | None:
@@ -122,7 +122,7 @@ ENTRIES: dict[type, Describe] = dict.fromkeys(_LAYERS, _of_layer)
 
 
 def _of_operation(name: str, call: CallOf) -> Description | None:
-    return named(name, len(call.output), call.operation)
+    return activation_named(name, len(call.output), call.operation)
 
 
 OPERATIONS: dict[str, Describe] = {

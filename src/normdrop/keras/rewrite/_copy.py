@@ -7,7 +7,7 @@ import keras
 
 from normdrop.errors import UsageError
 from normdrop.keras.rewrite._plan import Plan
-from normdrop.keras.rewrite._rebuild import Rebuild, is_open
+from normdrop.keras.rewrite._rebuild import Rebuild, is_rebuildable
 
 
 def copied(model: keras.Model) -> tuple[keras.Model, Mapping[int, Any]]:
@@ -31,7 +31,7 @@ def copied(model: keras.Model) -> tuple[keras.Model, Mapping[int, Any]]:
         if twin is not None:
             twin.trainable = layer.trainable
     for layer, twin in pairs:
-        if not is_open(layer):
+        if not is_rebuildable(layer):
             _copy_values(layer, twin)
     if [each.shape for each in copy.weights] != [each.shape for each in model.weights]:
         raise UsageError(

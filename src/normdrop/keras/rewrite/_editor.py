@@ -11,13 +11,23 @@ from normdrop.errors import CaptureError
 from normdrop.keras._synthetic import synthetic
 from normdrop.keras.capture import capture, ends, paths_of
 from normdrop.keras.layers import NoiseLayer, UniformDropout
-from normdrop.keras.rewrite._plan import Plan, Seat
-from normdrop.keras.rewrite._rebuild import Rebuild, is_open
+from normdrop.keras.rewrite._plan import LayerPosition, Plan
+from normdrop.keras.rewrite._rebuild import Rebuild, is_rebuildable
 from normdrop.lint.rules import Rule
-from normdrop.mending.repairs import Journal, Snapshot, Spot
+from normdrop.mending.repairs import GraphEdge, Journal, Snapshot
 from normdrop.shifts.graph import Along, Node
+from normdrop.values.operations import NOISES
 
-_NOISE = (keras.layers.Dropout, keras.layers.GaussianDropout, NoiseLayer)
+_NOISE = (
+    NoiseLayer,
+    *(
+        getattr(keras.layers, name)
+        for noise in NOISES
+        # Others move the mean, or do more than multiply: in another place they are another thing.
+        if noise.law in {"bernoulli", "gaussian"}
+        for name in noise.keras_layers
+    ),
+)
 _FIRST_BETA = 0.1
 _ROLES = {"bias": "bias", "running_mean": "moving_mean"}
 _SEED = 20190
@@ -95,21 +105,23 @@ class KerasEditor:
             return "it is called with training=True"
         return layer
 
-    def realizable(self, snapshot: Snapshot, noise: Node, spots: Iterable[Spot]) -> Spot | None:
-        """The first spot next to a layer of the graph, with the weights in the order they have."""
+    def realizable(
+        self, snapshot: Snapshot, noise: Node, edges: Iterable[GraphEdge]
+    ) -> GraphEdge | None:
+        """The first edge next to a layer of the graph, with the weights in the order they have."""
         layer = self._layers()[noise.layer]
-        for spot in spots:
-            fits = spot.fits(snapshot.graph, noise) and self._has_seat(snapshot, spot)
-            if fits and self._placed(layer, spot) is not None:
-                return spot
+        for edge in edges:
+            fits = edge.fits(snapshot.graph, noise) and self._has_position(snapshot, edge)
+            if fits and self._placed(layer, edge) is not None:
+                return edge
         return None
 
-    def move(self, layer: Any, spot: Spot) -> None:  # noqa: ANN401 - a layer
+    def move(self, layer: Any, edge: GraphEdge) -> None:  # noqa: ANN401 - a layer
         """Nothing stays where it stood, unless the order of the weights needs it.
 
-        With others moved, the spot may do no longer, which the next snapshot or `difference` says.
+        With others moved, the edge may do no longer, which the next snapshot or `difference` says.
         """
-        self._set(self._placed(layer, spot) or self.plan.move(layer, self._seat(spot)))
+        self._set(self._placed(layer, edge) or self.plan.move(layer, self._position(edge)))
 
     def to_uniform(self, layer: Any, node: Node) -> keras.layers.Layer:  # noqa: ANN401 - a layer
         """`normdrop.keras.UniformDropout` of the same name."""
@@ -208,23 +220,23 @@ class KerasEditor:
         layers = self._layers()
         # A name may hold a dot of its own.
         around = [layers[path[:end]] for end in ends(path)[:-1] if path[:end] in layers]
-        return next((layer for layer in around if not is_open(layer)), None)
+        return next((layer for layer in around if not is_rebuildable(layer)), None)
 
-    def _has_seat(self, snapshot: Snapshot, spot: Spot) -> bool:
+    def _has_position(self, snapshot: Snapshot, edge: GraphEdge) -> bool:
         """Whether the node is a layer of a graph that is called once."""
-        path = spot.node.layer
+        path = edge.node.layer
         layer = self._layers().get(path)
         once = snapshot.calls.get(path) == 1 and len(snapshot.nodes(path)) == 1
         return once and not isinstance(layer, _NOISE) and self._closed_holder(path) is None
 
-    def _placed(self, layer: Any, spot: Spot) -> Plan | None:  # noqa: ANN401 - a layer
-        """The plan with a layer in a spot; None where the weights would be in another order.
+    def _placed(self, layer: Any, edge: GraphEdge) -> Plan | None:  # noqa: ANN401 - a layer
+        """The plan with a layer in an edge; None where the weights would be in another order.
 
         Keras orders layers by how far they are from the outputs, so that branches side by side may
         come out in another order where one of them gets longer.
         """
-        seat = self._seat(spot)
-        for each in (seat, replace(seat, identity=True)):
+        position = self._position(edge)
+        for each in (position, replace(position, identity=True)):
             plan = self.plan.move(layer, each)
             try:
                 model = _built(self._first, plan)
@@ -234,8 +246,8 @@ class KerasEditor:
                 return plan
         return None
 
-    def _seat(self, spot: Spot) -> Seat:
-        return Seat(self.plan.origin(self._layers()[spot.node.layer]), spot.side)
+    def _position(self, edge: GraphEdge) -> LayerPosition:
+        return LayerPosition(self.plan.origin(self._layers()[edge.node.layer]), edge.side)
 
     def _variable(self, node: Node, role: str) -> Any:  # noqa: ANN401 - a variable, or None
         return getattr(self._layers()[node.layer], _ROLES[role], None)

@@ -8,7 +8,7 @@ Side = Literal["before", "after"]
 
 
 @dataclass(frozen=True)
-class Seat:
+class LayerPosition:
     """Where a noise layer goes.
 
     Attributes:
@@ -31,12 +31,12 @@ class Plan:
         exchanged: Layers, and what takes their place.
     """
 
-    moved: Mapping[int, Seat] = field(default_factory=dict)
+    moved: Mapping[int, LayerPosition] = field(default_factory=dict)
     exchanged: Mapping[int, Any] = field(default_factory=dict)
 
-    def move(self, layer: Any, seat: Seat) -> "Plan":  # noqa: ANN401 - a layer
+    def move(self, layer: Any, position: LayerPosition) -> "Plan":  # noqa: ANN401 - a layer
         """The plan with a layer in another place."""
-        return replace(self, moved={**self.moved, self.origin(layer): seat})
+        return replace(self, moved={**self.moved, self.origin(layer): position})
 
     def exchange(self, layer: Any, other: Any) -> "Plan":  # noqa: ANN401 - layers
         """The plan with another layer in the place of one."""
@@ -49,21 +49,21 @@ class Plan:
 
     def beside(self, layer: Any, side: Side) -> Iterator[int]:  # noqa: ANN401 - a layer
         """The noise layers that go to one side of a layer."""
-        for key, seat in self.moved.items():
-            if seat.layer == id(layer) and seat.side == side:
+        for key, position in self.moved.items():
+            if position.layer == id(layer) and position.side == side:
                 yield key
 
     def touches(self, layer: Any) -> bool:  # noqa: ANN401 - a layer
         """Whether anything becomes of a layer, or comes to stand next to it."""
-        seats = {seat.layer for seat in self.moved.values()}
-        return id(layer) in {*self.moved, *self.exchanged, *seats}
+        positions = {position.layer for position in self.moved.values()}
+        return id(layer) in {*self.moved, *self.exchanged, *positions}
 
     def on(self, twins: Mapping[int, Any]) -> "Plan":
         """The same plan for another model, by its layer for each of this one."""
         return Plan(
             {
-                id(twins[key]): replace(seat, layer=id(twins[seat.layer]))
-                for key, seat in self.moved.items()
+                id(twins[key]): replace(position, layer=id(twins[position.layer]))
+                for key, position in self.moved.items()
             },
             {id(twins[key]): other for key, other in self.exchanged.items()},
         )

@@ -15,7 +15,7 @@ from normdrop.keras.rewrite._plan import Plan
 Make = Callable[[keras.layers.Layer], keras.layers.Layer]
 
 
-def is_open(layer: Any) -> bool:  # noqa: ANN401 - a layer
+def is_rebuildable(layer: Any) -> bool:  # noqa: ANN401 - a layer
     """Whether a layer is a graph of layers that can be built again as the same class."""
     kind = type(layer)
     if isinstance(layer, keras.Sequential):
@@ -58,10 +58,10 @@ class Rebuild:
         layers = [_input_layer(first)]
         for layer in model.layers:
             layers += map(self._by_id, self._plan.beside(layer, "before"))
-            seat = self._plan.moved.get(id(layer))
-            if seat is None:
+            position = self._plan.moved.get(id(layer))
+            if position is None:
                 layers.append(self._new(layer))
-            elif seat.identity:
+            elif position.identity:
                 layers.append(_identity(layer))
             layers += map(self._by_id, self._plan.beside(layer, "after"))
         return type(model)(layers, name=model.name)
@@ -79,9 +79,9 @@ class Rebuild:
 
     def _call(self, layer: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - any operation
         """One call of the old graph, in the new one."""
-        seat = self._plan.moved.get(id(layer))
-        if seat is not None:
-            return _identity(layer)(args[0]) if seat.identity else args[0]
+        position = self._plan.moved.get(id(layer))
+        if position is not None:
+            return _identity(layer)(args[0]) if position.identity else args[0]
         for noise in self._plan.beside(layer, "before"):
             args = (self._by_id(noise)(args[0]), *args[1:])
         outputs = self._new(layer)(*args, **kwargs)
@@ -95,7 +95,7 @@ class Rebuild:
     def _new(self, layer: Any) -> Any:  # noqa: ANN401 - layers and operations
         """The layer of the new model for one of the old, one and the same at each call."""
         if id(layer) not in self.made:
-            if is_open(layer) and (self._everything or self._holds_a_change(layer)):
+            if is_rebuildable(layer) and (self._everything or self._holds_a_change(layer)):
                 return self._built(layer)
             self.made[id(layer)] = self._make(self._plan.exchanged.get(id(layer), layer))
         return self.made[id(layer)]
@@ -111,7 +111,7 @@ def refuse_closed(model: keras.Model) -> None:
     Raises:
         UsageError: It is one of these; the message says what to do instead.
     """
-    if is_open(model):
+    if is_rebuildable(model):
         return
     kind = type(model).__name__
     if isinstance(model, Functional | keras.Sequential):

@@ -9,7 +9,15 @@ import numpy as np
 from keras import ops
 
 from normdrop.errors import UsageError
-from normdrop.shifts.stream import Arguments, Batch, Batches, Progress, named, size_of, too_many
+from normdrop.shifts.stream import (
+    Arguments,
+    Batch,
+    Batches,
+    Progress,
+    inputs_by_name,
+    size_of,
+    too_many,
+)
 
 _PAIR, _TRIPLE = 2, 3
 _MODES = {"training", "mask"}
@@ -83,12 +91,12 @@ class Reader:
     def _arguments(self, number: int, inputs: Any) -> Arguments:  # noqa: ANN401 - a user's batch
         if isinstance(inputs, Mapping):
             if self._names is not None:
-                given = named(number, inputs, set(self._names))
+                given = inputs_by_name(number, inputs, set(self._names))
                 ordered = [given[name] for name in self._names if name in given]
                 one = ordered[0] if len(ordered) == 1 else ordered
                 return (given if self._by_name else one,), {}
             if self._parameters & inputs.keys():
-                return (), named(number, inputs, self._parameters)
+                return (), inputs_by_name(number, inputs, self._parameters)
             return (dict(inputs),), {}
         if isinstance(inputs, tuple | list) and not self._one_argument:
             return tuple(inputs), {}

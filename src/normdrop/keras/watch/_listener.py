@@ -7,7 +7,7 @@ from typing import Any, Self
 import keras
 
 from normdrop.errors import CaptureError, NormdropError
-from normdrop.keras._errors import explained
+from normdrop.keras._errors import call_and_reason
 from normdrop.keras.watch._noise_calls import NoiseCalls
 from normdrop.keras.watch._norm_call import NormCall
 from normdrop.keras.watch._norm_calls import Answer, answered
@@ -61,7 +61,7 @@ class Listener:
         except NormdropError:
             raise
         except Exception as error:
-            where, what = explained(error)
+            where, what = call_and_reason(error)
             raise CaptureError(
                 f"batch {batch.number + 1}, {where or self._model.name}: "
                 f"{type(error).__name__}: {what}"

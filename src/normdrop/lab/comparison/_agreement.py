@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from normdrop.lab.comparison._description import Description
+from normdrop.lab.comparison._description import ComparisonDescription
 from normdrop.lab.comparison._results import Results
 
 
@@ -65,7 +65,7 @@ def _apart_from_baseline(results: Results) -> NDArray[np.bool_]:
     return np.asarray(pairs | pairs.T)
 
 
-def _same_order(about: Description, lower: str, higher: str) -> bool | None:
+def _same_order(about: ComparisonDescription, lower: str, higher: str) -> bool | None:
     """Whether the source has the first below the second; `None` if it orders them neither way."""
     figures = about.published.get(about.endpoint.name, {})
     if lower in figures and higher in figures:

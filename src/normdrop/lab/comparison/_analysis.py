@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from normdrop.errors import UsageError
-from normdrop.lab.comparison._description import Description
+from normdrop.lab.comparison._description import ComparisonDescription
 from normdrop.lab.comparison._grid import Grid
 from normdrop.lab.comparison._summary import VariantSummary
 from normdrop.lab.statistics import (
@@ -50,7 +50,7 @@ class _Numbers:
     failed: NDArray[np.bool_]
 
 
-def analysed(description: Description, grid: Grid, level: float) -> Analysis:
+def analysed(description: ComparisonDescription, grid: Grid, level: float) -> Analysis:
     """Rank the variants, compare all pairs, and each with the baseline or the best."""
     _check_endpoint(description, grid)
     numbers = _ordered(description, grid)
@@ -73,7 +73,7 @@ def analysed(description: Description, grid: Grid, level: float) -> Analysis:
     return Analysis(ranking, pairs, groups)
 
 
-def _check_endpoint(description: Description, grid: Grid) -> None:
+def _check_endpoint(description: ComparisonDescription, grid: Grid) -> None:
     """Raise if no trial that finished has the endpoint: a misspelt one is no divergence."""
     finished = [o for o in grid.outcomes.values() if o.status == "finished"]
     if finished and not any(description.endpoint.name in o.values for o in finished):
@@ -81,7 +81,7 @@ def _check_endpoint(description: Description, grid: Grid) -> None:
         raise UsageError(f"no trial measured {description.endpoint.name}; they measured {known}")
 
 
-def _ordered(description: Description, grid: Grid) -> _Numbers:
+def _ordered(description: ComparisonDescription, grid: Grid) -> _Numbers:
     """Lowest mean endpoint first; behind them those that diverged; last those without a result."""
     endpoint = description.endpoint.name
     values = grid.values(endpoint)
@@ -139,7 +139,7 @@ def _summary(
     row: int,
     grid: Grid,
     numbers: _Numbers,
-    description: Description,
+    description: ComparisonDescription,
     ranks: NDArray[np.float64],
 ) -> VariantSummary:
     """What a variant's own trials say; the tests' verdicts are filled in by the caller."""

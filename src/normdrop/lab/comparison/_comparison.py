@@ -35,11 +35,11 @@ class Comparison(Results):
 
     def findings(self) -> list[str]:
         """What the numbers say and what they do not, as plain sentences."""
-        return _sentences.findings(self)
+        return _sentences.conclusions(self)
 
     def reading(self) -> list[str]:
         """What the reader of the numbers must know, as plain sentences."""
-        return _sentences.reading(self)
+        return _sentences.caveats(self)
 
     def sentences(self) -> list[str]:
         """The findings, then how to read them."""

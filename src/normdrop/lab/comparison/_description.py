@@ -7,7 +7,7 @@ from normdrop.lab.metric import TEST_LOSS, TRAINING, Metric
 
 
 @dataclass(frozen=True)
-class Description:
+class ComparisonDescription:
     """What was compared and why, for whoever reads the result.
 
     Attributes:

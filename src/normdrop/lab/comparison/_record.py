@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from normdrop.lab.comparison._results import Results, settings, versions
+from normdrop.lab.comparison._results import Results, settings_used, versions_used
 from normdrop.lab.comparison._sentences import sentences
 from normdrop.lab.comparison._summary import VariantSummary
 from normdrop.lab.trial import Outcome
@@ -25,8 +25,8 @@ def record(results: Results) -> dict[str, Any]:
         "data": {"name": trial.data, "checksum": trial.data_checksum},
         "precision": trial.precision,
         "devices": sorted({outcome.trial.device for outcome in results.outcomes}),
-        "settings": settings(results),
-        "versions": versions(results),
+        "settings": settings_used(results),
+        "versions": versions_used(results),
         "ranking": [_row(summary, endpoint) for summary in results],
         "pairs": [
             {

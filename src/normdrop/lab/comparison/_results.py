@@ -7,7 +7,7 @@ from typing import Any
 
 from normdrop.errors import UsageError
 from normdrop.lab.comparison._analysis import Analysis, analysed
-from normdrop.lab.comparison._description import Description
+from normdrop.lab.comparison._description import ComparisonDescription
 from normdrop.lab.comparison._grid import Grid, arranged
 from normdrop.lab.comparison._summary import VariantSummary
 from normdrop.lab.trial import Outcome
@@ -21,7 +21,7 @@ class Results:
     them needs the others.
     """
 
-    description: Description
+    description: ComparisonDescription
     outcomes: tuple[Outcome, ...]
     level: float = 0.05
 
@@ -59,12 +59,12 @@ class Results:
         raise KeyError(variant)
 
 
-def settings(results: Results) -> dict[str, list[Any]]:
+def settings_used(results: Results) -> dict[str, list[Any]]:
     """Every setting with the distinct values it took, in order of appearance."""
     return _distinct([outcome.trial.settings for outcome in results.outcomes])
 
 
-def versions(results: Results) -> dict[str, list[Any]]:
+def versions_used(results: Results) -> dict[str, list[Any]]:
     """Every library with the distinct versions the trials ran on."""
     return _distinct([outcome.versions for outcome in results.outcomes])
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from normdrop.lab.comparison._agreement import agreement
-from normdrop.lab.comparison._results import Results, versions
+from normdrop.lab.comparison._results import Results, versions_used
 from normdrop.lab.comparison._summary import VariantSummary
 from normdrop.lab.metric import GAP
 from normdrop.lab.statistics import FEWEST_SEEDS, group_letter, seeds_needed
@@ -14,19 +14,19 @@ from normdrop.lab.trial import NO_DATA
 _MOST_NAMED = 4  # pairs in one sentence: more are for the table
 
 
-def findings(results: Results) -> list[str]:
+def conclusions(results: Results) -> list[str]:
     """Which differences are real, which are not, how the source has it, and what is missing."""
     return [*_differences(results), *_agreement(results), *_missing(results)]
 
 
-def reading(results: Results) -> list[str]:
+def caveats(results: Results) -> list[str]:
     """What the reader of the numbers must know."""
     return [*_reading(results), *results.description.data_notes]
 
 
 def sentences(results: Results) -> list[str]:
     """The findings, then how to read them."""
-    return [*findings(results), *reading(results)]
+    return [*conclusions(results), *caveats(results)]
 
 
 def _differences(results: Results) -> Iterator[str]:
@@ -167,7 +167,7 @@ def _reading(results: Results) -> Iterator[str]:
     devices = sorted({outcome.trial.device for outcome in results.outcomes})
     if len(devices) > 1:
         yield f"Trials ran on different devices: {_listed(devices)}."
-    mixed = {name: values for name, values in versions(results).items() if len(values) > 1}
+    mixed = {name: values for name, values in versions_used(results).items() if len(values) > 1}
     for name, values in mixed.items():
         yield f"Trials ran with different versions of {name}: {_listed(map(str, values))}."
     finished_how = {

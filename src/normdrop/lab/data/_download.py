@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from normdrop.errors import DataError
-from normdrop.lab.data._files import read
+from normdrop.lab.data._files import read_stored
 from normdrop.lab.data._locate import cache_folder
 from normdrop.lab.data._source import DataSource, Download
 
@@ -69,7 +69,7 @@ def download(
 
 
 def _is_there(path: Path, sha256: str) -> bool:
-    return path.is_file() and hashlib.sha256(read(path)).hexdigest() == sha256
+    return path.is_file() and hashlib.sha256(read_stored(path)).hexdigest() == sha256
 
 
 def _fetch(

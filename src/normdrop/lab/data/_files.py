@@ -45,7 +45,7 @@ class Part:
         return hashlib.sha256(self.content).hexdigest()
 
 
-def read(path: Path) -> bytes:
+def read_stored(path: Path) -> bytes:
     """The bytes of a file as it is stored.
 
     Raises:

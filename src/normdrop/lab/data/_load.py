@@ -6,7 +6,7 @@ from pathlib import Path
 
 from normdrop.errors import DataError
 from normdrop.lab.data._dataset import Dataset, Split, checksum
-from normdrop.lab.data._files import Part, expand, read, unpack
+from normdrop.lab.data._files import Part, expand, read_stored, unpack
 from normdrop.lab.data._locate import FoundFiles, locate
 from normdrop.lab.data._registry import source as find_source
 from normdrop.lab.data._source import DataSource
@@ -59,7 +59,7 @@ def read_parts(source: DataSource, place: FoundFiles) -> dict[str, Part]:
     parts: dict[str, Part] = {}
     published = {download.file: download.sha256 for download in source.downloads}
     for part, path in place.files.items():
-        stored = read(path)
+        stored = read_stored(path)
         # The user vouches for other folders; what lies in the cache must be what was downloaded.
         if place.cached and path.name in published:
             _expect(path, stored, published[path.name])

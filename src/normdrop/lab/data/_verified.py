@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from normdrop.errors import DataError
-from normdrop.lab.data._files import read
+from normdrop.lab.data._files import read_stored
 from normdrop.lab.data._load import load
 from normdrop.lab.data._locate import locate
 from normdrop.lab.data._registry import source as find_source
@@ -56,7 +56,7 @@ def verify(name: str, *, folder: str | Path | None = None) -> tuple[FileCheck, .
 
 
 def _check(path: Path, published: str | None, listed: str | None, *, cached: bool) -> FileCheck:
-    found = hashlib.sha256(read(path)).hexdigest()
+    found = hashlib.sha256(read_stored(path)).hexdigest()
     expected = listed or (published if cached else None)
     if expected and found != expected:
         by = f"listed in {_LIST}" if listed else "published"
@@ -72,7 +72,7 @@ def _listed(folder: Path) -> dict[Path, str]:
     if not path.is_file():
         return {}
     checksums = {}
-    for number, line in enumerate(read(path).decode(errors="replace").splitlines(), start=1):
+    for number, line in enumerate(read_stored(path).decode(errors="replace").splitlines(), start=1):
         checksum, _, file = line.strip().partition(" ")
         if not line.strip():
             continue

@@ -78,7 +78,7 @@ def panels(
     }
 
 
-def network(
+def paper_network(
     shape: "Shape",
     classes: int,
     settings: "Mapping[str, Setting]",

@@ -49,7 +49,7 @@ def misfit(train: Moments, evaluated: Moments) -> dict[str, float]:
     }
 
 
-def moments(values: "Tensor") -> Moments:
+def moments_of(values: "Tensor") -> Moments:
     """Mean and population variance of all values."""
     double = values.double()
     return Moments(double.mean().item(), double.var(correction=0).item())

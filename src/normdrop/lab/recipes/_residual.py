@@ -29,7 +29,7 @@ PAPER: "Mapping[str, Setting]" = {**LONG_TRAINING, "scale": "paper"}
 _INSIDE = (8, 16, 32)
 
 
-def network(
+def three_stage_network(
     shape: Shape,
     classes: int,
     settings: "Mapping[str, Setting]",

@@ -29,7 +29,7 @@ def median_step_seconds(
         batch: Inputs and targets.
         rounds: How many steps of each are timed; as many as a tenth of them before do not count.
     """
-    steps = [_Step(network, task, batch) for network in networks]
+    steps = [_TimedStep(network, task, batch) for network in networks]
     seconds: list[list[float]] = [[] for _ in steps]
     turns = list(zip(steps, seconds, strict=True))
     orders = random.Random(0)  # noqa: S311 - an order, no secret
@@ -43,7 +43,7 @@ def median_step_seconds(
     return [median(kept) for kept in seconds]
 
 
-class _Step:
+class _TimedStep:
     """One training step on one batch, again and again."""
 
     def __init__(self, network: nn.Module, task: Task, batch: Batch) -> None:

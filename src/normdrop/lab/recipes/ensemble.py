@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from normdrop.lab.metric import TEST_ERROR, TEST_LOSS, Metric
 from normdrop.lab.recipe import Recipe
-from normdrop.lab.recipes._residual import PAPER, SMALL, network
+from normdrop.lab.recipes._residual import PAPER, SMALL, three_stage_network
 from normdrop.verbs import modes
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class _Member:
 def _trained(member: _Member) -> "nn.Module":
     context = member.context
     settings = context.settings
-    built = network(
+    built = three_stage_network(
         context.data.shape, context.outputs, settings, dropout=settings["rate"], position="P5"
     )
     prepared = context.prepared(built, seed=member.seed)

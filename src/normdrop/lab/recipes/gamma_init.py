@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from normdrop.lab.metric import TEST_ERROR, TEST_LOSS, TRAIN_EVAL_LOSS
 from normdrop.lab.recipe import Panel, Recipe, Shape
-from normdrop.lab.recipes._residual import PAPER, SMALL, network
+from normdrop.lab.recipes._residual import PAPER, SMALL, three_stage_network
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,7 +36,7 @@ def _built(shape: Shape, classes: int, settings: "Mapping[str, Setting]") -> "nn
 
     rate = settings["rate"]
     if settings["block"] != "linear":
-        return network(shape, classes, settings, dropout=rate, position="P5")
+        return three_stage_network(shape, classes, settings, dropout=rate, position="P5")
     order = "linear-bn-act-drop" if rate else "linear-bn-act"
     widths = (64,) * 3 if settings["scale"] == "small" else (512,) * 3
     return perceptron(shape, classes, order=order, widths=widths, dropout=rate)

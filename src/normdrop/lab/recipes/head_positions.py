@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from normdrop.lab.metric import GAP, TEST_ERROR, TEST_LOSS
 from normdrop.lab.recipe import Panel, Published, Recipe, Shape
-from normdrop.lab.recipes._residual import PAPER, SMALL, network
+from normdrop.lab.recipes._residual import PAPER, SMALL, three_stage_network
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,7 +33,7 @@ def _network(
         return mobile_network(
             shape, classes, stem=32, widths=(24, 64, 160), blocks=3, hidden=1280, head=head
         )
-    return network(shape, classes, settings, head=head)
+    return three_stage_network(shape, classes, settings, head=head)
 
 
 def _errors(none: float, before: float, after: float) -> Published:

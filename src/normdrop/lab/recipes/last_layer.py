@@ -27,7 +27,7 @@ def _network(
     variant: str, shape: Shape, classes: int, settings: "Mapping[str, Setting]"
 ) -> "nn.Module":
     rate = 0.0 if variant == "none" else float(variant)
-    return li.network(
+    return li.paper_network(
         shape,
         classes,
         settings,

@@ -39,7 +39,7 @@ def _noise(family: str, rate: float) -> "nn.Module":
 def _network(
     variant: str, shape: Shape, classes: int, settings: "Mapping[str, Setting]"
 ) -> "nn.Module":
-    return li.network(
+    return li.paper_network(
         shape,
         classes,
         settings,

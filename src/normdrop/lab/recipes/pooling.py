@@ -4,7 +4,7 @@ import math
 from typing import TYPE_CHECKING
 
 from normdrop.lab.recipe import Panel, Recipe
-from normdrop.lab.recipes._misfit import MISFIT, OFFSET, RATIO, misfit, moments
+from normdrop.lab.recipes._misfit import MISFIT, OFFSET, RATIO, misfit, moments_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +24,7 @@ def _experiment(context: "TrialContext") -> "Mapping[str, float]":
         noisy = _pooled(functional.dropout(x, rate), context)
     else:
         noisy = functional.dropout(pooled, rate)
-    return misfit(moments(noisy), moments(pooled))
+    return misfit(moments_of(noisy), moments_of(pooled))
 
 
 def _windows(context: "TrialContext") -> "Tensor":

@@ -62,7 +62,7 @@ def _network(
     variant: str, shape: Shape, classes: int, settings: "Mapping[str, Setting]"
 ) -> "nn.Module":
     letter, _, rate = variant.partition(" ")
-    return li.network(
+    return li.paper_network(
         shape,
         classes,
         settings,

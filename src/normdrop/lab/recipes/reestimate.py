@@ -47,7 +47,7 @@ def _network(
     variant: str, shape: Shape, classes: int, settings: "Mapping[str, Setting]"
 ) -> "nn.Module":
     place = variant.removesuffix(_AFTER)
-    return li.network(
+    return li.paper_network(
         shape,
         classes,
         settings,

@@ -8,7 +8,7 @@ import numpy as np
 
 from normdrop.lab.metric import TEST_ERROR
 from normdrop.lab.recipe import Panel, Recipe
-from normdrop.lab.recipes._misfit import MISFIT, OFFSET, RATIO, misfit, moments
+from normdrop.lab.recipes._misfit import MISFIT, OFFSET, RATIO, misfit, moments_of
 from normdrop.lab.recipes._settings import SHORT_TRAINING
 from normdrop.theory import Moments
 from normdrop.verbs import measure
@@ -37,7 +37,7 @@ def _dropout(context: "TrialContext") -> "nn.Module":
 
 def _of_values(context: "TrialContext") -> "Mapping[str, float]":
     x = _values(context)
-    return misfit(moments(_dropout(context)(x)), moments(x))
+    return misfit(moments_of(_dropout(context)(x)), moments_of(x))
 
 
 def _values(context: "TrialContext") -> "Tensor":

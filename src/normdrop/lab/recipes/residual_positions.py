@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from normdrop.lab.measures import SHIFT, mean_shift
 from normdrop.lab.metric import GAP, TEST_ERROR, TEST_LOSS
 from normdrop.lab.recipe import Panel, Published, Recipe, Shape
-from normdrop.lab.recipes._residual import PAPER, SMALL, network
+from normdrop.lab.recipes._residual import PAPER, SMALL, three_stage_network
 
 if TYPE_CHECKING:
     from torch import nn
@@ -48,8 +48,8 @@ def _network(
     variant: str, shape: Shape, classes: int, settings: "Mapping[str, Setting]"
 ) -> "nn.Module":
     if variant == "none":
-        return network(shape, classes, settings)
-    return network(shape, classes, settings, dropout=settings["rate"], position=variant)
+        return three_stage_network(shape, classes, settings)
+    return three_stage_network(shape, classes, settings, dropout=settings["rate"], position=variant)
 
 
 RECIPE = Recipe(

@@ -28,7 +28,7 @@ def _network(
 ) -> "nn.Module":
     from normdrop.torch import UniformDropout
 
-    return li.network(
+    return li.paper_network(
         shape,
         classes,
         settings,

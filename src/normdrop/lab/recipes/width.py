@@ -21,7 +21,7 @@ _PUBLISHED = {10: {"test_error": {"none": 3.97, "a": 4.59, "b": 3.81}}}
 def _network(
     variant: str, shape: Shape, classes: int, settings: "Mapping[str, Setting]"
 ) -> "nn.Module":
-    return li.network(
+    return li.paper_network(
         shape,
         classes,
         settings,

@@ -16,8 +16,8 @@ from normdrop.lint.rules._registry import rule as rule
 from normdrop.lint.rules._registry import selected as selected
 from normdrop.lint.rules._rule import Invalid as Invalid
 from normdrop.lint.rules._rule import Rule as Rule
-from normdrop.lint.rules._settings import Settings as Settings
-from normdrop.lint.rules._settings import settings as settings
+from normdrop.lint.rules._settings import ProjectSettings as ProjectSettings
+from normdrop.lint.rules._settings import project_settings as project_settings
 from normdrop.lint.rules._subject import Subject as Subject
 from normdrop.lint.rules._suppressions import Suppression as Suppression
 from normdrop.lint.rules._suppressions import comments as comments

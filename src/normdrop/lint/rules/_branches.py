@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from normdrop.lint.rules._noise_paths import causes, expected_shift, parts
+from normdrop.lint.rules._noise_paths import expected_shift, noise_causes, parts
 from normdrop.lint.rules._subject import Subject
 from normdrop.shifts.graph import Along, Distribution, Graph, Kind, Node
 from normdrop.shifts.graph.paths import Branch, residual_branches
@@ -14,7 +14,7 @@ _PASSED_BY = {Kind.RESHAPE, Kind.ACTIVATION}
 
 
 @dataclass(frozen=True, slots=True)
-class Furnished:
+class BranchDropout:
     """A branch and the dropout layers that stand on it, not on a branch inside it."""
 
     branch: Branch
@@ -32,7 +32,7 @@ def drops_units(node: Node) -> bool:
     return noise.along in _UNITS and noise.distribution is not Distribution.UNIFORM
 
 
-def furnished(subject: Subject) -> tuple[Furnished, ...]:
+def branches_with_dropout(subject: Subject) -> tuple[BranchDropout, ...]:
     """The branches around a norm with running statistics; layer norm has no part in the matter."""
     graph = subject.graph
     if not any(map(drops_units, graph)) or not graph.of_kind(Kind.ADD):
@@ -49,7 +49,7 @@ def furnished(subject: Subject) -> tuple[Furnished, ...]:
     for branch in branches:
         inside = [node for node in branch.nodes if drops_units(node) and node.id not in taken]
         taken |= {node.id for node in branch.nodes}
-        found.append(Furnished(branch, tuple(inside)))
+        found.append(BranchDropout(branch, tuple(inside)))
     return tuple(found)
 
 
@@ -88,6 +88,6 @@ def already_blamed(subject: Subject) -> set[str]:
         }
     return {
         cause.noise.layer
-        for cause in causes(subject)
+        for cause in noise_causes(subject)
         if any(expected_shift(subject, way) is not None for way in cause.ways)
     }

@@ -12,7 +12,7 @@ from normdrop.lint.rules._registry import codes
 from normdrop.lint.rules._rule import Rule
 from normdrop.lint.rules._subject import Subject
 from normdrop.lint.rules._suppressions import Suppression, comments, suppress
-from normdrop.lint.source import Source, files, read, read_text
+from normdrop.lint.source import Source, files, parse_source, read_text
 from normdrop.values.findings import Finding, Findings
 from normdrop.values.location import Location
 
@@ -71,7 +71,7 @@ def check_text(path: str, text: str | bytes, rules: Sequence[Rule]) -> list[Find
         ValueError: It holds a null byte.
         RecursionError, MemoryError: It is nested too deeply for Python's own parser.
     """
-    return _checked(read(path, text), rules)
+    return _checked(parse_source(path, text), rules)
 
 
 def _checked(source: Source, rules: Sequence[Rule]) -> list[Finding]:
@@ -125,7 +125,7 @@ def check_files(
     found: list[Finding] = []
     notes: list[str] = []
     used: set[Suppression] = set()
-    worth = _Worth(rules)
+    worth = _RulesByWord(rules)
     for path in files(paths, exclude):
         try:
             kept, of_use = _check_file(path, worth, suppressions)
@@ -139,7 +139,7 @@ def check_files(
 
 
 def _check_file(
-    path: str, worth: "_Worth", suppressions: Sequence[Suppression]
+    path: str, worth: "_RulesByWord", suppressions: Sequence[Suppression]
 ) -> tuple[list[Finding], set[Suppression]]:
     """The findings of one file, and the suppressions they needed."""
     text = read_text(path)
@@ -156,7 +156,7 @@ def _check_file(
     return kept, used
 
 
-class _Worth:
+class _RulesByWord:
     """For which rules a file is worth parsing, by the words in it."""
 
     def __init__(self, every: Sequence[Rule]) -> None:

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from normdrop.lint.source import Source
+from normdrop.values.operations import ACTIVATIONS, DRAWS
 
-_DRAWS = {"bernoulli", "bernoulli_", "rand", "rand_like", "randn", "randn_like", "uniform_"}
+# A randomised activation draws by a mode of its own.
+_DRAWS = {each.name for each in DRAWS if each.operation not in ACTIVATIONS}
 _NAMED = ("drop", "uout")
 _CLASS = re.compile(rb"class\s+\w*(?i:drop|uout)")
 

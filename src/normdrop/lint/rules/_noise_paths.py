@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from normdrop.lint.rules._subject import Subject
-from normdrop.shifts.graph import Kind, Node
+from normdrop.shifts.graph import Activation, Kind, Node
 
 # What an operation that is not understood does to noise is not claimed.
 _UNCERTAIN = {Kind.UNKNOWN, Kind.ATTENTION, Kind.RECURRENT, Kind.MATMUL}
@@ -14,7 +14,8 @@ _NOTHING = 0.01
 """Less than this share of log variance is what no measurement on a few batches tells from none."""
 _ERRORS = 2.0
 """Standard errors that an estimate must be away from no shift."""
-_RECTIFIED = {"relu", "relu_", "relu6", "ReLU"}
+# A cap at 6 hardly matters to a standard normal variable.
+_RECTIFIED = {"relu", "relu6"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class Cause:
     ways: tuple[Way, ...]
 
 
-def causes(subject: Subject) -> Iterator[Cause]:
+def noise_causes(subject: Subject) -> Iterator[Cause]:
     """The noise layers from which a certain way leads to a norm with running statistics."""
     found: dict[str, dict[str, Way]] = {}
     for noise in subject.graph.of_kind(Kind.NOISE):
@@ -119,4 +120,6 @@ def _is_rectified(subject: Subject, noise: Node, steps: Sequence[Node]) -> bool:
     while before and before[0].kind in {Kind.RESHAPE, Kind.NOISE}:
         before = [*subject.graph.sources(before[0])]
     around = [*before[:1], *steps[:1]]
-    return any(each.kind is Kind.ACTIVATION and each.operation in _RECTIFIED for each in around)
+    return any(
+        isinstance(each.details, Activation) and each.details.name in _RECTIFIED for each in around
+    )

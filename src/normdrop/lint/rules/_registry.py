@@ -4,13 +4,15 @@ import importlib
 import pkgutil
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, cached_property
+from pathlib import Path
 from types import MappingProxyType
 from typing import overload
 
 from normdrop.errors import NormdropError, UsageError
 from normdrop.lint.rules._rule import FILE, Rule
 
-_PACKAGE = "normdrop.lint.rules"
+_PACKAGE = __name__.rpartition(".")[0]
+_FOLDER = Path(__file__).parent
 
 
 @cache
@@ -23,10 +25,8 @@ def codes() -> Mapping[str, str]:
     >>> codes()["ND101"]
     'normdrop.lint.rules.nd101_noise_before_norm'
     """
-    import normdrop.lint.rules
-
     found: dict[str, str] = {}
-    for module in pkgutil.iter_modules(normdrop.lint.rules.__path__):
+    for module in pkgutil.iter_modules([str(_FOLDER)]):
         if module.name.startswith("_"):
             continue
         named = FILE.fullmatch(module.name)

@@ -12,7 +12,7 @@ _KEYS = {*_LISTS, "baseline", "suppressions"}
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class ProjectSettings:
     """The settings of a project.
 
     Attributes:
@@ -30,7 +30,7 @@ class Settings:
     suppressions: tuple[Suppression, ...] = ()
 
 
-def settings(folder: Path) -> Settings:
+def project_settings(folder: Path) -> ProjectSettings:
     """The settings of the nearest `pyproject.toml` in or above a folder.
 
     Raises:
@@ -41,13 +41,13 @@ def settings(folder: Path) -> Settings:
         file = each / "pyproject.toml"
         if file.is_file():
             return _read(file)
-    return Settings()
+    return ProjectSettings()
 
 
-def _read(file: Path) -> Settings:
+def _read(file: Path) -> ProjectSettings:
     text = file.read_text(encoding="utf-8", errors="replace")
     if "[tool.normdrop" not in text:
-        return Settings()
+        return ProjectSettings()
     import tomllib
 
     try:
@@ -69,7 +69,7 @@ def _read(file: Path) -> Settings:
     if not isinstance(baseline, str):
         raise UsageError(f"{file}: [tool.normdrop] baseline is the path of a file")
     entries = table.get("suppressions", [])
-    return Settings(
+    return ProjectSettings(
         **lists,
         baseline=str(file.parent / baseline) if baseline else "",
         suppressions=tuple(_suppression(file, text, each) for each in entries),

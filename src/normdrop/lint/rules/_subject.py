@@ -9,7 +9,7 @@ from normdrop.values.findings import Unjudged
 from normdrop.values.location import Location
 
 if TYPE_CHECKING:
-    from normdrop.lint.source import Part, Sketch
+    from normdrop.lint.source import LayerOperation, Sketch
     from normdrop.shifts.graph import Captured, Graph, Node
     from normdrop.shifts.report import LayerShift
 
@@ -35,7 +35,7 @@ class Subject:
     shifts: "Mapping[str, LayerShift]" = field(default_factory=dict)
     modes: Mapping[str, bool] = field(default_factory=dict)
     _made: Mapping[int, Location] = field(default_factory=dict)
-    _parts: "Mapping[int, Part]" = field(default_factory=dict)
+    _parts: "Mapping[int, LayerOperation]" = field(default_factory=dict)
     _libraries: Mapping[int, str] = field(default_factory=dict)
     _checkpointed: frozenset[int] = frozenset()
 
@@ -87,7 +87,7 @@ class Subject:
         """Where a node's layer is made, or else called."""
         return self._made.get(node.id, node.location)
 
-    def part(self, node: "Node") -> "Part | None":
+    def part(self, node: "Node") -> "LayerOperation | None":
         """What the source says of a node's layer, if the model was read from source."""
         return self._parts.get(node.id)
 

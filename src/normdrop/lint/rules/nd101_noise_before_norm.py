@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from normdrop.lint.rules._mend import ModelMend, SourceMend
-from normdrop.lint.rules._noise_paths import Cause, causes, expected_shift, parts
+from normdrop.lint.rules._noise_paths import Cause, expected_shift, noise_causes, parts
 from normdrop.lint.rules._rule import Invalid, Rule
 from normdrop.lint.rules._subject import Subject
 from normdrop.lint.source import MODEL_WORDS
@@ -184,7 +184,7 @@ class NoiseBeforeNorm(Rule):
     def in_model(self, subject: Subject) -> Iterator[Finding]:
         """One finding for every noise layer, with all the norm layers it shifts."""
         if subject.captured is None:
-            for cause in causes(subject):
+            for cause in noise_causes(subject):
                 yield self._certain(subject, cause)
         else:
             yield from self._expected(subject)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from normdrop.lint.rules._branches import already_blamed, furnished, leads_to
+from normdrop.lint.rules._branches import already_blamed, branches_with_dropout, leads_to
 from normdrop.lint.rules._rule import Invalid, Rule
 from normdrop.lint.rules._subject import Subject
 from normdrop.lint.source import MODEL_WORDS
@@ -99,7 +99,7 @@ class ResidualDropoutPlacement(Rule):
     def in_model(self, subject: Subject) -> Iterator[Finding]:
         """One finding for every such dropout that no norm is known to suffer from."""
         blamed: set[str] | None = None
-        for each in furnished(subject):
+        for each in branches_with_dropout(subject):
             norm, weight = each.branch.last_norm, each.branch.last_weight
             if norm is None or weight is None or not norm.carries_statistics:
                 continue

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from normdrop.lint.rules._branches import furnished, on_trunk
+from normdrop.lint.rules._branches import branches_with_dropout, on_trunk
 from normdrop.lint.rules._rule import Invalid, Rule
 from normdrop.lint.rules._subject import Subject
 from normdrop.lint.source import MODEL_WORDS
@@ -109,7 +109,7 @@ class DropoutOnTrunk(Rule):
     def in_model(self, subject: Subject) -> Iterator[Finding]:
         """One finding for every such dropout, however many blocks follow it."""
         seen: set[str] = set()
-        for each in furnished(subject):
+        for each in branches_with_dropout(subject):
             for noise in on_trunk(subject.graph, each.branch):
                 if noise.layer not in seen:
                     seen.add(noise.layer)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from normdrop.lint.rules._branches import furnished, leads_to
+from normdrop.lint.rules._branches import branches_with_dropout, leads_to
 from normdrop.lint.rules._rule import Invalid, Rule
 from normdrop.lint.rules._subject import Subject
 from normdrop.lint.source import MODEL_WORDS
@@ -87,7 +87,7 @@ class TwoDropoutsInBranch(Rule):
 
     def in_model(self, subject: Subject) -> Iterator[Finding]:
         """One finding for every branch, at its second dropout."""
-        for each in furnished(subject):
+        for each in branches_with_dropout(subject):
             norm = each.branch.last_norm
             behind = [
                 node

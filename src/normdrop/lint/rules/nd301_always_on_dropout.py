@@ -6,13 +6,19 @@ from collections.abc import Iterator
 from normdrop.lint.rules._mend import SourceMend
 from normdrop.lint.rules._rule import Invalid, Rule
 from normdrop.lint.rules._subject import Subject
-from normdrop.lint.source import Call, Source, functional_call
+from normdrop.lint.source import Source, SourceCall, functional_call
 from normdrop.shifts.graph.paths import active_noise
 from normdrop.values.findings import Finding
+from normdrop.values.operations import NOISES
 
-_NAMES = ("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout")
-_FUNCTIONS = {f"torch.nn.functional.{name}" for name in _NAMES}
-_CALLED = functional_call(*_NAMES)
+_FUNCTIONS = {
+    each.address: each
+    for noise in NOISES
+    for each in noise.functions
+    if each.address.startswith("torch.nn.functional.")
+}
+_NAMES = frozenset(each.name for each in _FUNCTIONS.values())
+_CALLED = functional_call(*sorted(_NAMES))
 
 
 class AlwaysOnDropout(Rule):
@@ -23,9 +29,9 @@ class AlwaysOnDropout(Rule):
     in a captured model every dropout that draws in evaluation mode, however it was made.
 
     ## Why is this bad?
-    The functions default to `training=True`: `model.eval()` does not switch them off, predictions
-    stay random, and norm layers behind them see noise that they also saw in training but that
-    nobody wants in production.
+    The functions default to `training=True`, but for the alpha dropouts: `model.eval()` does not
+    switch them off, predictions stay random, and norm layers behind them see noise that they also
+    saw in training but that nobody wants in production.
 
     ## Fix safety
     Outputs in evaluation mode change: they are no longer random.
@@ -58,6 +64,13 @@ class AlwaysOnDropout(Rule):
                 if self.training:
                     x = F.dropout(x, 0.5)
                 return x
+        """,
+        """
+        import torch.nn.functional as F
+        from torch import nn
+        class Net(nn.Module):
+            def forward(self, x):
+                return F.alpha_dropout(x, 0.5)
         """,
         """
         import torch.nn.functional as F
@@ -114,7 +127,7 @@ class AlwaysOnDropout(Rule):
                 )
 
 
-def _is_always_on(call: Call) -> bool:
+def _is_always_on(call: SourceCall) -> bool:
     """Whether it draws in evaluation mode for certain."""
     rate = call.argument("p", 1)
     if isinstance(rate, ast.Constant) and rate.value == 0:
@@ -122,10 +135,11 @@ def _is_always_on(call: Call) -> bool:
     training = call.argument("training", 2)
     if training is not None:
         return isinstance(training, ast.Constant) and training.value is True
-    return call.whole and not _is_guarded(call)
+    on = _FUNCTIONS[call.name].training
+    return on is True and call.whole and not _is_guarded(call)
 
 
-def _is_guarded(call: Call) -> bool:
+def _is_guarded(call: SourceCall) -> bool:
     """Whether the function asks for the mode itself anywhere; then the call may be guarded.
 
     That other calls are handed the mode guards none.

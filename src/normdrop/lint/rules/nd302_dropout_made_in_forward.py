@@ -6,11 +6,9 @@ from normdrop.lint.rules._mend import SourceMend
 from normdrop.lint.rules._rule import Invalid, Rule
 from normdrop.lint.source import Source
 from normdrop.values.findings import Finding
+from normdrop.values.operations import NOISES
 
-_LAYERS = {
-    f"torch.nn.{name}"
-    for name in ("Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout")
-}
+_LAYERS = {f"torch.nn.{name}" for noise in NOISES for name in noise.modules}
 
 
 class DropoutMadeInForward(Rule):

@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator
 
 from normdrop.lint.rules._rule import Invalid, Rule
-from normdrop.lint.source import Call, Source
+from normdrop.lint.source import Source, SourceCall
 from normdrop.values.findings import Finding
 
 _NO_GRADIENTS = {"torch.no_grad", "torch.inference_mode"}
@@ -131,7 +131,7 @@ class MonteCarloThroughTrain(Rule):
                     )
 
 
-def _is_method(call: Call, name: str) -> bool:
+def _is_method(call: SourceCall, name: str) -> bool:
     return isinstance(call.node.func, ast.Attribute) and call.node.func.attr == name
 
 

@@ -5,13 +5,16 @@ from collections.abc import Iterator
 
 from normdrop.lint.rules._rule import Invalid, Rule
 from normdrop.lint.rules._subject import Subject
-from normdrop.lint.source import Call, Source, functional_call
+from normdrop.lint.source import Source, SourceCall, functional_call
 from normdrop.shifts.graph import Kind
 from normdrop.values.findings import Finding
+from normdrop.values.operations import NORMS
 
-_FUNCTION = "torch.nn.functional.batch_norm"
-_LAYER = "keras.layers.BatchNormalization"
-_CALLED = functional_call("batch_norm")
+_FUNCTION = next(
+    each for each in NORMS["batch"].functions if each.address.startswith("torch.nn.functional.")
+)
+_LAYERS = {f"keras.layers.{name}" for name in NORMS["batch"].keras_layers}
+_CALLED = functional_call(_FUNCTION.name)
 
 
 class NormAlwaysTraining(Rule):
@@ -112,17 +115,20 @@ class NormAlwaysTraining(Rule):
 
     def in_source(self, source: Source) -> Iterator[Finding]:
         """One finding for every call that says so."""
-        for call in source.calls_of([_FUNCTION]):
-            if _is_true(call.argument("training", 5)):
-                keeps = [call.argument("running_mean", 1), call.argument("running_var", 2)]
-                if call.owner is not None and not any(map(_is_none, keeps)):
-                    yield self._said(source, call, "training=self.training")
-        layers = {id(call.node) for call in source.calls_of([_LAYER])}
+        for call in source.calls_of([_FUNCTION.address]):
+            training, *keeps = (
+                call.argument(name, _FUNCTION.arguments.index(name))
+                for name in ("training", "running_mean", "running_var")
+            )
+            in_class = call.owner is not None
+            if in_class and _is_true(training) and not any(map(_is_none, keeps)):
+                yield self._said(source, call, "training=self.training")
+        layers = {id(call.node) for call in source.calls_of(_LAYERS)}
         for call in source.calls if layers else ():
             if id(call.node.func) in layers and _is_true(call.argument("training")):
                 yield self._said(source, call, "no training=")
 
-    def _said(self, source: Source, call: Call, instead: str) -> Finding:
+    def _said(self, source: Source, call: SourceCall, instead: str) -> Finding:
         return self.finding(
             "batch norm with training=True normalises by the batch at hand in evaluation",
             source.place(call.node),

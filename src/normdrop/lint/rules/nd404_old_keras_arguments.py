@@ -8,6 +8,7 @@ from normdrop.lint.rules._mend import SourceMend
 from normdrop.lint.rules._rule import Invalid, Rule
 from normdrop.lint.source import Source
 from normdrop.values.findings import Finding
+from normdrop.values.operations import NOISES, POOLS, WEIGHTS
 
 _CONVOLUTION = {
     "border_mode": "padding=",
@@ -22,15 +23,24 @@ _CONVOLUTION = {
     "bias": "use_bias=",
 }
 _POOL = {"border_mode": "padding=", "dim_ordering": "data_format="}
+_RATE = {"p": "rate="}
+_WINDOWS = tuple(name for pool in POOLS if pool.extent == "windows" for name in pool.keras_layers)
+# Alpha dropout is younger than these arguments.
+_DROPOUTS = tuple(
+    name
+    for noise in NOISES
+    if noise.law in {"bernoulli", "gaussian"}
+    for name in noise.keras_layers
+)
 _GONE = {
     "BatchNormalization": {
         "mode": "nothing in its place",
         "beta_init": "beta_initializer=",
         "gamma_init": "gamma_initializer=",
     },
-    "Dropout": {"p": "rate="},
-    "SpatialDropout2D": {"p": "rate=", "dim_ordering": "data_format="},
-    "GaussianDropout": {"p": "rate="},
+    **dict.fromkeys(_DROPOUTS, _RATE),
+    "SpatialDropout2D": {**_RATE, "dim_ordering": "data_format="},
+    "SpatialDropout3D": {**_RATE, "dim_ordering": "data_format="},
     "Dense": {
         "output_dim": "units=",
         "init": "kernel_initializer=",
@@ -38,15 +48,8 @@ _GONE = {
         "b_regularizer": "bias_regularizer=",
         "bias": "use_bias=",
     },
-    "Conv1D": _CONVOLUTION,
-    "Conv2D": _CONVOLUTION,
-    "Conv3D": _CONVOLUTION,
-    "Convolution1D": _CONVOLUTION,
-    "Convolution2D": _CONVOLUTION,
-    "Convolution3D": _CONVOLUTION,
-    "MaxPooling1D": _POOL,
-    "MaxPooling2D": _POOL,
-    "AveragePooling2D": _POOL,
+    **dict.fromkeys(WEIGHTS["convolution"].keras_layers, _CONVOLUTION),
+    **dict.fromkeys(_WINDOWS, _POOL),
 }
 
 
@@ -67,7 +70,7 @@ def _written(stem: bytes, layer: str, arguments: Iterable[str]) -> Callable[[byt
 _WRITTEN = (
     _written(b"Dense", r"Dense(?<!\wDense)", _GONE["Dense"]),
     _written(b"Conv", r"Conv(?:olution)?[123]D", _CONVOLUTION),
-    _written(b"Pooling", r"Pooling[12]D", _POOL),
+    _written(b"Pool", r"Pool(?:ing)?[123]D", _POOL),
 )
 
 

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 from normdrop.lint.source._files import Text as Text
 from normdrop.lint.source._files import files as files
 from normdrop.lint.source._files import read_text as read_text
-from normdrop.lint.source._index import Call as Call
+from normdrop.lint.source._index import SourceCall as SourceCall
 from normdrop.lint.source._names import MODEL_WORDS as MODEL_WORDS
 from normdrop.lint.source._names import functional_call as functional_call
 from normdrop.lint.source._source import Source as Source
-from normdrop.lint.source._source import read as read
+from normdrop.lint.source._source import parse_source as parse_source
 
 if TYPE_CHECKING:
     # Others only name these types, and most checks make no value of them.
     from normdrop.lint.source._sketch import Sketch as Sketch
-    from normdrop.lint.source._values import Part as Part
+    from normdrop.lint.source._values import LayerOperation as LayerOperation

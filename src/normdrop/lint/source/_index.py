@@ -10,7 +10,7 @@ Definition: TypeAlias = "tuple[ast.FunctionDef | ast.AsyncFunctionDef, ast.Class
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class SourceCall:
     """A call in the source.
 
     Attributes:
@@ -75,7 +75,7 @@ _FIELDS = Memo(_fields)
 
 
 @dataclass(slots=True)
-class CallSeat:
+class UnresolvedCall:
     """A call and what it stands in."""
 
     node: ast.Call
@@ -94,7 +94,7 @@ class Index:
         self.imports: list[ast.Import | ast.ImportFrom] = []
         self.classes: list[ast.ClassDef] = []
         self.functions: list[Definition] = []
-        self.calls: list[CallSeat] = []
+        self.calls: list[UnresolvedCall] = []
         self.defined: set[str] = set()
         # Statements that are a call and nothing else, but not straight under a `with`:
         # `with raises(...): Layer(...)` makes use of the layer.
@@ -105,7 +105,7 @@ class Index:
             node, scope = stack.pop()
             kind = type(node)
             if isinstance(node, ast.Call):
-                self.calls.append(CallSeat(node, *scope, id(node) in alone))
+                self.calls.append(UnresolvedCall(node, *scope, id(node) in alone))
             elif isinstance(node, ast.Expr):
                 if id(node) not in held:
                     alone.add(id(node.value))

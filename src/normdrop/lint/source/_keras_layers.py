@@ -6,12 +6,12 @@ from functools import partial
 from normdrop.lint.source._arguments import Arguments
 from normdrop.lint.source._torch_layers import (
     Maker,
-    dropout,
+    dropout_noise,
     nothing,
     own_statistics,
-    same,
+    same_values,
 )
-from normdrop.lint.source._values import Constant, Imported, Part
+from normdrop.lint.source._values import Constant, Imported, LayerOperation
 from normdrop.shifts.graph import (
     Activation,
     Along,
@@ -44,36 +44,36 @@ _STATED = {"channels_first": 1, "channels_last": -1}
 _BY_NAME = {name: each.name for each in ACTIVATIONS.values() for name in each.keras}
 
 
-def keras_layer(name: str, given: Arguments) -> tuple[Part, ...] | None:
+def keras_layer(name: str, given: Arguments) -> tuple[LayerOperation, ...] | None:
     """What a class of `keras.layers` does; None for one that is not known here."""
     make = _CLASSES.get(name)
     return make(name, given) if make else None
 
 
-def keras_merge(name: str) -> Part | None:
+def keras_merge(name: str) -> LayerOperation | None:
     """What a layer that joins a list of tensors does."""
     if name in {"Add", "add"}:
-        return Part(Kind.ADD, name, Sum(()))
+        return LayerOperation(Kind.ADD, name, Sum(()))
     if name in {"Concatenate", "concatenate"}:
-        return Part(Kind.CONCATENATE, name, Concatenate(-1))
+        return LayerOperation(Kind.CONCATENATE, name, Concatenate(-1))
     if name in {"Multiply", "multiply"}:
-        return Part(Kind.MULTIPLY, name)
+        return LayerOperation(Kind.MULTIPLY, name)
     return None
 
 
-def _noise(noise: NoiseOperation, name: str, given: Arguments) -> tuple[Part, ...]:
+def _noise(noise: NoiseOperation, name: str, given: Arguments) -> tuple[LayerOperation, ...]:
     """Noise of a rate, which Keras 1 called `p`."""
     rate = given.number("p" if "p" in given.named else noise.strength[1], 0, 0.5)
     if noise.law != "gaussian":
-        return (Part(Kind.NOISE, name, dropout(noise, rate)),)
+        return (LayerOperation(Kind.NOISE, name, dropout_noise(noise, rate)),)
     spread = (rate / (1 - rate)) ** 0.5 if rate < 1 else float("nan")
     made = Noise(Distribution.GAUSSIAN, Along(noise.along), rate != 0, rate=rate, spread=spread)
-    return (Part(Kind.NOISE, name, made),)
+    return (LayerOperation(Kind.NOISE, name, made),)
 
 
-def _norm(norm: NormOperation, name: str, given: Arguments) -> tuple[Part, ...]:
+def _norm(norm: NormOperation, name: str, given: Arguments) -> tuple[LayerOperation, ...]:
     if norm.statistics == "own":
-        return (Part(Kind.NORM, name, own_statistics(norm.name, norm.eps[1])),)
+        return (LayerOperation(Kind.NORM, name, own_statistics(norm.name, norm.eps[1])),)
     axis, momentum, eps = ((each, at) for at, each in enumerate(norm.keras_arguments))
     made = Norm(
         norm.name,
@@ -86,15 +86,15 @@ def _norm(norm: NormOperation, name: str, given: Arguments) -> tuple[Part, ...]:
         # Keras weighs the old statistic; a graph states the weight of the new one.
         momentum=1 - given.number(*momentum, 1 - norm.momentum[1]),
     )
-    return (Part(Kind.NORM, name, made),)
+    return (LayerOperation(Kind.NORM, name, made),)
 
 
-def _weight(weight: WeightOperation, name: str, given: Arguments) -> tuple[Part, ...]:
+def _weight(weight: WeightOperation, name: str, given: Arguments) -> tuple[LayerOperation, ...]:
     linear = weight.family == "linear"
     old = "bias" if "bias" in given.named else "use_bias"
     bias = given.truth(old, None, default=True)
     width, second = weight.keras_arguments
-    made = Part(
+    made = LayerOperation(
         Kind.WEIGHT,
         name,
         Weight(weight.family),
@@ -107,19 +107,19 @@ def _weight(weight: WeightOperation, name: str, given: Arguments) -> tuple[Part,
     if activation is None:
         return (made,)
     after = _activation(activation)
-    return (made, Part(Kind.UNKNOWN, "activation")) if after is None else (made, *after)
+    return (made, LayerOperation(Kind.UNKNOWN, "activation")) if after is None else (made, *after)
 
 
-def _activation(value: object) -> tuple[Part, ...] | None:
+def _activation(value: object) -> tuple[LayerOperation, ...] | None:
     """The activation that a name, a function or None stands for; None if unreadable."""
     if isinstance(value, Constant):
         if value.value is None or value.value == "linear":
             return ()
         if isinstance(value.value, str):
-            return (Part(Kind.ACTIVATION, value.value, _named(value.value.lower())),)
+            return (LayerOperation(Kind.ACTIVATION, value.value, _named(value.value.lower())),)
     if isinstance(value, Imported):
         name = value.name.rpartition(".")[2].lower()
-        return (Part(Kind.ACTIVATION, name, _named(name)),)
+        return (LayerOperation(Kind.ACTIVATION, name, _named(name)),)
     return None
 
 
@@ -127,30 +127,32 @@ def _named(name: str) -> Activation:
     return Activation(_BY_NAME.get(name, name))
 
 
-def _pool(pool: PoolOperation, name: str, given: Arguments) -> tuple[Part, ...]:
+def _pool(pool: PoolOperation, name: str, given: Arguments) -> tuple[LayerOperation, ...]:
     windows = pool.extent == "windows"
     padded = windows and given.text("padding", 2, "valid") != "valid"
     around = ((1, 1),) if padded or "border_mode" in given.named else ((0, 0),)
-    return (Part(Kind.POOL, name, Pool(pool.method, (), (), (), around, ())),)
+    return (LayerOperation(Kind.POOL, name, Pool(pool.method, (), (), (), around, ())),)
 
 
-def _activation_layer(name: str, given: Arguments) -> tuple[Part, ...]:
+def _activation_layer(name: str, given: Arguments) -> tuple[LayerOperation, ...]:
     read = _activation(given.get("activation", 0))
-    return (Part(Kind.UNKNOWN, name),) if read is None else read
+    return (LayerOperation(Kind.UNKNOWN, name),) if read is None else read
 
 
-def _advanced(activation: ActivationOperation, name: str, _: Arguments) -> tuple[Part, ...]:
-    return (Part(Kind.ACTIVATION, name, Activation(activation.name)),)
+def _advanced(
+    activation: ActivationOperation, name: str, _: Arguments
+) -> tuple[LayerOperation, ...]:
+    return (LayerOperation(Kind.ACTIVATION, name, Activation(activation.name)),)
 
 
-def _padded(name: str, _: Arguments) -> tuple[Part, ...]:
-    return (Part(Kind.RESHAPE, name, Reshape("pad")),)
+def _padded(name: str, _: Arguments) -> tuple[LayerOperation, ...]:
+    return (LayerOperation(Kind.RESHAPE, name, Reshape("pad")),)
 
 
 _SHAPED: Mapping[str, Maker] = {
-    "view": same,
-    "permute": same,
-    "repeat": same,
+    "view": same_values,
+    "permute": same_values,
+    "repeat": same_values,
     "pad": _padded,
     "slice": _padded,
 }

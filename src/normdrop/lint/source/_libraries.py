@@ -9,43 +9,27 @@ from normdrop.lint.source._sketch import Draft
 from normdrop.lint.source._torch_layers import torch_function, torch_layer
 from normdrop.lint.source._values import (
     OPAQUE,
-    Chain,
     Constant,
-    Flow,
     Instance,
-    Layer,
+    LayerOperation,
+    LayerValue,
     Listing,
-    Part,
+    SequentialValue,
+    TensorValue,
     Value,
     flows,
 )
 from normdrop.shifts.graph import Kind
 from normdrop.values.location import Location
+from normdrop.values.operations import NORMS, SHAPES
 
+# Methods that lose none of the values: padding, slicing and selecting do other things to moments.
 _RESHAPES = frozenset(
-    [
-        "view",
-        "reshape",
-        "flatten",
-        "permute",
-        "transpose",
-        "squeeze",
-        "unsqueeze",
-        "contiguous",
-        "to",
-        "float",
-        "half",
-        "double",
-        "detach",
-        "clone",
-        "expand",
-        "repeat",
-        "type",
-        "cuda",
-        "cpu",
-    ]
+    name
+    for shape in SHAPES
+    if shape.how in {"view", "copy", "repeat", "reorder", "permute"}
+    for name in shape.functions
 )
-
 # What yields the object that it is given, or one that computes the same of its input.
 _KEEPING = frozenset(
     [
@@ -64,10 +48,9 @@ _KEEPING = frozenset(
 )
 # Arguments that are handed on as `**settings` are a device, a type, a momentum: that they turn
 # running statistics off is nothing to reckon with.
-_NORMS = frozenset(
-    [*(f"{lazy}BatchNorm{rank}d" for lazy in ("", "Lazy") for rank in (1, 2, 3)), "SyncBatchNorm"]
-)
-_BEFORE_TRACKING = 3
+_NORMS = frozenset(NORMS["batch"].modules)
+# One argument fewer: a lazy class finds its first out by itself.
+_BEFORE_TRACKING = NORMS["batch"].arguments.index("track_running_stats") - 1
 
 
 class Libraries:
@@ -84,7 +67,7 @@ class Libraries:
     def __init__(self, notes: Notes, draft: Draft) -> None:
         self._notes = notes
         self._draft = draft
-        self.chains: list[Chain] = []
+        self.chains: list[SequentialValue] = []
 
     def call(self, name: str, given: Arguments, place: Location) -> Value:
         """What calling a library's object yields, by the name its library documents."""
@@ -120,7 +103,7 @@ class Libraries:
             return Listing(
                 first.items if isinstance(first, Listing) else [] if first is None else [OPAQUE]
             )
-        return Layer(self._parts(torch_layer, name, given, place), place, library="torch")
+        return LayerValue(self._parts(torch_layer, name, given, place), place, library="torch")
 
     def listed(self, given: Arguments) -> list[Value]:
         """The modules that a `Sequential` of torch is made of."""
@@ -138,30 +121,30 @@ class Libraries:
         if name in {"cat", "concat", "stack"} and isinstance(first, Listing):
             part = keras_merge("Concatenate")
             return self._draft.merge(part, first.items, place) if part else OPAQUE
-        parts = torch_function(name, given) if isinstance(first, Flow) else None
+        parts = torch_function(name, given) if isinstance(first, TensorValue) else None
         if parts is None or first is None:
             return self._draft.opaque(given.values(), place, name)
-        return self._draft.layer(Layer(parts, place, library="torch"), first, place)
+        return self._draft.layer(LayerValue(parts, place, library="torch"), first, place)
 
     def _keras(self, name: str, given: Arguments, place: Location) -> Value:
         if name == "Input":
-            return Flow(self._draft.input(place))
+            return TensorValue(self._draft.input(place))
         merge = keras_merge(name)
         if merge is not None and name[0].islower():
             first = given.get("inputs", 0)
             if isinstance(first, Listing):
                 return self._draft.merge(merge, first.items, place)
         if merge is not None:
-            return Layer((merge,), place, library="keras")
-        return Layer(self._parts(keras_layer, name, given, place), place, library="keras")
+            return LayerValue((merge,), place, library="keras")
+        return LayerValue(self._parts(keras_layer, name, given, place), place, library="keras")
 
     def _parts(
         self,
-        read: Callable[[str, Arguments], tuple[Part, ...] | None],
+        read: Callable[[str, Arguments], tuple[LayerOperation, ...] | None],
         name: str,
         given: Arguments,
         place: Location,
-    ) -> tuple[Part, ...]:
+    ) -> tuple[LayerOperation, ...]:
         """What a layer does; read again only where the arguments are not those of last time."""
         if not given.whole and name in _NORMS and len(given.positional) <= _BEFORE_TRACKING:
             given = given.with_default("track_running_stats", Constant(value=True))
@@ -170,19 +153,19 @@ class Libraries:
             return known[1]
         parts = read(name, given)
         if parts is None:
-            parts = (Part(Kind.UNKNOWN, name),)
+            parts = (LayerOperation(Kind.UNKNOWN, name),)
         self._notes.layers[name, place] = given.snapshot(), parts
         return parts
 
-    def _chain(self, items: list[Value], place: Location) -> Chain:
-        chain = Chain(items, place)
+    def _chain(self, items: list[Value], place: Location) -> SequentialValue:
+        chain = SequentialValue(items, place)
         for item in items:
-            if isinstance(item, Chain | Instance):
+            if isinstance(item, SequentialValue | Instance):
                 item.used = True
         self.chains.append(chain)
         return chain
 
-    def layer(self, layer: Layer, first: Value, place: Location) -> Value:
+    def layer(self, layer: LayerValue, first: Value, place: Location) -> Value:
         """Call a layer on its first argument."""
         if isinstance(first, Listing) and len(layer.parts) == 1:
             merge = keras_merge(layer.parts[0].operation)
@@ -190,15 +173,15 @@ class Libraries:
                 return self._draft.merge(merge, first.items, place, layer)
         return self._draft.layer(layer, first, place)
 
-    def method(self, tensor: Flow, name: str, given: Arguments, place: Location) -> Value:
+    def method(self, tensor: TensorValue, name: str, given: Arguments, place: Location) -> Value:
         """Call a method of a tensor."""
         if name in _RESHAPES:
-            return Flow(self._draft.reshape(tensor.node, place, name))
+            return TensorValue(self._draft.reshape(tensor.node, place, name))
         if name == "mean":
-            return Flow(self._draft.average(tensor.node, place))
+            return TensorValue(self._draft.average(tensor.node, place))
         if name in {"size", "dim", "numel", "item"}:
             return OPAQUE
         parts = torch_function(name, Arguments([tensor]))
         if parts is not None:
-            return self._draft.layer(Layer(parts, place, library="torch"), tensor, place)
+            return self._draft.layer(LayerValue(parts, place, library="torch"), tensor, place)
         return self._draft.opaque([tensor, *given.values()], place, name)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from normdrop.lint.source._memo import Memo
-from normdrop.lint.source._values import Constant, Part
+from normdrop.lint.source._values import Constant, LayerOperation
 from normdrop.values.location import Location
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Notes:
         self.place: Memo[ast.AST, Location] = Memo(self._place)
         self.constant: Memo[ast.Constant, Constant] = Memo(lambda node: Constant(node.value))
         self.condition: Memo[ast.expr, Condition] = Memo(_condition)
-        self.layers: dict[tuple[str, Location], tuple[Arguments, tuple[Part, ...]]] = {}
+        self.layers: dict[tuple[str, Location], tuple[Arguments, tuple[LayerOperation, ...]]] = {}
         self.signature: Memo[ast.FunctionDef, Signature] = Memo(self._signature)
 
     def _place(self, node: ast.AST) -> Location:

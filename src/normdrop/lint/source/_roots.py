@@ -8,17 +8,17 @@ from normdrop.lint.source._arguments import Arguments
 from normdrop.lint.source._names import MODEL_WORDS
 from normdrop.lint.source._notes import Notes
 from normdrop.lint.source._reach import Reach
-from normdrop.lint.source._run import Run
+from normdrop.lint.source._run import Interpreter
 from normdrop.lint.source._sketch import Draft, Sketch, TooLarge
 from normdrop.lint.source._values import (
     FORWARDS,
-    Chain,
     Class,
-    Flow,
-    Function,
+    FunctionValue,
     Imported,
     Instance,
     Names,
+    SequentialValue,
+    TensorValue,
     Value,
     definitions,
     is_sequential,
@@ -67,7 +67,7 @@ def sketches(
 
 def _drafts(notes: Notes, tree: ast.Module, shared: Names, reach: Reach) -> Iterator[Draft]:
     """What the module's body draws, and each function and class worth following."""
-    whole = Run(notes, World(()))
+    whole = Interpreter(notes, World(()))
     try:
         whole.body(tree.body, shared)
         yield from _drawn(whole)
@@ -105,7 +105,7 @@ def _explored(notes: Notes, shared: Names, root: _Root) -> Iterator[Draft]:
     for world in worlds():
         if steps > _ENOUGH_STEPS:
             return
-        run = Run(notes, world)
+        run = Interpreter(notes, world)
         try:
             _start(run, shared, root)
             yield from _drawn(run)
@@ -114,7 +114,7 @@ def _explored(notes: Notes, shared: Names, root: _Root) -> Iterator[Draft]:
             return
 
 
-def _start(run: Run, shared: Names, root: _Root) -> None:
+def _start(run: Interpreter, shared: Names, root: _Root) -> None:
     """Call a function with nothing known of its arguments, or make a module and call it."""
     owner: Instance | None = None
     result: Value | None = None
@@ -123,18 +123,18 @@ def _start(run: Run, shared: Names, root: _Root) -> None:
         if root.is_module:
             run.construct(owner, Arguments())
     if root.function is not None:
-        result = run.enter(Function(root.function, shared), Arguments(), owner)
+        result = run.enter(FunctionValue(root.function, shared), Arguments(), owner)
     elif owner is not None:
         result = run.forward(owner, Arguments(), owner.place)
-    if isinstance(result, Flow):
+    if isinstance(result, TensorValue):
         run.draft.outputs.append(result.node)
-    elif isinstance(result, Chain) and not result.used:
+    elif isinstance(result, SequentialValue) and not result.used:
         run.lower(result)
 
 
-def _drawn(run: Run) -> Iterator[Draft]:
+def _drawn(run: Interpreter) -> Iterator[Draft]:
     """What flowed in a run, and every model it made and did not call."""
-    models: list[Chain | Instance] = [*run.chains, *run.instances]
+    models: list[SequentialValue | Instance] = [*run.chains, *run.instances]
     for made in models:
         if not made.used:
             run.lower(made)

@@ -16,20 +16,20 @@ from normdrop.lint.source._values import (
     DEEPEST,
     FORWARDS,
     OPAQUE,
-    Chain,
     Class,
     Constant,
-    Flow,
-    Function,
+    FunctionValue,
     Imported,
     Instance,
-    Layer,
+    LayerOperation,
+    LayerValue,
     Listing,
     Method,
     Names,
     Opaque,
-    Part,
+    SequentialValue,
     Symbol,
+    TensorValue,
     Value,
     is_sequential,
     method,
@@ -84,7 +84,7 @@ class RoundEnded(Exception):  # noqa: N818 - a way out of nested statements, not
     """A `break` or `continue` was reached."""
 
 
-class Run:
+class Interpreter:
     """One run through a piece of source, statement by statement.
 
     What is proven of a value is followed through names, containers, the file's own functions and
@@ -112,7 +112,7 @@ class Run:
         self._inside: list[tuple[ast.FunctionDef, Instance | None]] = []
 
     @property
-    def chains(self) -> list[Chain]:
+    def chains(self) -> list[SequentialValue]:
         """Sequential models made on the way."""
         return self._libraries.chains
 
@@ -170,14 +170,14 @@ class Run:
                 name_after(value, f"{owner.path}.{target.attr}".lstrip("."))
         elif isinstance(target, ast.Subscript):
             owner = self.value(target.value, names)
-            if isinstance(owner, Listing | Chain):
+            if isinstance(owner, Listing | SequentialValue):
                 owner.items[:] = [OPAQUE]
 
     def _part(self, value: Value, index: int, count: int, node: ast.AST) -> Value:
         if isinstance(value, Listing) and len(value.items) == count:
             return value.items[index]
-        if isinstance(value, Flow):
-            return Flow(self.draft.unknown((value.node,), self.place(node)))
+        if isinstance(value, TensorValue):
+            return TensorValue(self.draft.unknown((value.node,), self.place(node)))
         return OPAQUE
 
     def step_expression(self, node: ast.Expr, names: Names) -> None:
@@ -226,7 +226,7 @@ class Run:
 
     def step_function(self, node: ast.FunctionDef, names: Names) -> None:
         """A definition."""
-        names[node.name] = OPAQUE if node.decorator_list else Function(node, names)
+        names[node.name] = OPAQUE if node.decorator_list else FunctionValue(node, names)
 
     def step_class(self, node: ast.ClassDef, names: Names) -> None:
         """A definition."""
@@ -293,7 +293,7 @@ class Run:
             count = given.positional[0] if len(given.positional) == 1 else OPAQUE
             return [Constant(index) for index in range(_rounds(count))]
         several = self.value(iterable, names)
-        if isinstance(several, Listing | Chain):
+        if isinstance(several, Listing | SequentialValue):
             return several.items[:_MOST_ITEMS]
         return [OPAQUE] * _UNKNOWN_ROUNDS
 
@@ -311,7 +311,7 @@ class Run:
 
     def combined(self, left: Value, sign: ast.operator, right: Value, node: ast.AST) -> Value:
         """`left op right`."""
-        if isinstance(left, Flow) or isinstance(right, Flow):
+        if isinstance(left, TensorValue) or isinstance(right, TensorValue):
             return self._arithmetic(left, sign, right, node)
         if isinstance(left, Listing) and isinstance(right, Listing) and isinstance(sign, ast.Add):
             return Listing([*left.items, *right.items])
@@ -329,18 +329,18 @@ class Run:
             if not isinstance(side, Constant)
         ]
         if isinstance(sign, _SUMS):
-            part = Part(Kind.ADD, "add", Sum((1.0,) * len(inputs)))
+            part = LayerOperation(Kind.ADD, "add", Sum((1.0,) * len(inputs)))
         elif isinstance(sign, ast.Mult | ast.Div):
-            part = Part(Kind.MULTIPLY, "multiply", Product((1.0,) * len(inputs)))
+            part = LayerOperation(Kind.MULTIPLY, "multiply", Product((1.0,) * len(inputs)))
         else:
-            part = Part(Kind.UNKNOWN, type(sign).__name__.lower())
-        return Flow(self.draft.add(part, inputs, place))
+            part = LayerOperation(Kind.UNKNOWN, type(sign).__name__.lower())
+        return TensorValue(self.draft.add(part, inputs, place))
 
     def read_subscript(self, node: ast.Subscript, names: Names) -> Value:
         """A part of a tensor, or an item of a list."""
         owner = self.value(node.value, names)
-        if isinstance(owner, Flow):
-            return Flow(self.draft.reshape(owner.node, self.place(node), "getitem"))
+        if isinstance(owner, TensorValue):
+            return TensorValue(self.draft.reshape(owner.node, self.place(node), "getitem"))
         items = getattr(owner, "items", None)
         index = self.value(node.slice, names)
         if isinstance(items, list) and isinstance(index, Constant) and isinstance(index.value, int):
@@ -472,11 +472,11 @@ class Run:
                 if name in _CHECKPOINTS:
                     return self._checkpointed(_CHECKPOINTS[name], given, place)
                 return self._libraries.call(name, given, place)
-            case Layer() | Chain():
+            case LayerValue() | SequentialValue():
                 return self.apply(called, given, place)
             case Instance():
                 return self.forward(called, given, place)
-            case Function():
+            case FunctionValue():
                 return self.enter(called, given)
             case Method(owner, function):
                 return self.enter(function, given, owner)
@@ -485,17 +485,21 @@ class Run:
             case _:
                 return self.draft.opaque(given.values(), place)
 
-    def apply(self, layer: Layer | Chain, given: Arguments, place: Location) -> Value:
+    def apply(
+        self, layer: LayerValue | SequentialValue, given: Arguments, place: Location
+    ) -> Value:
         """Call a layer or a chain on its first argument."""
         first = (
             given.positional[0] if given.positional else next(iter(given.named.values()), OPAQUE)
         )
-        if isinstance(layer, Layer):
+        if isinstance(layer, LayerValue):
             return self._libraries.layer(layer, first, place)
         layer.used = True
-        flow: Value = Flow(self.draft.entering(first, place))
+        flow: Value = TensorValue(self.draft.entering(first, place))
         for item in layer.items:
-            inside = item.place if isinstance(item, Layer | Chain | Instance) else place
+            inside = (
+                item.place if isinstance(item, LayerValue | SequentialValue | Instance) else place
+            )
             flow = self.call(item, Arguments([flow]), inside)
         return flow
 
@@ -511,17 +515,17 @@ class Run:
 
     def method_of(self, value: Value, name: str, given: Arguments, place: Location) -> Value:
         """Call a method of something that is no module of the file's own."""
-        if isinstance(value, Flow):
+        if isinstance(value, TensorValue):
             return self._libraries.method(value, name, given, place)
-        if isinstance(value, Chain | Listing):
+        if isinstance(value, SequentialValue | Listing):
             return self._grow(value, name, given)
         return self.draft.opaque([value, *given.values()], place, name)
 
-    def _grow(self, value: Chain | Listing, name: str, given: Arguments) -> Value:
+    def _grow(self, value: SequentialValue | Listing, name: str, given: Arguments) -> Value:
         """Methods of lists and chains that put something in; any other may change anything."""
         if name in {"append", "add", "add_module"} and given.positional:
             item = given.positional[-1]
-            if isinstance(item, Chain | Instance) and isinstance(value, Chain):
+            if isinstance(item, SequentialValue | Instance) and isinstance(value, SequentialValue):
                 item.used = True
             value.items.append(item)
         elif name == "extend" and given.positional and isinstance(given.positional[0], Listing):
@@ -560,11 +564,13 @@ class Run:
             # Whatever else it keeps, numbers and names are no modules.
             kept = instance.attributes.values()
             items: list[Value] = [each for each in kept if not isinstance(each, Constant)]
-            chain = Chain(items, instance.place)
+            chain = SequentialValue(items, instance.place)
             return self.apply(chain, given, place)
         return self.draft.opaque(given.values(), place)
 
-    def enter(self, function: Function, given: Arguments, owner: Instance | None = None) -> Value:
+    def enter(
+        self, function: FunctionValue, given: Arguments, owner: Instance | None = None
+    ) -> Value:
         """Run a function of the file's own."""
         if len(self._inside) >= DEEPEST or self._notes.signature[function.node].generates:
             return self.draft.opaque(given.values(), self.place(function.node))
@@ -577,7 +583,9 @@ class Run:
         finally:
             self._inside.pop()
 
-    def bound(self, function: Function, given: Arguments, owner: Instance | None) -> Names | None:
+    def bound(
+        self, function: FunctionValue, given: Arguments, owner: Instance | None
+    ) -> Names | None:
         """The names a call binds; None where it does not fit the function."""
         taken = function.node.args
         signature = self._notes.signature[function.node]
@@ -602,11 +610,11 @@ class Run:
             names[taken.kwarg.arg] = OPAQUE
         return names
 
-    def lower(self, value: Chain | Instance) -> None:
+    def lower(self, value: SequentialValue | Instance) -> None:
         """Draw a model that nothing in the source calls."""
         given = Arguments([OPAQUE])
         result = self.call(value, given, value.place)
-        if isinstance(result, Flow):
+        if isinstance(result, TensorValue):
             self.draft.outputs.append(result.node)
 
 
@@ -659,37 +667,37 @@ def _looped(name: str, given: Arguments) -> Value | None:
 def _truth(value: Value) -> bool | None:
     if isinstance(value, Constant):
         return bool(value.value)
-    if isinstance(value, Opaque | Symbol | Flow):
+    if isinstance(value, Opaque | Symbol | TensorValue):
         return None
     return bool(value.items) if isinstance(value, Listing) else True
 
 
 _STEPS: dict[type[ast.stmt], Callable[..., None]] = {
-    ast.Assign: Run.step_assign,
-    ast.AnnAssign: Run.step_annotated,
-    ast.AugAssign: Run.step_augmented,
-    ast.Expr: Run.step_expression,
-    ast.If: Run.step_if,
-    ast.For: Run.step_for,
-    ast.While: Run.step_while,
-    ast.With: Run.step_with,
-    ast.Try: Run.step_try,
-    ast.Break: Run.step_leave,
-    ast.Continue: Run.step_leave,
-    ast.Return: Run.step_return,
-    ast.FunctionDef: Run.step_function,
-    ast.ClassDef: Run.step_class,
+    ast.Assign: Interpreter.step_assign,
+    ast.AnnAssign: Interpreter.step_annotated,
+    ast.AugAssign: Interpreter.step_augmented,
+    ast.Expr: Interpreter.step_expression,
+    ast.If: Interpreter.step_if,
+    ast.For: Interpreter.step_for,
+    ast.While: Interpreter.step_while,
+    ast.With: Interpreter.step_with,
+    ast.Try: Interpreter.step_try,
+    ast.Break: Interpreter.step_leave,
+    ast.Continue: Interpreter.step_leave,
+    ast.Return: Interpreter.step_return,
+    ast.FunctionDef: Interpreter.step_function,
+    ast.ClassDef: Interpreter.step_class,
 }
 
 _READERS: dict[type[ast.expr], Callable[..., Value]] = {
-    ast.Attribute: Run.read_attribute,
-    ast.Call: Run.read_call,
-    ast.List: Run.read_list,
-    ast.Tuple: Run.read_list,
-    ast.ListComp: Run.read_comprehension,
-    ast.GeneratorExp: Run.read_comprehension,
-    ast.BinOp: Run.read_operation,
-    ast.UnaryOp: Run.read_sign,
-    ast.Subscript: Run.read_subscript,
-    ast.IfExp: Run.read_choice,
+    ast.Attribute: Interpreter.read_attribute,
+    ast.Call: Interpreter.read_call,
+    ast.List: Interpreter.read_list,
+    ast.Tuple: Interpreter.read_list,
+    ast.ListComp: Interpreter.read_comprehension,
+    ast.GeneratorExp: Interpreter.read_comprehension,
+    ast.BinOp: Interpreter.read_operation,
+    ast.UnaryOp: Interpreter.read_sign,
+    ast.Subscript: Interpreter.read_subscript,
+    ast.IfExp: Interpreter.read_choice,
 }

@@ -5,7 +5,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from normdrop.errors import NormdropError
-from normdrop.lint.source._values import OPAQUE, Flow, Layer, Part, Symbol, Value, flows
+from normdrop.lint.source._values import (
+    OPAQUE,
+    LayerOperation,
+    LayerValue,
+    Symbol,
+    TensorValue,
+    Value,
+    flows,
+)
 from normdrop.shifts.graph import Graph, Kind, Mode, Node, Parameter, Pool, Reshape
 from normdrop.values.location import Location
 
@@ -33,7 +41,7 @@ class Sketch:
 
     graph: Graph
     made: Mapping[int, Location]
-    parts: Mapping[int, Part]
+    parts: Mapping[int, LayerOperation]
     libraries: Mapping[int, str]
     checkpointed: frozenset[int] = frozenset()
 
@@ -41,7 +49,7 @@ class Sketch:
 class Drawn(NamedTuple):
     """One operation of a draft: what it does, to what, where, its layer's name and origin."""
 
-    part: Part
+    part: LayerOperation
     inputs: tuple[int, ...]
     place: Location
     name: str
@@ -81,18 +89,18 @@ class Draft:
     drawn: list[Drawn] = field(default_factory=list)
     outputs: list[int] = field(default_factory=list)
     checkpointed: set[int] = field(default_factory=set)
-    _layers: dict[str, Layer] = field(default_factory=dict)
+    _layers: dict[str, LayerValue] = field(default_factory=dict)
     _counts: dict[str, int] = field(default_factory=dict)
     _names: dict[tuple[int, str], str] = field(default_factory=dict)
     _entered: dict[Symbol, int] = field(default_factory=dict)
 
     def add(
         self,
-        part: Part,
+        part: LayerOperation,
         inputs: Sequence[int],
         place: Location,
         *,
-        layer: Layer | None = None,
+        layer: LayerValue | None = None,
     ) -> int:
         """Draw one operation."""
         number = len(self.drawn)
@@ -105,7 +113,7 @@ class Draft:
             self.drawn.append(Drawn(part, tuple(inputs), place, part.operation))
         return number
 
-    def _name(self, part: Part, layer: Layer) -> str:
+    def _name(self, part: LayerOperation, layer: LayerValue) -> str:
         """A name that no other layer has: where the model keeps it, or where it is made."""
         place = layer.place
         stem = layer.path or f"{part.operation} (line {place.line}, column {place.column})"
@@ -124,7 +132,7 @@ class Draft:
 
     def entering(self, value: Value, place: Location) -> int:
         """The operation a tensor comes from; a new one for a tensor from elsewhere."""
-        if isinstance(value, Flow):
+        if isinstance(value, TensorValue):
             return value.node
         if isinstance(value, Symbol):
             if value not in self._entered:
@@ -133,41 +141,45 @@ class Draft:
         inside = flows(value)
         return self.unknown(inside, place) if inside else self.input(place)
 
-    def layer(self, layer: Layer, value: Value, place: Location) -> Flow:
+    def layer(self, layer: LayerValue, value: Value, place: Location) -> TensorValue:
         """Draw the call of a layer on a tensor."""
         number = self.entering(value, place)
         for part in layer.parts:
             number = self.add(part, (number,), place, layer=layer)
-        return Flow(number)
+        return TensorValue(number)
 
     def merge(
-        self, part: Part, values: Iterable[Value], place: Location, layer: Layer | None = None
-    ) -> Flow:
+        self,
+        part: LayerOperation,
+        values: Iterable[Value],
+        place: Location,
+        layer: LayerValue | None = None,
+    ) -> TensorValue:
         """Draw what makes one tensor of several."""
         inputs = [self.entering(value, place) for value in values]
-        return Flow(self.add(part, inputs, place, layer=layer))
+        return TensorValue(self.add(part, inputs, place, layer=layer))
 
     def opaque(self, values: Iterable[Value], place: Location, name: str = "call") -> Value:
         """Draw a call of which nothing is known: it yields a tensor if tensors go in."""
         inside = [each for value in values for each in flows(value)]
-        return Flow(self.unknown(inside, place, name)) if inside else OPAQUE
+        return TensorValue(self.unknown(inside, place, name)) if inside else OPAQUE
 
     def input(self, place: Location) -> int:
         """Draw a tensor of which nothing is known."""
-        return self.add(Part(Kind.INPUT, "input"), (), place)
+        return self.add(LayerOperation(Kind.INPUT, "input"), (), place)
 
     def unknown(self, inputs: Sequence[int], place: Location, name: str = "call") -> int:
         """Draw a call of which nothing is known."""
-        return self.add(Part(Kind.UNKNOWN, name), inputs, place)
+        return self.add(LayerOperation(Kind.UNKNOWN, name), inputs, place)
 
     def reshape(self, source: int, place: Location, name: str) -> int:
         """Draw a call that keeps the values."""
-        return self.add(Part(Kind.RESHAPE, name, Reshape("view")), (source,), place)
+        return self.add(LayerOperation(Kind.RESHAPE, name, Reshape("view")), (source,), place)
 
     def average(self, source: int, place: Location) -> int:
         """Draw a mean over some axes."""
         pool = Pool("average", (), (), (), ((0, 0),), ())
-        return self.add(Part(Kind.POOL, "mean", pool), (source,), place)
+        return self.add(LayerOperation(Kind.POOL, "mean", pool), (source,), place)
 
     @property
     def content(self) -> Hashable:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from normdrop.lint.source._index import Call, Definition, Index
+from normdrop.lint.source._index import Definition, Index, SourceCall
 from normdrop.lint.source._names import dotted, imports
 from normdrop.values.location import Location
 
@@ -33,7 +33,7 @@ class Source:
     lines: tuple[bytes, ...] = field(repr=False)
     tree: ast.Module = field(repr=False)
     imported: Mapping[str, str]
-    calls: tuple[Call, ...] = field(repr=False)
+    calls: tuple[SourceCall, ...] = field(repr=False)
     classes: tuple[ast.ClassDef, ...] = field(repr=False)
     functions: tuple[Definition, ...] = field(repr=False)
 
@@ -47,7 +47,7 @@ class Source:
         names: dict[str, Value] = {name: Imported(to) for name, to in self.imported.items()}
         return tuple(sketches(self.path, self.tree, names, self.lines))
 
-    def calls_of(self, names: Collection[str]) -> list[Call]:
+    def calls_of(self, names: Collection[str]) -> list[SourceCall]:
         """The calls of what has one of these names, in reading order."""
         if self._called.isdisjoint(names):
             return []
@@ -66,7 +66,7 @@ class Source:
         return dotted(node, self.imported)
 
 
-def read(path: str, text: str | bytes) -> Source:
+def parse_source(path: str, text: str | bytes) -> Source:
     r"""Parse a file.
 
     Args:
@@ -78,7 +78,7 @@ def read(path: str, text: str | bytes) -> Source:
         ValueError: It holds a null byte.
         RecursionError, MemoryError: It is nested too deeply for Python's own parser.
 
-    >>> source = read("net.py", "import torch.nn as nn\nlayer = nn.Dropout(0.5)")
+    >>> source = parse_source("net.py", "import torch.nn as nn\nlayer = nn.Dropout(0.5)")
     >>> [call.name for call in source.calls]
     ['torch.nn.Dropout']
     """
@@ -91,8 +91,10 @@ def read(path: str, text: str | bytes) -> Source:
     for name in found.defined & set(imported):
         del imported[name]
     calls = tuple(
-        Call(seat.node, dotted(seat.node.func, imported), seat.function, seat.owner, seat.alone)
-        for seat in found.calls
+        SourceCall(
+            call.node, dotted(call.node.func, imported), call.function, call.owner, call.alone
+        )
+        for call in found.calls
     )
     lines = tuple((text.encode() if isinstance(text, str) else text).splitlines())
     return Source(path, lines, tree, imported, calls, tuple(found.classes), tuple(found.functions))

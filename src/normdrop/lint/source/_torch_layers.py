@@ -5,7 +5,7 @@ from functools import partial
 from typing import TypeAlias
 
 from normdrop.lint.source._arguments import Arguments
-from normdrop.lint.source._values import Part
+from normdrop.lint.source._values import LayerOperation
 from normdrop.shifts.graph import (
     Activation,
     Along,
@@ -32,38 +32,38 @@ from normdrop.values.operations import (
     WeightOperation,
 )
 
-Maker: TypeAlias = Callable[[str, Arguments], tuple[Part, ...]]
+Maker: TypeAlias = Callable[[str, Arguments], tuple[LayerOperation, ...]]
 """What a class or function is, by the name it is called by and what it is called with."""
 
 
-def torch_layer(name: str, given: Arguments) -> tuple[Part, ...] | None:
+def torch_layer(name: str, given: Arguments) -> tuple[LayerOperation, ...] | None:
     """What a class of `torch.nn` does; None for one that is not known here."""
     make = _CLASSES.get(name)
     return make(name, given) if make else None
 
 
-def torch_function(name: str, given: Arguments) -> tuple[Part, ...] | None:
+def torch_function(name: str, given: Arguments) -> tuple[LayerOperation, ...] | None:
     """What a function of `torch` or `torch.nn.functional` does to its first argument."""
     make = _CALLS.get(name) or _CALLS.get(name.rstrip("_"))
     return make(name, Arguments(given.positional[1:], given.named, given.whole)) if make else None
 
 
-def _dropout(noise: NoiseOperation, name: str, given: Arguments) -> tuple[Part, ...]:
-    return (Part(Kind.NOISE, name, dropout(noise, given.number("p", 0, 0.5))),)
+def _dropout(noise: NoiseOperation, name: str, given: Arguments) -> tuple[LayerOperation, ...]:
+    return (LayerOperation(Kind.NOISE, name, dropout_noise(noise, given.number("p", 0, 0.5))),)
 
 
 def _function_dropout(
     noise: NoiseOperation, function: Function, name: str, given: Arguments
-) -> tuple[Part, ...]:
+) -> tuple[LayerOperation, ...]:
     flag = function.arguments[2]
     training = given.get(flag, 1)
     on = function.training is not False
     off = on if training is None else given.truth(flag, 1, default=on)
     rate = given.number("p", 0, 0.5)
-    return (Part(Kind.NOISE, name, dropout(noise, 0.0 if off is False else rate)),)
+    return (LayerOperation(Kind.NOISE, name, dropout_noise(noise, 0.0 if off is False else rate)),)
 
 
-def dropout(noise: NoiseOperation, rate: float) -> Noise:
+def dropout_noise(noise: NoiseOperation, rate: float) -> Noise:
     """Dropout of a rate that may be unknown (nan)."""
     if noise.law == "alpha" and rate:
         # Its scale and offset are not those of dropout; what it does to variances is not claimed.
@@ -72,15 +72,15 @@ def dropout(noise: NoiseOperation, rate: float) -> Noise:
     return Noise(Distribution.BERNOULLI, Along(noise.along), rate != 0, rate=rate, scale=scale)
 
 
-def _norm(norm: NormOperation, name: str, given: Arguments) -> tuple[Part, ...]:
+def _norm(norm: NormOperation, name: str, given: Arguments) -> tuple[LayerOperation, ...]:
     if norm.statistics == "own":
-        return (Part(Kind.NORM, name, own_statistics(norm.name, norm.eps[0])),)
+        return (LayerOperation(Kind.NORM, name, own_statistics(norm.name, norm.eps[0])),)
     usual = norm.statistics == "running"
     tracks = given.truth(*_at(norm, name, "track_running_stats"), default=usual)
     if tracks is None or (tracks and not usual):
-        return (Part(Kind.UNKNOWN, name),)
+        return (LayerOperation(Kind.UNKNOWN, name),)
     if not usual:
-        return (Part(Kind.NORM, name, own_statistics(norm.name, norm.eps[0])),)
+        return (LayerOperation(Kind.NORM, name, own_statistics(norm.name, norm.eps[0])),)
     made = Norm(
         norm.name,
         carries_statistics=tracks,
@@ -91,7 +91,7 @@ def _norm(norm: NormOperation, name: str, given: Arguments) -> tuple[Part, ...]:
         momentum=given.number(*_at(norm, name, "momentum"), norm.momentum[0]),
     )
     width = None if _is_lazy(name) else given.whole_number("", 0)
-    return (Part(Kind.NORM, name, made, width=width),)
+    return (LayerOperation(Kind.NORM, name, made, width=width),)
 
 
 def own_statistics(family: str, eps: float) -> Norm:
@@ -106,11 +106,11 @@ def own_statistics(family: str, eps: float) -> Norm:
     )
 
 
-def _weight(weight: WeightOperation, name: str, given: Arguments) -> tuple[Part, ...]:
+def _weight(weight: WeightOperation, name: str, given: Arguments) -> tuple[LayerOperation, ...]:
     bias = _at(weight, name, "bias")
     linear = weight.family == "linear"
     kernel = () if linear else given.sizes(*_at(weight, name, "kernel_size"))
-    made = Part(
+    made = LayerOperation(
         Kind.WEIGHT,
         name,
         Weight(weight.family, kernel),
@@ -130,7 +130,9 @@ def _is_lazy(name: str) -> bool:
     return name.startswith("Lazy")
 
 
-def _pool(pool: PoolOperation, shown: str, _name: str, given: Arguments) -> tuple[Part, ...]:
+def _pool(
+    pool: PoolOperation, shown: str, _name: str, given: Arguments
+) -> tuple[LayerOperation, ...]:
     adaptive = pool.extent == "adaptive"
     padding = given.get("padding", 2)
     padded = not adaptive and padding is not None and given.number("padding", 2, 0) != 0
@@ -138,19 +140,21 @@ def _pool(pool: PoolOperation, shown: str, _name: str, given: Arguments) -> tupl
     size = given.sizes("output_size" if adaptive else "kernel_size", 0)
     one = adaptive and size != () and set(size) == {1}
     made = Pool(pool.method, (), size, (), around, ())
-    return (Part(Kind.POOL, f"Global{shown}" if one else shown, made),)
+    return (LayerOperation(Kind.POOL, f"Global{shown}" if one else shown, made),)
 
 
-def _activation(activation: ActivationOperation, name: str, _: Arguments) -> tuple[Part, ...]:
-    return (Part(Kind.ACTIVATION, name, Activation(activation.name)),)
+def _activation(
+    activation: ActivationOperation, name: str, _: Arguments
+) -> tuple[LayerOperation, ...]:
+    return (LayerOperation(Kind.ACTIVATION, name, Activation(activation.name)),)
 
 
-def same(name: str, _: Arguments) -> tuple[Part, ...]:
+def same_values(name: str, _: Arguments) -> tuple[LayerOperation, ...]:
     """The same values in another shape."""
-    return (Part(Kind.RESHAPE, name, Reshape("view")),)
+    return (LayerOperation(Kind.RESHAPE, name, Reshape("view")),)
 
 
-def nothing(_name: str, _given: Arguments) -> tuple[Part, ...]:
+def nothing(_name: str, _given: Arguments) -> tuple[LayerOperation, ...]:
     """No node at all."""
     return ()
 
@@ -168,7 +172,7 @@ def _classes() -> Iterable[tuple[str, Maker]]:
     for pool in POOLS:
         yield from ((name, partial(_pool, pool, name)) for name in pool.modules)
     for shape in SHAPES:
-        yield from ((name, same) for name in shape.modules)
+        yield from ((name, same_values) for name in shape.modules)
     yield "Identity", nothing
 
 
@@ -189,7 +193,7 @@ def _calls() -> Iterable[tuple[str, Maker]]:
                 yield function.name, partial(_pool, pool, shown)
     for shape in SHAPES:
         if shape.how == "view":
-            yield from ((name, same) for name in shape.functions)
+            yield from ((name, same_values) for name in shape.functions)
 
 
 _CLASSES: Mapping[str, Maker] = dict(_classes())

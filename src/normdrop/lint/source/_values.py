@@ -47,7 +47,7 @@ class Listing:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class LayerOperation:
     """One operation of a layer: a Keras layer with an activation has two.
 
     Attributes:
@@ -71,7 +71,7 @@ class Part:
 
 
 @dataclass(slots=True)
-class Layer:
+class LayerValue:
     """A layer object.
 
     Attributes:
@@ -81,14 +81,14 @@ class Layer:
         library: `"torch"` or `"keras"`.
     """
 
-    parts: tuple[Part, ...]
+    parts: tuple[LayerOperation, ...]
     place: Location
     path: str = ""
     library: str = ""
 
 
 @dataclass(slots=True)
-class Chain:
+class SequentialValue:
     """Layers that are called one after another: a `Sequential`.
 
     Attributes:
@@ -105,7 +105,7 @@ class Chain:
 
 
 @dataclass(slots=True)
-class Function:
+class FunctionValue:
     """A function defined in the file, and the names around it."""
 
     node: ast.FunctionDef
@@ -136,11 +136,11 @@ class Method:
     """A method of an instance."""
 
     owner: Instance
-    function: Function
+    function: FunctionValue
 
 
 @dataclass(frozen=True, slots=True)
-class Flow:
+class TensorValue:
     """A tensor: the node it comes from."""
 
     node: int
@@ -152,13 +152,13 @@ Value: TypeAlias = (
     | Constant
     | Imported
     | Listing
-    | Layer
-    | Chain
-    | Function
+    | LayerValue
+    | SequentialValue
+    | FunctionValue
     | Class
     | Instance
     | Method
-    | Flow
+    | TensorValue
 )
 Names: TypeAlias = dict[str, Value]
 """What the names of a scope are worth."""
@@ -176,15 +176,15 @@ def name_after(value: Value, path: str) -> None:
     if isinstance(value, Listing):
         for index, item in enumerate(value.items):
             name_after(item, f"{path}.{index}")
-    elif isinstance(value, Layer | Chain | Instance) and not value.path:
+    elif isinstance(value, LayerValue | SequentialValue | Instance) and not value.path:
         _rename(value, path)
 
 
 def _rename(value: Value, path: str) -> None:
     """Let a path begin with that of a new owner."""
-    if isinstance(value, Layer | Chain | Instance):
+    if isinstance(value, LayerValue | SequentialValue | Instance):
         value.path = path
-    if isinstance(value, Listing | Chain):
+    if isinstance(value, Listing | SequentialValue):
         for index, item in enumerate(value.items):
             _rename(item, f"{path}.{index}")
     elif isinstance(value, Instance):
@@ -194,18 +194,18 @@ def _rename(value: Value, path: str) -> None:
 
 def flows(value: Value) -> list[int]:
     """The tensors in a value."""
-    if isinstance(value, Flow):
+    if isinstance(value, TensorValue):
         return [value.node]
     if isinstance(value, Listing):
         return [each for item in value.items for each in flows(item)]
     return []
 
 
-def method(made_of: Class, name: str, deepest: int = DEEPEST) -> Function | None:
+def method(made_of: Class, name: str, deepest: int = DEEPEST) -> FunctionValue | None:
     """A method that the class, or a class of the file that it derives from, defines."""
     for node in reversed(made_of.node.body):
         if isinstance(node, ast.FunctionDef) and node.name == name:
-            return Function(node, made_of.names)
+            return FunctionValue(node, made_of.names)
     for base in made_of.node.bases:
         known = made_of.names.get(base.id) if isinstance(base, ast.Name) else None
         if isinstance(known, Class) and deepest:

@@ -10,7 +10,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.padding import Padding
 from rich.text import Text
 
-from normdrop.mending.diagnosis._tables import costs, findings, next_changes, shifts
+from normdrop.mending.diagnosis._tables import costs, findings_table, next_changes, shifts_table
 from normdrop.mending.repairs import Fix
 from normdrop.shifts.report import ModeTable, Recalibration, ShiftReport
 from normdrop.values.display import Table, escaped, printable, rounded
@@ -137,7 +137,7 @@ def _wrong(diagnosis: Diagnosis[Any]) -> Chapter:
     sentences = [_found(diagnosis)]
     if report is not None:
         sentences.append(_shifted(report, "has" if diagnosis.before else "is expected to have"))
-    tables = [findings(diagnosis.findings)] if len(diagnosis.findings) else []
+    tables = [findings_table(diagnosis.findings)] if len(diagnosis.findings) else []
     return Chapter(f"What is wrong with {diagnosis.name}", tuple(sentences), tuple(tables))
 
 
@@ -216,7 +216,7 @@ def _now(diagnosis: Diagnosis[Any], after: ShiftReport) -> Chapter:
     measured = diagnosis.before is not None
     sentences = [_shifted(after, "has" if measured else "is expected to have")]
     earlier = diagnosis.before or diagnosis.predicted
-    tables = [] if earlier is None else [shifts(earlier, after)]
+    tables = [] if earlier is None else [shifts_table(earlier, after)]
     old = diagnosis.before.modes if diagnosis.before else None
     if old is not None and after.modes is not None:
         change = after.modes.eval_mode - old.eval_mode

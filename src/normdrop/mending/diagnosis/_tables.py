@@ -10,7 +10,7 @@ from normdrop.values.display import Column, Row, Table, percentage, rounded
 from normdrop.values.findings import Finding, Findings
 
 
-def findings(found: Findings) -> Table:
+def findings_table(found: Findings) -> Table:
     """One row per rule and message, with the layers it is about; the worst first."""
     columns = (
         Column("code", meaning="the rule; `normdrop explain CODE` tells more"),
@@ -37,7 +37,7 @@ def _shortened(names: Iterable[str], most: int = 4) -> str:
     return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")
 
 
-def shifts(before: ShiftReport, after: ShiftReport) -> Table:
+def shifts_table(before: ShiftReport, after: ShiftReport) -> Table:
     """One row per norm layer, the one that was worst on top."""
     columns = (
         Column("norm layer", meaning="module path"),

@@ -46,7 +46,7 @@ def use_output(script: Script, finding: Finding) -> Iterator[Edits]:
             yield [Edit(start, start, name + b" = "), Edit(end, end, b"(" + name + b")")]
 
 
-def multiply_noise(script: Script, finding: Finding) -> Iterator[Edits]:
+def noise_as_factor(script: Script, finding: Finding) -> Iterator[Edits]:
     """`x + r` becomes `x * (1 + r)`."""
     for forward in script.at(finding.location):
         if not isinstance(forward, ast.FunctionDef):

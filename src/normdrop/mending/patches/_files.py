@@ -5,7 +5,7 @@ from pathlib import Path
 
 from normdrop.lint.rules import Rule, Suppression, check_files
 from normdrop.lint.source import files
-from normdrop.mending.patches._patch import Left, Patch, patch_text
+from normdrop.mending.patches._patch import LeftFinding, Patch, patch_text
 from normdrop.mending.patches._script import Encoding
 from normdrop.values.files import write_atomically
 
@@ -42,11 +42,19 @@ def patch_files(
             continue
         if not path.endswith(".py"):
             reason = "a notebook is not patched: {}"
-            left = (Left(each, reason.format(each.fix or "see the finding")) for each in found)
+            left = (
+                LeftFinding(each, reason.format(each.fix or "see the finding")) for each in found
+            )
             yield Patch(path, "", "", left=tuple(left))
             continue
-        content = Path(path).read_bytes()
-        text = Encoding.of(content).decoded(content).decode()
+        try:
+            content = Path(path).read_bytes()
+            text = Encoding.of(content).decoded(content).decode()
+        except (SyntaxError, UnicodeDecodeError, OSError) as error:
+            # One file that cannot be written back as it was must not keep the others from it.
+            if notes is not None:
+                notes.append(f"{path}: not patched: {error}")
+            continue
         yield patch_text(
             path,
             text,

@@ -2,8 +2,9 @@
 
 import ast
 import difflib
+import io
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from normdrop.lint.rules import Rule, SourceMend, Suppression, check_text, comments, suppress
@@ -34,7 +35,7 @@ _PATCHERS: dict[SourceMend, Callable[[Script, Finding], Iterator[list[Edit]]]] =
     SourceMend.HAND_ON_MODE: _arguments.hand_on_mode,
     SourceMend.MAKE_IN_CONSTRUCTOR: _calls.make_in_constructor,
     SourceMend.USE_OUTPUT: _calls.use_output,
-    SourceMend.MULTIPLY_NOISE: _calls.multiply_noise,
+    SourceMend.MULTIPLY_NOISE: _calls.noise_as_factor,
     SourceMend.ASK_FOR_MODE: _calls.ask_for_mode,
 }
 _MOVES = frozenset({SourceMend.MOVE_LATER, SourceMend.MOVE_EARLIER})
@@ -45,18 +46,21 @@ _Key = tuple[str, str, bytes, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
+class LeftFinding:
     """A finding that a patch leaves, and why.
 
     Attributes:
-        finding: What was found.
+        finding: What was found, where it stands once the file is written.
         reason: Why it is left, or what to do.
         flag: The option that would mend it; empty if none would.
+        unwritten: The finding where it stands as long as the file is not written; None for one that
+            an edit of another has brought to light.
     """
 
     finding: Finding
     reason: str
     flag: str = ""
+    unwritten: Finding | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,7 @@ class Patch:
     before: str
     after: str
     mended: tuple[Finding, ...] = ()
-    left: tuple[Left, ...] = ()
+    left: tuple[LeftFinding, ...] = ()
 
     @property
     def changes(self) -> bool:
@@ -90,13 +94,22 @@ class Patch:
     def diff(self) -> str:
         """What changes, as `patch` reads it."""
         lines = difflib.unified_diff(
-            self.before.splitlines(keepends=True),
-            self.after.splitlines(keepends=True),
-            self.path,
-            self.path,
+            lines_of(self.before), lines_of(self.after), self.path, self.path
         )
         unended = "\n\\ No newline at end of file\n"
-        return "".join(line if line.endswith(("\n", "\r")) else line + unended for line in lines)
+        return "".join(line if line.endswith("\n") else line + unended for line in lines)
+
+
+def lines_of(text: str) -> list[str]:
+    r"""Lines as `patch` and `git apply` count them: only a line feed ends one.
+
+    Python's own `splitlines` ends them at form feeds and other separators too, where a patch would
+    be torn.
+
+    >>> lines_of("a\n\x0c\nb")
+    ['a\n', '\x0c\n', 'b']
+    """
+    return io.StringIO(text, newline="\n").readlines()
 
 
 def patch_text(
@@ -149,9 +162,11 @@ class _Patching:
 
     def run(self, *, unsafe: bool, remove_bias: bool) -> Patch:
         mended: list[Finding] = []
-        left: dict[_Key, Left] = {}
+        left: dict[_Key, LeftFinding] = {}
+        unwritten = dict(self._keyed(self._script))
         while True:
             found = dict(self._keyed(self._script))
+            unwritten = _carried(unwritten, found)
             waiting = next((key for key in found if key not in left), None)
             if waiting is None:
                 break
@@ -159,16 +174,20 @@ class _Patching:
             safe = self._is_safe(finding)
             patched = self._patched(finding, with_bias=remove_bias or not safe)
             if patched is None:
-                left[waiting] = Left(finding, finding.fix.what if finding.fix else "no remedy")
+                left[waiting] = LeftFinding(
+                    finding, finding.fix.what if finding.fix else "no remedy"
+                )
             elif safe or unsafe or (self._is_bias(finding.code) and remove_bias):
                 mended.append(finding)
+                unwritten.pop(waiting, None)
                 self._script = patched
             else:
                 flag = "--remove-bias" if self._is_bias(finding.code) else "--unsafe"
-                left[waiting] = Left(finding, finding.fix.what if finding.fix else "", flag)
-        # Lines have moved since a finding was left: say where it stands now.
+                left[waiting] = LeftFinding(finding, finding.fix.what if finding.fix else "", flag)
+        # Lines have moved since a finding was left: say where it stands now, and where it stood.
         now = tuple(
-            Left(finding, left[key].reason, left[key].flag) for key, finding in found.items()
+            LeftFinding(finding, left[key].reason, left[key].flag, unwritten.get(key))
+            for key, finding in found.items()
         )
         before, after = self._first.code.decode(), self._script.code.decode()
         return Patch(self._first.path, before, after, tuple(mended), now)
@@ -251,6 +270,21 @@ class _Patching:
                     now = Counter(each.code for each in self._findings(edited))
                     return edited if now[finding.code] <= before[finding.code] else None
         return None
+
+
+def _carried(before: dict[_Key, Finding], now: Iterable[_Key]) -> dict[_Key, Finding]:
+    """What stood at keys before an edit, by the keys of now.
+
+    Where the edit changed a line, the same words of the same rule are the same finding, in order.
+    """
+    carried = {key: before[key] for key in now if key in before}
+    rest = [key for key in before if key not in carried]
+    for key in now:
+        same = next((old for old in rest if old[:2] == key[:2]), None)
+        if key not in carried and same is not None:
+            carried[key] = before[same]
+            rest.remove(same)
+    return carried
 
 
 def _called(script: Script) -> Counter[str]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from normdrop.lint.source import Source, read
+from normdrop.lint.source import Source, parse_source
 from normdrop.values.location import Location
 
 _LINE = re.compile(rb"[^\r\n]*(?:\r\n|\n|\r|$)")
@@ -42,7 +42,7 @@ class Script:
         Raises:
             SyntaxError: It is not Python.
         """
-        return read(self.path, self.code.decode())
+        return parse_source(self.path, self.code.decode())
 
     @cached_property
     def lines(self) -> list[int]:

@@ -5,9 +5,9 @@ from normdrop.mending.repairs._editor import Journal as Journal
 from normdrop.mending.repairs._fix import Change as Change
 from normdrop.mending.repairs._fix import Fix as Fix
 from normdrop.mending.repairs._places import MOVES as MOVES
+from normdrop.mending.repairs._places import Destination as Destination
+from normdrop.mending.repairs._places import GraphEdge as GraphEdge
 from normdrop.mending.repairs._places import Move as Move
-from normdrop.mending.repairs._places import Place as Place
-from normdrop.mending.repairs._places import Spot as Spot
 from normdrop.mending.repairs._places import before_weight as before_weight
 from normdrop.mending.repairs._places import behind_pool as behind_pool
 from normdrop.mending.repairs._places import branch_place as branch_place

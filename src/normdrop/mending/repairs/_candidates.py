@@ -6,7 +6,7 @@ from typing import Any
 
 from normdrop.mending.repairs._editor import Editor
 from normdrop.mending.repairs._fix import Refusal
-from normdrop.mending.repairs._places import Move, Place, Spot, branch_place, head_place
+from normdrop.mending.repairs._places import Destination, GraphEdge, Move, branch_place, head_place
 from normdrop.mending.repairs._request import Request
 from normdrop.mending.repairs._snapshot import Snapshot
 from normdrop.shifts.graph import Along, Node
@@ -19,12 +19,12 @@ class Option:
 
     Attributes:
         move: What.
-        spot: Where it goes; None where it stays.
+        edge: Where it goes; None where it stays.
         words: Where it goes, in words.
     """
 
     move: Move
-    spot: Spot | None = None
+    edge: GraphEdge | None = None
     words: str = ""
 
 
@@ -71,9 +71,9 @@ def candidates(
         options = [
             option
             for option in _options(editor, snapshot, node, move)
-            if option.spot is None or (option.spot.side, option.spot.node.id) not in claimed
+            if option.edge is None or (option.edge.side, option.edge.node.id) not in claimed
         ]
-        claimed |= {(o.spot.side, o.spot.node.id) for o in options if o.spot is not None}
+        claimed |= {(o.edge.side, o.edge.node.id) for o in options if o.edge is not None}
         if options:
             found.append(Candidate(finding, path, layer, node, options, move is not None))
         else:
@@ -87,13 +87,13 @@ def _options(editor: Editor, snapshot: Snapshot, node: Node, move: Move | None) 
     options: list[Option] = []
     if len(snapshot.nodes(node.layer)) == 1 and not _drops_samples(node):
         branch = branch_place(snapshot.graph, node)
-        places: list[Place | None] = [branch]
+        places: list[Destination | None] = [branch]
         if branch is None or move == "head":
             places.append(head_place(snapshot.graph, node))
         for place in places:
-            spot = editor.realizable(snapshot, node, place.spots) if place else None
-            if place and spot:
-                options.append(Option(place.move, spot, place.words))
+            edge = editor.realizable(snapshot, node, place.edges) if place else None
+            if place and edge:
+                options.append(Option(place.move, edge, place.words))
     options.append(Option("uniform"))
     return [option for option in options if move is None or option.move == move]
 
@@ -101,7 +101,7 @@ def _options(editor: Editor, snapshot: Snapshot, node: Node, move: Move | None) 
 def _by_hand(editor: Editor, snapshot: Snapshot, node: Node) -> str:
     """What to do in the source."""
     place = branch_place(snapshot.graph, node) or head_place(snapshot.graph, node)
-    if place is None or not place.spots or _drops_samples(node):
+    if place is None or not place.edges or _drops_samples(node):
         return f"use {editor.kit}.UniformDropout there, or leave it out"
     return f"in the source, move it {place.words}"
 

@@ -6,7 +6,7 @@ from typing import Any, Protocol, Self
 
 import numpy as np
 
-from normdrop.mending.repairs._places import Spot
+from normdrop.mending.repairs._places import GraphEdge
 from normdrop.mending.repairs._snapshot import Snapshot
 from normdrop.shifts.graph import Node
 
@@ -92,11 +92,13 @@ class Editor(Protocol):
     def noise_layer(self, snapshot: Snapshot, path: str) -> Any:  # noqa: ANN401 - a framework's layer
         """The noise layer at a path, or, as text, why there is none that can be exchanged."""
 
-    def realizable(self, snapshot: Snapshot, noise: Node, spots: Iterable[Spot]) -> Spot | None:
-        """The first spot into which a noise layer can be put, as the user's own code allows."""
+    def realizable(
+        self, snapshot: Snapshot, noise: Node, edges: Iterable[GraphEdge]
+    ) -> GraphEdge | None:
+        """The first edge into which a noise layer can be put, as the user's own code allows."""
 
-    def move(self, layer: Any, spot: Spot) -> None:  # noqa: ANN401 - a framework's layer
-        """Take a noise layer from where it is, and put it into a spot that is realizable."""
+    def move(self, layer: Any, edge: GraphEdge) -> None:  # noqa: ANN401 - a framework's layer
+        """Take a noise layer from where it is, and put it into an edge that is realizable."""
 
     def to_uniform(self, layer: Any, node: Node) -> Any:  # noqa: ANN401 - a framework's layer
         """Put uniform noise of some half-width in the place of a noise layer.

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from normdrop.lint.rules import ModelMend
 from normdrop.mending.repairs._editor import Editor
 from normdrop.mending.repairs._fix import Change, Refusal
-from normdrop.mending.repairs._places import Place, before_weight, behind_pool
+from normdrop.mending.repairs._places import Destination, before_weight, behind_pool
 from normdrop.mending.repairs._snapshot import Snapshot
 from normdrop.values.findings import Finding
 
@@ -33,7 +33,7 @@ def drop_elements(editor: Editor, snapshot: Snapshot, finding: Finding) -> Chang
     return Change(finding.code, finding.layers[0], what)
 
 
-def turn_momentum(editor: Editor, snapshot: Snapshot, finding: Finding) -> Change | Refusal:
+def exchange_momentum(editor: Editor, snapshot: Snapshot, finding: Finding) -> Change | Refusal:
     """A momentum in the other framework's convention."""
     path = finding.layers[0]
     norm = snapshot.nodes(path)[0].norm
@@ -46,17 +46,17 @@ def turn_momentum(editor: Editor, snapshot: Snapshot, finding: Finding) -> Chang
 
 
 def _moved(
-    editor: Editor, snapshot: Snapshot, finding: Finding, place: Place | None
+    editor: Editor, snapshot: Snapshot, finding: Finding, place: Destination | None
 ) -> Change | Refusal:
     path = finding.layers[0]
     layer = editor.noise_layer(snapshot, path)
     if isinstance(layer, str):
         return Refusal(finding, f"{layer}; {finding.fix}")
     calls = snapshot.nodes(path)
-    spot = editor.realizable(snapshot, calls[0], place.spots) if place else None
-    if len(calls) > 1 or place is None or spot is None:
+    edge = editor.realizable(snapshot, calls[0], place.edges) if place else None
+    if len(calls) > 1 or place is None or edge is None:
         return Refusal(finding, f"the place is no layer that is called once; {finding.fix}")
-    editor.move(layer, spot)
+    editor.move(layer, edge)
     return Change(finding.code, path, f"{type(layer).__name__} moved {place.words}")
 
 
@@ -64,6 +64,6 @@ MENDERS: dict[ModelMend, Callable[[Editor, Snapshot, Finding], Change | Refusal]
     ModelMend.MOVE_BEFORE_WEIGHT: move_from_logits,
     ModelMend.MOVE_BEHIND_POOL: move_behind_pool,
     ModelMend.PLAIN_DROPOUT: drop_elements,
-    ModelMend.TURN_MOMENTUM: turn_momentum,
+    ModelMend.TURN_MOMENTUM: exchange_momentum,
 }
 """What carries out the changes that concern one layer each."""

@@ -68,9 +68,9 @@ def move_noise(editor: Editor, before: Snapshot, waiting: Sequence[Candidate]) -
 def _realise(editor: Editor, candidate: Candidate) -> object:
     """Change the model by a candidate's first option; the layer that draws now."""
     option = candidate.options[0]
-    if option.spot is None:
+    if option.edge is None:
         return editor.to_uniform(candidate.layer, candidate.node)
-    editor.move(candidate.layer, option.spot)
+    editor.move(candidate.layer, option.edge)
     return candidate.layer
 
 

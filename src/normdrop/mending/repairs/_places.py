@@ -15,7 +15,7 @@ _MODIFIES_LITTLE = {Kind.ACTIVATION, Kind.RESHAPE, Kind.NOISE}
 
 
 @dataclass(frozen=True, slots=True)
-class Spot:
+class GraphEdge:
     """One edge of a graph, named by a node at its end.
 
     Attributes:
@@ -35,32 +35,32 @@ class Spot:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Destination:
     """A stretch of the flow in which noise may stand.
 
     Attributes:
         move: `"branch"`: behind the last norm of a branch and before its last weight, or at its
             end where no weight follows (guideline 1 of Kim et al. 2023). `"head"`: behind all
             norms, before the pooling (guideline 2).
-        spots: The edges of the stretch, the preferred one first.
+        edges: The edges of the stretch, the preferred one first.
         words: The place in words, as the end of "move it …".
     """
 
     move: Move
-    spots: tuple[Spot, ...]
+    edges: tuple[GraphEdge, ...]
     words: str
 
 
-def branch_place(graph: Graph, noise: Node) -> Place | None:
+def branch_place(graph: Graph, noise: Node) -> Destination | None:
     """Where in its branch noise may go (guideline 1 of Kim et al., UAI 2023).
 
     A branch is what is added to its trunk, or concatenated with it. None outside of one; a place
-    without spots where some noise stands there already.
+    without edges where some noise stands there already.
     """
     return _residual(graph, noise) or _dense(graph, noise)
 
 
-def _residual(graph: Graph, noise: Node) -> Place | None:
+def _residual(graph: Graph, noise: Node) -> Destination | None:
     """The place in the innermost residual branch that holds the noise, or starts at it."""
     holding = [
         branch
@@ -78,30 +78,30 @@ def _residual(graph: Graph, noise: Node) -> Place | None:
     return _between(graph, norm, weight)
 
 
-def _between(graph: Graph, norm: Node, weight: Node) -> Place:
+def _between(graph: Graph, norm: Node, weight: Node) -> Destination:
     """Behind a norm and before a weight that takes its output."""
     chain = _back(graph, weight)
     words = f"to behind {_named(norm)} and before {_named(weight)}"
     if any(node.noise is not None and node.noise.active for node in chain):
-        return Place("branch", (), words)
+        return Destination("branch", (), words)
     through = [node for node in chain if node.kind is Kind.ACTIVATION]
-    spots = [Spot("after", node) for node in through if len(graph.consumers(node)) == 1]
-    spots.append(Spot("before", weight))
-    return Place("branch", tuple(spots), words)
+    edges = [GraphEdge("after", node) for node in through if len(graph.consumers(node)) == 1]
+    edges.append(GraphEdge("before", weight))
+    return Destination("branch", tuple(edges), words)
 
 
-def _at_end(graph: Graph, branch: Branch, norm: Node) -> Place:
+def _at_end(graph: Graph, branch: Branch, norm: Node) -> Destination:
     """Behind the last norm of a branch that has no weight after it."""
     words = f"to behind {_named(norm)}, at the end of the branch"
     tail = [node for node in branch.nodes if node.id > norm.id]
     if any(node.noise is not None and node.noise.active for node in tail):
-        return Place("branch", (), words)
+        return Destination("branch", (), words)
     ends = [node for node in reversed(tail) if branch.add.id in _ids(graph.consumers(node))]
-    spots = [Spot("after", node) for node in (*ends, norm) if len(graph.consumers(node)) == 1]
-    return Place("branch", tuple(spots), words)
+    edges = [GraphEdge("after", node) for node in (*ends, norm) if len(graph.consumers(node)) == 1]
+    return Destination("branch", tuple(edges), words)
 
 
-def _dense(graph: Graph, noise: Node) -> Place | None:
+def _dense(graph: Graph, noise: Node) -> Destination | None:
     """Noise at the end of a layer whose output is concatenated: before the layer's last weight."""
     following = graph.consumers(noise)
     while len(following) == 1 and following[0].kind in _MODIFIES_LITTLE:
@@ -120,7 +120,7 @@ def _dense(graph: Graph, noise: Node) -> Place | None:
     return _between(graph, norm[0], weight[0])
 
 
-def head_place(graph: Graph, noise: Node) -> Place | None:
+def head_place(graph: Graph, noise: Node) -> Destination | None:
     """Behind the last norm of all, before the pooling or the first weight (guideline 2).
 
     None where another noise layer draws there already: one dropout in the head is enough.
@@ -133,22 +133,22 @@ def head_place(graph: Graph, noise: Node) -> Place | None:
     if (len(passed) == 1 and not _weighs(following)) or _is_noisy(graph, norms[-1]):
         return None
     words = f"to the head, behind {_named(passed[-1])}"
-    spots = [Spot("before", following[0])] if len(following) == 1 else []
+    edges = [GraphEdge("before", following[0])] if len(following) == 1 else []
     if len(passed) > 1:
-        spots.insert(0, Spot("after", passed[-1]))
-    return Place("head", tuple(spots), words)
+        edges.insert(0, GraphEdge("after", passed[-1]))
+    return Destination("head", tuple(edges), words)
 
 
-def before_weight(graph: Graph, noise: Node) -> Place | None:
+def before_weight(graph: Graph, noise: Node) -> Destination | None:
     """Before the weight layer whose output the noise takes."""
     sources = graph.sources(noise)
     if len(sources) != 1 or sources[0].kind is not Kind.WEIGHT:
         return None
     weight = sources[0]
-    return Place("branch", (Spot("before", weight),), f"to before `{weight.layer}`")
+    return Destination("branch", (GraphEdge("before", weight),), f"to before `{weight.layer}`")
 
 
-def behind_pool(graph: Graph, noise: Node) -> Place | None:
+def behind_pool(graph: Graph, noise: Node) -> Destination | None:
     """Behind the max-pool that the noise reaches through activations."""
     following = graph.consumers(noise)
     while len(following) == 1 and following[0].kind is Kind.ACTIVATION:
@@ -158,7 +158,7 @@ def behind_pool(graph: Graph, noise: Node) -> Place | None:
     pool = following[0]
     if not isinstance(pool.details, Pool) or pool.details.method != "max":
         return None
-    return Place("branch", (Spot("after", pool),), f"to behind `{pool.layer}`")
+    return Destination("branch", (GraphEdge("after", pool),), f"to behind `{pool.layer}`")
 
 
 def _weighs(following: tuple[Node, ...]) -> bool:

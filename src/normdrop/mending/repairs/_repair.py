@@ -76,11 +76,11 @@ def repair(
         CaptureError: The model raised; the message names the layer.
         UsageError: A request names no layer.
     """
-    return _Repair(editor, request, leave, editor.snapshot()).run(notes=notes)
+    return _RepairSteps(editor, request, leave, editor.snapshot()).run(notes=notes)
 
 
 @dataclass
-class _Repair:
+class _RepairSteps:
     """The steps of one repair."""
 
     editor: Editor

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from normdrop.errors import UsageError
+from normdrop.errors import unknown
 from normdrop.mending.repairs._places import MOVES, Move
 
 
@@ -34,7 +34,7 @@ class Request:
         for path, move in by_path.items():
             if move not in MOVES:
                 where = f" for {path!r}" if path else ""
-                raise UsageError(f"no move is called {move!r}{where}: one of {', '.join(MOVES)}")
+                raise unknown(f"no move is called {move!r}{where}", move, tuple(MOVES))
         object.__setattr__(self, "_by_path", by_path)
 
     def of(self, layer: str) -> Move | None:

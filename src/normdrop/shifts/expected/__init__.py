@@ -4,11 +4,11 @@ from normdrop.shifts.expected._fit import INITIAL_ABOVE as INITIAL_ABOVE
 from normdrop.shifts.expected._fit import MISMATCH_ABOVE as MISMATCH_ABOVE
 from normdrop.shifts.expected._fit import StoredFit as StoredFit
 from normdrop.shifts.expected._fit import divergences as divergences
-from normdrop.shifts.expected._fit import initial_share as initial_share
+from normdrop.shifts.expected._fit import initial_share_left as initial_share_left
 from normdrop.shifts.expected._fit import mismatch as mismatch
 from normdrop.shifts.expected._fit import untrusted as untrusted
 from normdrop.shifts.expected._shifts import Both as Both
-from normdrop.shifts.expected._shifts import Passes as Passes
+from normdrop.shifts.expected._shifts import ForwardPasses as ForwardPasses
 from normdrop.shifts.expected._shifts import Shifts as Shifts
 from normdrop.shifts.expected._shifts import Statistics as Statistics
 from normdrop.shifts.expected._shifts import average as average

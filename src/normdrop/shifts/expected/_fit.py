@@ -65,7 +65,7 @@ def divergences(
     return ratio - 1 - log(ratio) + (seen.mean - stored.mean) ** 2 / scale
 
 
-def initial_share(kept: float, batches: float, variances: np.ndarray) -> float:
+def initial_share_left(kept: float, batches: float, variances: np.ndarray) -> float:
     """How much a norm layer's initial values still weigh in its running statistics.
 
     Counted batches are believed only where the numbers allow them: a running variance never falls
@@ -78,9 +78,9 @@ def initial_share(kept: float, batches: float, variances: np.ndarray) -> float:
         batches: How many there were.
         variances: The running variances.
 
-    >>> round(initial_share(0.99, 20, np.array([1.0, 0.9])), 3)
+    >>> round(initial_share_left(0.99, 20, np.array([1.0, 0.9])), 3)
     0.818
-    >>> initial_share(0.99, 20, np.array([0.5]))
+    >>> initial_share_left(0.99, 20, np.array([0.5]))
     0.0
     """
     share = float(kept**batches)

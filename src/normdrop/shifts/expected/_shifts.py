@@ -70,7 +70,7 @@ class Both(NamedTuple):
     eval: LayerStatistics
 
 
-class Passes(Protocol[Arguments, AnyStatistics]):
+class ForwardPasses(Protocol[Arguments, AnyStatistics]):
     """Forward passes of one model, of whatever framework."""
 
     def train(self, inputs: Arguments, seed: int) -> dict[str, AnyStatistics]:
@@ -104,7 +104,7 @@ class Shifts(Generic[AnyStatistics]):
 
 
 def shifts(
-    passes: Passes[Arguments, AnyStatistics], batches: Sequence[Arguments], repeats: int
+    passes: ForwardPasses[Arguments, AnyStatistics], batches: Sequence[Arguments], repeats: int
 ) -> Shifts[AnyStatistics]:
     """Train mode `repeats` times over every batch, then eval mode once with those statistics.
 
@@ -128,7 +128,7 @@ def shifts(
 
 
 def causes(
-    passes: Passes[Arguments, AnyStatistics], batches: Sequence[Arguments]
+    passes: ForwardPasses[Arguments, AnyStatistics], batches: Sequence[Arguments]
 ) -> dict[str, dict[str, float]]:
     """Every noise layer's share of every norm layer's log Δ, by switching them off one at a time.
 

@@ -44,10 +44,10 @@ def simulated_blamed(count: int, noise_layers: int) -> int:
     return max(_SIMULATED[0] // 4, min(count, _BLAME_COST * count // runs))
 
 
-def inverted(positions: int) -> int:
+def inversion_inputs(positions: int) -> int:
     """Inputs of an inversion.
 
-    >>> inverted(1), inverted(12 * 12), inverted(224 * 224)
+    >>> inversion_inputs(1), inversion_inputs(12 * 12), inversion_inputs(224 * 224)
     (256, 113, 32)
     """
     fewest, most = _INVERTED

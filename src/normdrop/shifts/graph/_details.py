@@ -7,8 +7,7 @@ spatial axis to the last.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-
-from normdrop.shifts.graph._kind import Along, Distribution
+from enum import StrEnum
 
 _ALPHA = -1.7580993408473766
 """What alpha dropout sets dropped units to: -λα of SELU (Klambauer et al., 2017)."""
@@ -37,6 +36,24 @@ class Norm:
     eps: float
     momentum: float | None = None
     groups: int = 1
+
+
+class Along(StrEnum):
+    """What is kept or dropped together by one draw of a noise layer."""
+
+    ELEMENT = "element"
+    CHANNEL = "channel"
+    SAMPLE = "sample"
+    BLOCK = "block"
+    """A contiguous region of a feature map, as in DropBlock."""
+
+
+class Distribution(StrEnum):
+    """The distribution of the multiplier a noise layer draws."""
+
+    BERNOULLI = "bernoulli"
+    GAUSSIAN = "gaussian"
+    UNIFORM = "uniform"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from normdrop.shifts.graph._graph import Graph, Layer
-from normdrop.shifts.graph._kind import Kind
-from normdrop.shifts.graph._node import Node
+from normdrop.shifts.graph._graph import Graph, Kind, Layer, Node
 
 
 @dataclass(frozen=True, slots=True)

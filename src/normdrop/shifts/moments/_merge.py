@@ -6,8 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from normdrop.shifts.graph import Concatenate, Node, Product, Sum
-from normdrop.shifts.moments._atoms import Atoms
-from normdrop.shifts.moments._combine import independent_sum
+from normdrop.shifts.moments._atoms import Atoms, independent_sum
 from normdrop.shifts.moments._flow import Edge, Fixed, Flow, Unknown
 from normdrop.shifts.moments._window import Window, blend
 from normdrop.theory import Array

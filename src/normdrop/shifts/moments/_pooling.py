@@ -1,19 +1,20 @@
-"""Average, sum, maximum and minimum over windows or whole maps."""
+"""Pooling over windows or whole maps, and changes of resolution."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
 
-from normdrop.shifts.graph import Node, Pool
-from normdrop.shifts.moments._combine import maximum
+from normdrop.shifts.graph import Node, Pool, Resample
+from normdrop.shifts.moments._atoms import maximum
 from normdrop.shifts.moments._flow import Edge, Flow, Unknown
 from normdrop.shifts.moments._window import Offsets, Window
 from normdrop.theory import Array
 
 
 @dataclass(frozen=True)
-class _Patch:
+class _PooledWindow:
     """The window that is pooled: how often each distance occurs among pairs of its positions."""
 
     kernel: tuple[int, ...]
@@ -49,7 +50,7 @@ class _Patch:
         return self.between(window, *here).reshape(len(window.far))
 
 
-def pool(node: Node, flow: Flow, before: tuple[int, ...]) -> Edge:
+def pooled_moments(node: Node, flow: Flow, before: tuple[int, ...]) -> Edge:
     """Moments behind a pooling layer or a reduction over positions."""
     details = node.details
     if not isinstance(details, Pool) or flow.folded:
@@ -58,7 +59,7 @@ def pool(node: Node, flow: Flow, before: tuple[int, ...]) -> Edge:
         return Unknown(f"{node.operation} reduces over samples or channels")
     spatial = [axis for axis in range(1, len(before)) if axis != flow.channel]
     sizes = dict(zip(details.axes, zip(details.kernel, details.stride, strict=True), strict=True))
-    patch = _Patch(
+    patch = _PooledWindow(
         tuple(sizes.get(axis, (1, 1))[0] for axis in spatial),
         tuple(sizes.get(axis, (1, 1))[1] for axis in spatial),
     )
@@ -74,7 +75,9 @@ def pool(node: Node, flow: Flow, before: tuple[int, ...]) -> Edge:
     )
 
 
-def _reduced(method: str, flow: Flow, patch: _Patch, extents: tuple[int, ...]) -> Flow | Unknown:
+def _reduced(
+    method: str, flow: Flow, patch: _PooledWindow, extents: tuple[int, ...]
+) -> Flow | Unknown:
     if method == "max":
         return _largest(flow, patch, extents)
     if method == "min":
@@ -89,7 +92,7 @@ def _reduced(method: str, flow: Flow, patch: _Patch, extents: tuple[int, ...]) -
     return average.scaled(np.full(1, float(times)), np.zeros(1))
 
 
-def _largest(flow: Flow, patch: _Patch, extents: tuple[int, ...]) -> Flow:
+def _largest(flow: Flow, patch: _PooledWindow, extents: tuple[int, ...]) -> Flow:
     """The maximum, through whatever bent the distribution before; shared spikes stay."""
     live = flow.points.alive()
     window = live.correlation()
@@ -98,3 +101,54 @@ def _largest(flow: Flow, patch: _Patch, extents: tuple[int, ...]) -> Flow:
     top = maximum(live, patch.size, correlation, patch.pooled(window, extents))
     points = flow.points.with_shared(top)
     return replace(flow, extents=extents).of_points(points, gain=np.ones_like(flow.mean))
+
+
+# Where the new positions lie between the old ones, as weights of the nearer and the farther.
+_PHASES = np.array([0.125, 0.375, 0.625, 0.875])
+
+
+def resample(node: Node, flow: Flow) -> Edge:
+    """Moments behind an interpolation: nearest repeats units, linear ones average neighbours."""
+    details = node.details
+    if not isinstance(details, Resample) or flow.folded:
+        return Unknown(f"{node.operation} is not followed")
+    extents = tuple(n for axis, n in enumerate(node.shape) if axis not in {0, flow.channel})
+    ratios = [old / new for old, new in zip(flow.extents, extents, strict=True)]
+
+    def stretched(*lag: Offsets) -> Array:
+        """Correlation at a fractional distance, between the whole ones around it."""
+        total: Array = np.zeros(1)
+        places = [each * ratio for each, ratio in zip(lag, ratios, strict=True)]
+        for corner in product((0, 1), repeat=len(places)):
+            share: Array = np.ones(1)
+            for place, side in zip(places, corner, strict=True):
+                rest = place - np.floor(place)
+                share = share * (rest if side else 1 - rest)
+            index = [np.floor(p).astype(np.intp) + s for p, s in zip(places, corner, strict=True)]
+            total = total + share * flow.window.at(*index)
+        return total
+
+    window = Window.tabulate(extents, stretched, flow.window.far)
+    if details.method == "nearest":
+        return _repeated(flow, window, extents)
+    if details.method not in {"linear", "bilinear", "trilinear"}:
+        return Unknown(f"{details.method} interpolation is not followed")
+    kept = np.ones(flow.scenarios)
+    for axis, ratio in enumerate(ratios):
+        if ratio != 1:
+            step = [np.full(1, int(other == axis)) for other in range(len(ratios))]
+            neighbour = flow.window.at(*step)[:, 0]
+            own = np.mean(_PHASES**2 + (1 - _PHASES) ** 2)
+            kept = kept * (own + (1 - own) * neighbour)
+    return flow.gaussian(flow.mean, flow.variance * kept[:, None], window, extents, flow.common)
+
+
+def _repeated(flow: Flow, window: Window, extents: tuple[int, ...]) -> Flow:
+    moved = flow.gaussian(flow.mean, flow.variance, window, extents, flow.common)
+    if flow.atoms is None:
+        return moved
+    atoms = flow.atoms
+    return replace(
+        moved,
+        atoms=type(atoms)(atoms.values, atoms.weights, atoms.scores, window, atoms.shared),
+    )

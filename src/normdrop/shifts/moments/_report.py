@@ -1,4 +1,8 @@
-"""From what norm layers see to the shifts that are reported."""
+"""From a graph to the shifts that are reported.
+
+They are carried from the input on; where noise stands directly before a norm layer, what the layer
+has stored gives them without anything carried.
+"""
 
 import math
 from collections import defaultdict
@@ -6,11 +10,40 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from normdrop.shifts.graph import Captured, Graph
-from normdrop.shifts.moments._engine import Walk
-from normdrop.shifts.moments._modes import compare, drawing
+from normdrop.shifts.graph import Captured, Graph, Kind, Node, Noise, Reshape
+from normdrop.shifts.moments._engine import Walk, drawing, match_calls
 from normdrop.shifts.moments._norm import Sighting
-from normdrop.shifts.report import LayerShift
+from normdrop.shifts.report import LayerShift, ShiftReport
+from normdrop.theory import variance_before_noise
+
+_SKETCH = (
+    "These weights are trained: moments know nothing of what they have learned to correlate, and "
+    "are no more than a sketch except where noise stands directly before a norm layer."
+)
+
+
+def carried_report(captured: Captured) -> ShiftReport:
+    """The shift at every norm layer from carried means and variances.
+
+    Where noise stands directly before a norm layer of a trained model, the stored statistics alone
+    give the shift.
+    """
+    layers = {layer.path: layer for layer in expected_shifts(captured)}
+    if not _is_trained(captured):
+        return ShiftReport(list(layers.values()), "moments")
+    layers.update({layer.path: layer for layer in stored_shifts(captured)})
+    return ShiftReport(list(layers.values()), "moments", notes=(_SKETCH,))
+
+
+def _is_trained(captured: Captured) -> bool:
+    """Whether any running variance differs from that of a new layer; means may hold a bias."""
+    variances = (
+        norm.parameters["running_var"]
+        for norm in captured.train.of_kind(Kind.NORM)
+        if "running_var" in norm.parameters
+    )
+    return any(bool(np.any(variance.read() != 1)) for variance in variances)
+
 
 # Noise layers left out per walk: bounds the memory, not the result.
 _AT_ONCE = 32
@@ -37,7 +70,7 @@ def expected_shifts(
         that the method cannot follow, up to and including the next norm layer.
     """
     graph = captured.train
-    noises, modes = drawing(graph), compare(captured)
+    noises, modes = drawing(graph), match_calls(captured)
     left_out: list[Sequence[str]] = [()]
     if blame and noises:
         left_out = [noises[i : i + _AT_ONCE] for i in range(0, len(noises), _AT_ONCE)]
@@ -45,10 +78,10 @@ def expected_shifts(
     calls: defaultdict[str, list[int]] = defaultdict(list)
     for node in walks[0]:
         calls[graph[node].layer].append(node)
-    return [_layer(graph, path, nodes, walks, left_out) for path, nodes in calls.items()]
+    return [_carried_layer(graph, path, nodes, walks, left_out) for path, nodes in calls.items()]
 
 
-def _layer(
+def _carried_layer(
     graph: Graph,
     path: str,
     nodes: Sequence[int],
@@ -99,3 +132,69 @@ def shares(changes: dict[str, float]) -> dict[str, float]:
 def _average(sightings: Sequence[Sighting]) -> Sighting:
     names = ("train_mean", "train_variance", "eval_mean", "eval_variance")
     return Sighting(*(np.mean([getattr(s, name) for s in sightings], axis=0) for name in names))
+
+
+def stored_shifts(captured: Captured) -> list[LayerShift]:
+    """The shift at every norm layer that noise feeds directly, exact for settled statistics.
+
+    A noise of mean 1 and second moment f keeps the mean μ and makes the variance s² of what had
+    variance v, so v = (s² + μ²) / f − μ². Trained weights need no further assumption, but the
+    running statistics must have settled; where v comes out negative they cannot have.
+
+    Args:
+        captured: The model as a graph, in both modes.
+
+    Returns:
+        One value per norm layer that is called once, keeps running statistics and has nothing but
+        noise of mean 1 between it and its input; the other layers are left out.
+    """
+    graph = captured.train
+    found = []
+    for norm in graph.of_kind(Kind.NORM):
+        stored = {"running_mean", "running_var"} <= set(norm.parameters)
+        if norm.carries_statistics and stored and len(graph.of_layer(norm.layer)) == 1:
+            noises = _noises_before(graph, norm)
+            if noises:
+                found.append(_stored_layer(norm, noises))
+    return found
+
+
+def _noises_before(graph: Graph, norm: Node) -> dict[str, float]:
+    """Second-moment factor of every noise layer directly before a norm layer."""
+    factors: dict[str, float] = {}
+    (node,) = graph.sources(norm)[:1]
+    while len(node.inputs) == 1:
+        noise, shape = node.details, node.details
+        if isinstance(noise, Noise) and (noise.mean, noise.offset, noise.fill) == (1.0, 0.0, 0.0):
+            if noise.active:
+                factors[node.layer] = noise.second_moment_factor
+        elif not (isinstance(shape, Reshape) and shape.how == "copy"):
+            break
+        (node,) = graph.sources(node)
+    return factors
+
+
+def _stored_layer(norm: Node, noises: dict[str, float]) -> LayerShift:
+    mean, variance = (
+        np.asarray(norm.parameters[name].read(), dtype=np.float64)
+        for name in ("running_mean", "running_var")
+    )
+    before = np.asarray(
+        variance_before_noise(float(np.prod(list(noises.values()))), mean, variance)
+    )
+    if np.isnan(before).any():
+        count = int(np.isnan(before).sum())
+        reason = (
+            f"the stored statistics of {count} of {before.size} channels cannot come from noise "
+            "directly before the layer: they lag behind the weights"
+        )
+        return LayerShift.without_value(norm.layer, "moments", before.size, reason)
+    return LayerShift(
+        norm.layer,
+        "moments",
+        eval_mean=mean,
+        eval_variance=before,
+        train_mean=mean,
+        train_variance=variance,
+        causes=shares({layer: float(np.log(factor)) for layer, factor in noises.items()}),
+    )

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from rich.console import Console, ConsoleOptions, RenderResult
 
-from normdrop.shifts.report._layer import LayerShift
-from normdrop.shifts.report._report import ShiftReport
+from normdrop.shifts.report._report import LayerShift, ShiftReport
 from normdrop.values.display import Column, Row, Table, Tone, rounded
 
 if TYPE_CHECKING:

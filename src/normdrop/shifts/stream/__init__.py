@@ -4,7 +4,7 @@ from normdrop.shifts.stream._batches import Arguments as Arguments
 from normdrop.shifts.stream._batches import Batch as Batch
 from normdrop.shifts.stream._batches import Batches as Batches
 from normdrop.shifts.stream._batches import Progress as Progress
-from normdrop.shifts.stream._batches import named as named
+from normdrop.shifts.stream._batches import inputs_by_name as inputs_by_name
 from normdrop.shifts.stream._batches import size_of as size_of
 from normdrop.shifts.stream._batches import too_many as too_many
 from normdrop.shifts.stream._four_modes import FourModes as FourModes

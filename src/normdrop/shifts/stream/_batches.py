@@ -156,7 +156,9 @@ def size_of(number: int, item: object, sizes: Iterator[int]) -> int:
     return size
 
 
-def named(number: int, inputs: Mapping[Any, Any], names: set[str] | None) -> dict[str, Any]:
+def inputs_by_name(
+    number: int, inputs: Mapping[Any, Any], names: set[str] | None
+) -> dict[str, Any]:
     """The named inputs that a model takes; all where it takes any name (`None`).
 
     Raises:

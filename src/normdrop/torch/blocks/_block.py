@@ -15,7 +15,7 @@ from normdrop.torch.blocks._settings import (
 from normdrop.values.blocks import (
     Padding,
     Size,
-    Weight,
+    WeightShape,
     block_dimensions,
     block_weights,
     check_count,
@@ -123,7 +123,7 @@ class Block(Chain):
         )
         padded = any(per_dimension("pool_padding", pool_padding, settings.dimensions))
         out = _out_channels(order, in_channels, out_channels)
-        first = Weight(out, kernel_size, stride, padding, dilation, groups, bias)
+        first = WeightShape(out, kernel_size, stride, padding, dilation, groups, bias)
         weights = block_weights(order, first)
         layers = sites(order, in_channels, weights, settings, padded_pool=padded)
         super().__init__(call, build(layers))

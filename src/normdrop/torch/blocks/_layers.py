@@ -10,7 +10,7 @@ from normdrop.errors import UsageError
 from normdrop.torch import layers
 from normdrop.torch.blocks._settings import Activation, Noise, Settings, Site
 from normdrop.values import operations
-from normdrop.values.blocks import Size, Weight, per_dimension
+from normdrop.values.blocks import Size, WeightShape, per_dimension
 from normdrop.values.noise import Along
 from normdrop.values.operations import NOISES, NoiseOperation
 from normdrop.values.order import ACTIVATIONS, group_count
@@ -51,7 +51,7 @@ def _sizes(name: str, size: Size, dimensions: int) -> tuple[int, ...]:
     return sizes
 
 
-def _padding(weight: Weight, dimensions: int) -> tuple[int, ...]:
+def _padding(weight: WeightShape, dimensions: int) -> tuple[int, ...]:
     """Padding as numbers; `"same"` keeps the size at stride 1 and divides it by the stride."""
     if weight.padding == "valid":
         return (0,) * dimensions

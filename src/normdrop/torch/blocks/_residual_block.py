@@ -7,7 +7,7 @@ from normdrop.torch.blocks._call import structure, written_call
 from normdrop.torch.blocks._layers import is_silent, make_activation, make_noise
 from normdrop.torch.blocks._parts import build
 from normdrop.torch.blocks._settings import Activation, Device, Noise, Settings
-from normdrop.values.blocks import ResidualPlan, Size, Weight, check_count, residual_stride
+from normdrop.values.blocks import ResidualPlan, Size, WeightShape, check_count, residual_stride
 from normdrop.values.noise import Along
 from normdrop.values.order import ResidualPosition, ResidualStyle
 
@@ -116,7 +116,9 @@ class ResidualBlock(nn.Module):
             channels_word="out_channels",
         )
         self.order = plan.order
-        wide = Weight(leaving, kernel_size, strides, dilation=dilation, groups=groups, bias=bias)
+        wide = WeightShape(
+            leaving, kernel_size, strides, dilation=dilation, groups=groups, bias=bias
+        )
         self.trunk = make_noise(dropout, along) if plan.on_trunk else nn.Identity()
         self.branch = nn.Sequential(build(plan.branch(in_channels, wide, settings)))
         shortcut = build(plan.shortcut(in_channels, wide, settings))

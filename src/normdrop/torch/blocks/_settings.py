@@ -16,7 +16,7 @@ Device: TypeAlias = str | torch.device | int | None
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings(blocks.Settings):
+class Settings(blocks.BlockSettings):
     """What every layer of a block shares."""
 
     activation: Activation = "relu"

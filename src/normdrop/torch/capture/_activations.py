@@ -3,7 +3,7 @@
 from functools import partial
 
 from normdrop.shifts.graph import Activation, Kind
-from normdrop.torch.capture._call import Call, Description, Entry
+from normdrop.torch.capture._call import Call, CallReader, Description
 from normdrop.values.operations import ACTIVATIONS, ActivationOperation
 
 
@@ -51,7 +51,7 @@ _READERS = {
     "clamp": _clamp,
 }
 ENTRIES = {
-    name: Entry(arguments, partial(_READERS[each.kind], each))
+    name: CallReader(arguments, partial(_READERS[each.kind], each))
     for each in ACTIVATIONS.values()
     for name, arguments in each.functions.items()
 }

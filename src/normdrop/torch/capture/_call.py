@@ -91,10 +91,12 @@ class Description:
 
 
 Recogniser = Callable[[Call], Description | None]
+DescribeModule = Callable[[nn.Module, Tensor], Description]
+"""Describes a module and what it is called with as one call, whatever its forward does inside."""
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class CallReader:
     """How to read the calls of one operation.
 
     Attributes:
@@ -106,20 +108,20 @@ class Entry:
     describe: Recogniser
 
 
-def entry(arguments: str, describe: Recogniser) -> Entry:
+def entry(arguments: str, describe: Recogniser) -> CallReader:
     """An entry whose positional arguments are named in one string, separated by spaces."""
-    return Entry(tuple(arguments.split()), describe)
+    return CallReader(tuple(arguments.split()), describe)
 
 
-def entries(spellings: Iterable[Function], describe: Recogniser) -> dict[str, Entry]:
+def entries(spellings: Iterable[Function], describe: Recogniser) -> dict[str, CallReader]:
     """Entries for functions of the vocabulary, by the name that capture gives their calls.
 
     A function of `torch.nn.functional` may take other arguments than torch's own of that name, and
     has a name of its own beside the common one.
     """
-    made: dict[str, Entry] = {}
+    made: dict[str, CallReader] = {}
     for each in spellings:
-        read = Entry(each.arguments, describe)
+        read = CallReader(each.arguments, describe)
         if each.address.startswith("torch.nn.functional."):
             made[f"F.{each.operation}"] = read
             made.setdefault(each.operation, read)

@@ -1,14 +1,121 @@
-"""Seeing a torch model as a graph."""
+"""Seeing a torch model as a graph: from an example of its input to the calls of both modes."""
 
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
-from torch import nn
+import numpy as np
+import torch
+from torch import Tensor, nn
 
-from normdrop.errors import CaptureError
-from normdrop.shifts.graph import Captured, Graph, Mode
-from normdrop.torch.capture._example import Example
-from normdrop.torch.capture._run import Run
-from normdrop.torch.capture._scope import Frame
+from normdrop.errors import CaptureError, UsageError
+from normdrop.shifts.graph import Captured, Graph, Kind, Layer, Mode, Node
+from normdrop.torch.capture._copies import ModelCopy
+from normdrop.torch.capture._nodes import Origin
+from normdrop.torch.capture._placing import preserved_random_state
+from normdrop.torch.capture._recorder import Recorder
+from normdrop.torch.capture._scope import Frame, Scope
+from normdrop.torch.capture._table import describe_module
+from normdrop.torch.capture._trees import map_leaves, tensors_in
+from normdrop.torch.hooks import HELD
+from normdrop.values.example import Input
+from normdrop.values.location import Location
+
+Arguments = tuple[tuple[Any, ...], dict[str, Any]]
+_BATCHES = (4, 6, 8, 10, 12, 14, 16, 18)
+
+
+class Example:
+    """One example input: real tensors, or shapes and element types.
+
+    Attributes:
+        real: Whether it has values.
+        batch_size: Extent of the first axis.
+    """
+
+    def __init__(self, example: Any) -> None:  # noqa: ANN401 - tensors, arrays, shapes, nested
+        """Read an example.
+
+        A tensor, array, `Input` or tuple of whole numbers is the one argument of the model, a
+        tuple holds its positional arguments, a dict its named ones.
+
+        Raises:
+            UsageError: It is none of these, or no tensor is in it.
+        """
+        parts = _parts(example)
+        shapes = [each for each in _leaves(parts) if isinstance(each, Input)]
+        taken = {extent for each in shapes for extent in each.shape}
+        batch = next((size for size in _BATCHES if size not in taken), _BATCHES[0])
+        self._arguments = map_leaves(lambda leaf: _tensor(leaf, batch), parts)
+        tensors = list(tensors_in(self._arguments))
+        if not tensors:
+            raise UsageError(
+                f"an example of type {type(example).__name__} holds no tensor: pass a tensor, an "
+                "array, a tuple or dict of them, or a shape such as (3, 32, 32)"
+            )
+        self.real = not shapes
+        self.batch_size = int(tensors[0].shape[0]) if tensors[0].ndim else 1
+
+    def arguments(self, *, real: bool) -> Arguments:
+        """Fresh arguments, with values or on the `meta` device."""
+        if isinstance(self._arguments, dict):
+            return (), map_leaves(lambda leaf: _placed(leaf, real=real), self._arguments)
+        return map_leaves(lambda leaf: _placed(leaf, real=real), self._arguments), {}
+
+    def doubled(self) -> "Example":
+        """Every tensor twice along its first axis, for models that cannot train on one sample."""
+        twice = Example.__new__(Example)
+        twice.real, twice.batch_size = self.real, 2 * self.batch_size
+        twice._arguments = map_leaves(_twice, self._arguments)  # noqa: SLF001 - its own class
+        return twice
+
+
+def _parts(example: Any) -> Any:  # noqa: ANN401 - tensors, arrays, shapes, nested
+    """Positional arguments as a tuple or named ones as a dict, with shapes as `Input`."""
+    read = _shapes(example)
+    if isinstance(read, tuple | dict):
+        return read
+    return (read,)
+
+
+def _shapes(tree: Any) -> Any:  # noqa: ANN401 - tensors, arrays, shapes, nested
+    if isinstance(tree, tuple) and tree and all(type(each) is int for each in tree):
+        return Input(tree)
+    if type(tree) is tuple:
+        return tuple(_shapes(each) for each in tree)
+    if isinstance(tree, dict):
+        return {key: _shapes(each) for key, each in tree.items()}
+    return tree
+
+
+def _leaves(tree: Any) -> list[Any]:  # noqa: ANN401 - any tree
+    found: list[Any] = []
+    map_leaves(found.append, tree)
+    return found
+
+
+def _tensor(leaf: Any, batch: int) -> Any:  # noqa: ANN401 - what is no tensor stays
+    if isinstance(leaf, np.ndarray):
+        return torch.from_numpy(leaf)
+    if isinstance(leaf, Input):
+        dtype = getattr(torch, leaf.dtype, None)
+        if not isinstance(dtype, torch.dtype):
+            raise UsageError(f"{leaf.dtype!r} is no element type: use one such as 'float32'")
+        return torch.empty((batch, *leaf.shape), dtype=dtype, device="meta")
+    return leaf
+
+
+def _placed(leaf: Any, *, real: bool) -> Any:  # noqa: ANN401 - what is no tensor stays
+    if not isinstance(leaf, Tensor):
+        return leaf
+    plain = leaf.detach()
+    return plain.clone() if real else plain.to("meta", copy=True)
+
+
+def _twice(leaf: Any) -> Any:  # noqa: ANN401 - what is no tensor stays
+    return torch.cat([leaf, leaf]) if isinstance(leaf, Tensor) and leaf.ndim else leaf
+
 
 _UNREAL = ("meta", "data-dependent", "autocast", "scalartype")
 """Words in the errors of code that stand-ins cannot take part in."""
@@ -89,3 +196,162 @@ def _needs_numbers(error: Exception) -> bool:
     """Whether an error comes from tensors without values, not from the model or its input."""
     words = str(error).lower()
     return isinstance(error, NotImplementedError) or any(each in words for each in _UNREAL)
+
+
+class Run:
+    """One forward pass in one mode, and what it left behind when it failed.
+
+    Attributes:
+        scope: The modules that run.
+    """
+
+    def __init__(self, model: nn.Module, mode: Mode, *, real: bool) -> None:
+        self.scope = Scope()
+        self._mode = mode
+        self._real = real
+        self._copy = ModelCopy(model, real=real)
+        self._registered = self._copy.registered(model)
+
+    def origin(self, error: BaseException) -> Frame | None:
+        """The innermost forward that an exception left."""
+        return self.scope.failed if error is self.scope.error else None
+
+    def graph(self, example: Example) -> Graph:
+        """The graph of the pass; whatever the model raises is raised."""
+        _set_mode(self._copy.model, self._mode)
+        recorder = Recorder(self.scope, real=self._real)
+        for tensor, path, origin in self._copy.tensors():
+            recorder.nodes.hold(tensor, path, origin)
+        for path, module in self._copy.modules():
+            self.scope.watch(module, path, _around(recorder))
+        args, kwargs = example.arguments(real=self._real)
+        model = self._copy.model
+        self.scope.frames.append(Frame("", model, -1, ()))
+        inputs = [
+            recorder.give(tensor, f"input_{index}")
+            for index, tensor in enumerate(tensors_in((args, kwargs)))
+        ]
+        try:
+            with preserved_random_state(), torch.no_grad(), recorder:
+                result = run_forward(model, args, kwargs)
+        finally:
+            self.scope.unwatch()
+        outputs = [recorder.nodes.node_of(each) for each in tensors_in(result)]
+        recorder.nodes.release()
+        return Graph(
+            with_layers(recorder.nodes.made, recorder.nodes.origins),
+            tuple(inputs),
+            tuple(outputs),
+            self._mode,
+            layers_of(self._registered, self.scope.calls, recorder.used),
+            example.batch_size,
+        )
+
+
+def run_forward(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:  # noqa: ANN401 - whatever the model returns
+    """Call the model; call sites are looked for in the frames inside this one."""
+    return model(*args, **kwargs)
+
+
+def _set_mode(model: nn.Module, mode: Mode) -> None:
+    """Put the copy in a mode; a model in train mode keeps the modes its layers have."""
+    if mode is Mode.EVAL:
+        model.eval()
+    elif not model.training:
+        model.train()
+
+
+def _around(
+    recorder: Recorder,
+) -> Callable[[Frame, Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]:
+    """What runs each module's forward: whole modules in silence, the others call by call."""
+
+    def around(
+        frame: Frame, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:  # noqa: ANN401 - whatever the forward returns
+        description = describe_module(frame.module, frame.tensors[0]) if frame.tensors else None
+        if description is None:
+            return recorder.checked(frame, forward(*args, **kwargs))
+        with recorder.silence():
+            result = forward(*args, **kwargs)
+        name = type(frame.module).__name__
+        return recorder.record_whole(name, description, frame.tensors, result)
+
+    return around
+
+
+_SINGLE = frozenset({Kind.NORM, Kind.NOISE, Kind.WEIGHT, Kind.ATTENTION, Kind.RECURRENT})
+"""Kinds of which a layer does one per call; a module that does several is not one layer."""
+_SOURCES = frozenset({Kind.INPUT, Kind.PARAMETER, Kind.CONSTANT})
+"""Kinds that are no call, and so belong to no layer."""
+
+
+def with_layers(nodes: Iterable[Node], origins: Iterable[Origin]) -> tuple[Node, ...]:
+    """The nodes, each with the layer it belongs to."""
+    pairs = list(zip(nodes, origins, strict=True))
+    busy = Counter(
+        (origin.frame.invocation, node.kind) for node, origin in pairs if node.kind in _SINGLE
+    )
+    several = {
+        origin.frame.path for node, origin in pairs if busy[origin.frame.invocation, node.kind] > 1
+    }
+    lines: defaultdict[str, dict[Location | None, int]] = defaultdict(dict)
+    return tuple(
+        replace(node, layer=_layer(node, origin, several, lines)) for node, origin in pairs
+    )
+
+
+def _layer(
+    node: Node,
+    origin: Origin,
+    several: set[str],
+    lines: defaultdict[str, dict[Location | None, int]],
+) -> str:
+    """The module's path for a layer's own call, else the module's path and the function."""
+    if node.kind in _SOURCES:
+        return ""
+    path, module = origin.frame.path, origin.frame.module
+    whole = isinstance(module, nn.MultiheadAttention) or _is_leaf(module)
+    if path and path not in several and whole:
+        return path
+    if origin.owner and origin.owner != path:
+        return origin.owner
+    name = f"{path}.{node.operation}()" if path else f"{node.operation}()"
+    numbers = lines[name]
+    number = numbers.setdefault(node.location, len(numbers) + 1)
+    return name if number == 1 else f"{name}#{number}"
+
+
+def layers_of(
+    modules: Mapping[str, nn.Module], calls: Counter[str], used: set[str]
+) -> tuple[Layer, ...]:
+    """Every registered module, by all of its paths, and whether this run made use of it."""
+    busy = {path for path, count in calls.items() if count}
+    busy |= {name.rpartition(".")[0] for name in used}
+    reached = {path[:end] for path in busy for end in _ends(path)} | ({""} if busy else set())
+    aliases: defaultdict[int, list[str]] = defaultdict(list)
+    for path, module in modules.items():
+        aliases[id(module)].append(path)
+    return tuple(
+        Layer(
+            path,
+            type(module).__name__,
+            calls[path],
+            used=path in reached,
+            leaf=_is_leaf(module),
+            training=module.training,
+            aliases=tuple(aliases[id(module)][1:]),
+        )
+        for path, module in modules.items()
+        if aliases[id(module)][0] == path
+    )
+
+
+def _is_leaf(module: nn.Module) -> bool:
+    """Whether a module has no modules inside but dropout that its own hooks apply."""
+    return all(name in HELD for name, _ in module.named_children())
+
+
+def _ends(path: str) -> list[int]:
+    """Where the paths of a module and of those around it end."""
+    return [i for i, letter in enumerate(path) if letter == "."] + [len(path)]

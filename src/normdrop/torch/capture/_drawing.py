@@ -54,7 +54,7 @@ def _standard(distribution: Distribution, call: Call) -> Draw:
 
 
 def _bernoulli(call: Call) -> Draw:
-    """`x.bernoulli_(p)` draws by p, `bernoulli(x)` by the values of x."""
+    """`x.bernoulli_(p)` draws by p, `bernoulli_noise(x)` by the values of x."""
     by_values = call.get("p") is None and not call.in_place
     chance = call.number(call.get("input") if by_values else call.get("p", 0.5))
     return Draw(Distribution.BERNOULLI, _shape(call), math.nan if chance is None else chance)

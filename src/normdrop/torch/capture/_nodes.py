@@ -1,18 +1,177 @@
-"""The nodes made so far, and the tensors they come from."""
+"""The nodes made so far, and the tensors they come from.
 
-from collections.abc import Callable
+Tensors are told apart by identity, and every tensor seen is kept alive, so that no identity is
+used twice. A tensor that a call writes into moves on to the node of that call. Tensors that share
+its memory follow when they are next read.
+
+Standardized, normalized or otherwise computed weights have no values while a model is captured.
+The calls that depend on no input are kept: replaying those that made a weight, on the model's own
+tensors, gives it.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from normdrop.shifts.graph import Kind, Node, Parameter, Reshape
-from normdrop.torch.capture._call_site import call_site
 from normdrop.torch.capture._draws import Draw
-from normdrop.torch.capture._ledger import Entry, Ledger
-from normdrop.torch.capture._scope import Frame, Scope
-from normdrop.torch.capture._tape import Tape, to_numpy
+from normdrop.torch.capture._placing import preserved_random_state
+from normdrop.torch.capture._scope import Frame, Scope, call_site
+from normdrop.torch.capture._trees import map_leaves, tensors_in
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is known of one tensor at one time.
+
+    Attributes:
+        tensor: The tensor.
+        time: When it was last assigned.
+        node: The node it comes from, if it depends on the model's input.
+        path: The name of the parameter or buffer it is, else `""`.
+        origin: The user's tensor that it stands for, if it stands for one.
+        draw: What is known of its values, if they do not depend on the input.
+    """
+
+    tensor: Tensor
+    time: int
+    node: int | None = None
+    path: str = ""
+    origin: Tensor | None = None
+    draw: Draw | None = None
+
+    @property
+    def flows(self) -> bool:
+        """Whether it depends on the model's input."""
+        return self.node is not None
+
+
+class Ledger:
+    """The entry of every tensor seen so far."""
+
+    def __init__(self) -> None:
+        self._time = 0
+        self._entries: dict[int, Entry] = {}
+        self._writes: defaultdict[int, list[Entry]] = defaultdict(list)
+
+    def assign(self, entry: Entry, *, written: bool = False) -> None:
+        """Set what is known of `entry.tensor` from now on; `written` if its memory changed."""
+        self._time += 1
+        entry = replace(entry, time=self._time)
+        self._entries[id(entry.tensor)] = entry
+        if written:
+            self._writes[_storage(entry.tensor)].append(entry)
+
+    def release(self) -> None:
+        """Forget the tensors that depend on the input, which hold the memory of a real run."""
+        self._entries = {key: each for key, each in self._entries.items() if not each.flows}
+        self._writes.clear()
+
+    def find(self, tensor: Tensor) -> Entry | None:
+        """What is known of a tensor, were its memory untouched by other tensors."""
+        return self._entries.get(id(tensor))
+
+    def later_writes(self, entry: Entry) -> list[Entry]:
+        """What was written, since the entry was made, into memory its tensor shares."""
+        if not self._writes:
+            return []
+        written = self._writes.get(_storage(entry.tensor), [])
+        return [each for each in written if each.time > entry.time]
+
+
+def _storage(tensor: Tensor) -> int:
+    """A number that tensors sharing memory share; sparse tensors share with nobody."""
+    try:
+        return int(tensor.untyped_storage()._cdata)  # noqa: SLF001 - stand-ins have no address to go by
+    except (NotImplementedError, RuntimeError):
+        return id(tensor)
+
+
+@dataclass(frozen=True, slots=True)
+class _TapedCall:
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    results: tuple[Tensor, ...]
+    written: tuple[Tensor, ...]
+
+
+class Tape:
+    """Calls in the order they were made."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._steps: list[_TapedCall] = []
+
+    def record(
+        self,
+        function: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        results: Sequence[Tensor],
+        written: Sequence[Tensor],
+    ) -> None:
+        """Keep one call."""
+        self._steps.append(_TapedCall(function, args, kwargs, tuple(results), tuple(written)))
+
+    def reader(self, tensor: Tensor) -> Callable[[], NDArray[Any]]:
+        """A function that returns the values of a tensor as they are at this point of the tape."""
+        end = len(self._steps)
+        return lambda: to_numpy(self._value(tensor, end))
+
+    def _value(self, tensor: Tensor, end: int) -> Tensor:
+        values: dict[int, Tensor] = {}
+        with torch.no_grad(), preserved_random_state():
+            for step in self._needed(tensor, end):
+                self._play(step, values)
+            return self._resolved(tensor, values)
+
+    def _needed(self, tensor: Tensor, end: int) -> list[_TapedCall]:
+        """The steps before `end` that the values of a tensor depend on, in order."""
+        wanted, steps = {id(tensor)}, []
+        for step in reversed(self._steps[:end]):
+            if wanted & {id(each) for each in (*step.results, *step.written)}:
+                steps.append(step)
+                wanted |= {id(each) for each in tensors_in((step.args, step.kwargs))}
+        return steps[::-1]
+
+    def _play(self, step: _TapedCall, values: dict[int, Tensor]) -> None:
+        for each in step.written:
+            values[id(each)] = self._resolved(each, values).clone()
+
+        def real(leaf: object) -> object:
+            if isinstance(leaf, Tensor):
+                return self._resolved(leaf, values)
+            if isinstance(leaf, torch.device) and leaf.type == "meta":
+                return torch.device("cpu")
+            return leaf
+
+        made = step.function(*map_leaves(real, step.args), **map_leaves(real, step.kwargs))
+        values |= {id(old): new for old, new in zip(step.results, tensors_in(made), strict=False)}
+
+    def _resolved(self, tensor: Tensor, values: dict[int, Tensor]) -> Tensor:
+        if id(tensor) in values:
+            return values[id(tensor)]
+        entry = self._ledger.find(tensor)
+        if entry is not None and entry.origin is not None:
+            return entry.origin.detach()
+        # Only the shape of a stand-in without an origin can matter here.
+        return torch.zeros(tensor.shape, dtype=tensor.dtype) if tensor.is_meta else tensor
+
+
+def to_numpy(tensor: Tensor) -> NDArray[Any]:
+    """A tensor's values, without a copy where it can be; what numpy lacks becomes float32."""
+    plain = tensor.detach().cpu()
+    if plain.dtype in {torch.bfloat16, torch.float8_e4m3fn, torch.float8_e5m2}:
+        plain = plain.float()
+    values: NDArray[Any] = np.asarray(plain.resolve_conj().resolve_neg().numpy())
+    return values
 
 
 @dataclass(frozen=True, slots=True)

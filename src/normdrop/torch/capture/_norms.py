@@ -2,10 +2,10 @@
 
 from functools import partial
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from normdrop.shifts.graph import Kind, Norm
-from normdrop.torch.capture._call import Call, Description, Recogniser, entries
+from normdrop.torch.capture._call import Call, DescribeModule, Description, Recogniser, entries
 from normdrop.values.operations import NORMS
 
 
@@ -80,6 +80,29 @@ def _local_response(call: Call) -> Description:
     return Description(Kind.NORM, norm, 1)
 
 
+def _synchronized(module: nn.Module, x: Tensor) -> Description:
+    """Batch norm over all processes, whose kernels run on a GPU only."""
+    assert isinstance(module, nn.SyncBatchNorm)  # noqa: S101 - the table's key
+    carries = module.running_mean is not None
+    by_batch = module.training or not carries
+    norm = Norm(
+        "batch",
+        carries_statistics=carries,
+        uses_batch_statistics=by_batch,
+        updates_statistics=by_batch and carries and module.track_running_stats,
+        axes=(0, *range(2, x.ndim)),
+        eps=module.eps,
+        momentum=module.momentum,
+    )
+    roles = {
+        "gamma": module.weight,
+        "beta": module.bias,
+        "running_mean": module.running_mean,
+        "running_var": module.running_var,
+    }
+    return Description(Kind.NORM, norm, 1, roles)
+
+
 _READERS: dict[str, Recogniser] = {
     "batch": _batch,
     "instance": _instance,
@@ -93,3 +116,4 @@ ENTRIES = {
     for family, read in _READERS.items()
     for name, each in entries(NORMS[family].functions, read).items()
 }
+WHOLE: dict[type[nn.Module], DescribeModule] = {nn.SyncBatchNorm: _synchronized}

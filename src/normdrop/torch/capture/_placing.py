@@ -1,9 +1,15 @@
-"""Keeping a forward pass on the `meta` device that was written for another."""
+"""Keeping a forward pass from touching anything.
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+It stays on the `meta` device, whatever it was written for, and the random generators are afterwards
+as they were.
+"""
+
+import random
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -101,3 +107,27 @@ def _expanded(leaf: object) -> object:
     if isinstance(leaf, Tensor) and leaf.is_meta:
         return torch.zeros((), dtype=leaf.dtype).expand(leaf.shape)
     return leaf
+
+
+@contextmanager
+def preserved_random_state() -> Iterator[None]:
+    """Seed every global generator to 0 inside, and restore each one after.
+
+    With a fixed seed a model that skips layers at random is captured the same way every time.
+    """
+    cuda = torch.cuda.is_available() and torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    devices = torch.cuda.get_rng_state_all() if cuda else None
+    python, numpy, cpu = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002 - the global state is what is kept
+    try:
+        random.seed(0)
+        np.random.seed(0)  # noqa: NPY002 - same
+        torch.default_generator.manual_seed(0)
+        if devices is not None:
+            torch.cuda.manual_seed_all(0)
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)  # noqa: NPY002 - same
+        torch.set_rng_state(cpu)
+        if devices is not None:
+            torch.cuda.set_rng_state_all(devices)

@@ -7,8 +7,8 @@ from functools import partial
 from normdrop.shifts.graph import Kind, Pool, Resample
 from normdrop.torch.capture._call import (
     Call,
+    CallReader,
     Description,
-    Entry,
     Recogniser,
     entries,
     per_axis,
@@ -80,8 +80,8 @@ def _resample(call: Call) -> Description | None:
 _READERS = {"windows": _windows, "adaptive": _adaptive}
 
 
-def _entries() -> dict[str, Entry]:
-    made: dict[str, Entry] = {}
+def _entries() -> dict[str, CallReader]:
+    made: dict[str, CallReader] = {}
     for pool in POOLS:
         for spelling in pool.functions:
             if pool.extent == "axes":

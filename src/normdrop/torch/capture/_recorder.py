@@ -18,11 +18,42 @@ from normdrop.torch.capture._drawing import FOLLOWERS, draw_of
 from normdrop.torch.capture._nodes import Nodes, known_number
 from normdrop.torch.capture._placing import Twins, raise_as_if_real, unmoved, unrecorded
 from normdrop.torch.capture._quick import quick_result
-from normdrop.torch.capture._reading import read_by
 from normdrop.torch.capture._scope import Frame, Scope
 from normdrop.torch.capture._shapes import MANY
 from normdrop.torch.capture._table import bound, entry_of, operation_name
 from normdrop.torch.capture._trees import map_leaves, tensors_in
+from normdrop.values.operations import DRAWS
+
+_BY_SHAPE = {
+    *(draw.name for draw in DRAWS if draw.name.endswith("_like")),
+    *("zeros_like", "ones_like", "empty_like", "full_like"),
+    *("new", "new_empty", "new_zeros", "new_ones", "new_full", "new_tensor"),
+}
+"""Operations that read the shape of their first argument and no values."""
+_BY_FIRST = {"expand_as", "view_as", "reshape_as", "type_as", "to"}
+"""Operations that read the values of their first argument and no others."""
+_OVERWRITING = {
+    *(draw.operation for draw in DRAWS if draw.address.startswith("torch.Tensor.")),
+    *("fill", "zero"),
+}
+"""Operations whose in-place form forgets the values that were there."""
+
+
+def read_by(
+    name: str, args: tuple[Any, ...], kwargs: dict[str, Any], written: list[Tensor]
+) -> list[Tensor]:
+    """The tensors whose values a call reads, each once per argument.
+
+    A mask drawn with the shape of an activation does not depend on the activation.
+    """
+    if name in _BY_SHAPE:
+        return list(tensors_in((args[1:], kwargs)))
+    if name in _BY_FIRST:
+        return list(tensors_in(args[:1]))
+    read = list(tensors_in((args, {key: each for key, each in kwargs.items() if key != "out"})))
+    if name in _OVERWRITING and written:
+        return [each for each in read if each is not written[0]]
+    return read
 
 
 @dataclass(frozen=True, slots=True)

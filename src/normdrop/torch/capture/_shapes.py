@@ -6,7 +6,7 @@ from functools import partial
 from torch import Tensor
 
 from normdrop.shifts.graph import Concatenate, Kind, Reshape
-from normdrop.torch.capture._call import Call, Description, Entry, entry
+from normdrop.torch.capture._call import Call, CallReader, Description, entry
 from normdrop.values.operations import SHAPES
 
 Slices = list[tuple[int, int, int]]
@@ -139,7 +139,7 @@ def _concatenate(call: Call, *, new_axis: bool) -> Description:
     return Description(Kind.CONCATENATE, Concatenate(axis, new_axis))
 
 
-def _entries() -> dict[str, Entry]:
+def _entries() -> dict[str, CallReader]:
     made = {
         name: entry("input", partial(_plain, shape.how))
         for shape in SHAPES

@@ -1,4 +1,4 @@
-"""From an operation to the entry that describes its calls.
+"""From an operation to the entry that describes its calls, and from a module to what it is whole.
 
 To teach capture an operation, add an entry to the file of its family.
 """
@@ -6,16 +6,24 @@ To teach capture an operation, add an entry to the file of its family.
 from collections.abc import Callable
 from typing import Any
 
-from normdrop.torch.capture._call import Entry
+from torch import Tensor, nn
 
-from . import _activations, _arithmetic, _compound, _noises, _norms, _pools, _shapes, _weights
+from normdrop.torch.capture import (
+    _activations,
+    _arithmetic,
+    _noises,
+    _norms,
+    _pools,
+    _shapes,
+    _weights,
+)
+from normdrop.torch.capture._call import CallReader, Description
 
-FAMILIES = (_activations, _arithmetic, _compound, _noises, _norms, _pools, _shapes, _weights)
-TABLE: dict[str, Entry] = {
+FAMILIES = (_activations, _arithmetic, _noises, _norms, _pools, _shapes, _weights)
+TABLE: dict[str, CallReader] = {
     name: each for family in FAMILIES for name, each in family.ENTRIES.items()
 }
-
-_IN_PLACE_OPERATORS = frozenset({"iadd", "isub", "imul", "itruediv", "idiv", "setitem"})
+_WHOLE = {**_noises.WHOLE, **_norms.WHOLE}
 
 
 def operation_name(function: Callable[..., Any]) -> str:
@@ -36,7 +44,7 @@ def operation_name(function: Callable[..., Any]) -> str:
     return str(name).partition(".")[0].strip("_") or str(name)
 
 
-def entry_of(function: Callable[..., Any], name: str) -> Entry | None:
+def entry_of(function: Callable[..., Any], name: str) -> CallReader | None:
     """The entry for a function, by where it is defined first and by its name alone second."""
     home = getattr(function, "__module__", None) or ""
     if home == "torch.nn.functional" and (found := TABLE.get(f"F.{name}")):
@@ -44,6 +52,14 @@ def entry_of(function: Callable[..., Any], name: str) -> Entry | None:
     if home.startswith("torch._ops.") and home != "torch._ops.aten":
         return TABLE.get(f"{home.removeprefix('torch._ops.')}::{name}")
     return TABLE.get(name)
+
+
+def describe_module(module: nn.Module, x: Tensor) -> Description | None:
+    """What a module is that is recorded as one call, whatever its forward does inside."""
+    for kind, describe in _WHOLE.items():
+        if isinstance(module, kind):
+            return describe(module, x)
+    return None
 
 
 def bound(names: tuple[str, ...], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ See: TypeAlias = Callable[[str, nn.Module, tuple[Any, ...], dict[str, Any]], Non
 """Told of a call: the module's path, the module itself, and the call's arguments."""
 
 
-class Entry:
+class NextTrainCall:
     """Waits for the next train-mode call of the outermost module that holds all norm layers.
 
     A loop may call the model it trains or a part of it; a wrapper that holds a loss beside the

@@ -14,7 +14,7 @@ from normdrop.shifts.expected import INITIAL_ABOVE, average
 from normdrop.shifts.report import LayerShift, ShiftHistory, ShiftReport
 from normdrop.shifts.stream import Batch, ShiftLog, affordable, scalars
 from normdrop.torch._running import initial_share
-from normdrop.torch.monitor._entry import Entry
+from normdrop.torch.monitor._entry import NextTrainCall
 from normdrop.torch.watch import Listener, NormCall, TensorStatistics, by_running, untouched
 
 
@@ -90,7 +90,7 @@ class ShiftMonitor:
         self._warn = warn
         self._writer = writer
         self._steps = start
-        self._entry = Entry(model, self._called)
+        self._entry = NextTrainCall(model, self._called)
         self._log = ShiftLog(warn=warn)
         self._missed = False
         self._began = self._ended = self._watching = 0.0

@@ -26,7 +26,7 @@ _COMPILED_TYPES = {
 _REFERENCE_TYPES = (torch.float32, torch.float64)
 
 
-def multiply(x: Tensor, keys: Tensor, kind: str, amount: float) -> Tensor:
+def multiply_masked(x: Tensor, keys: Tensor, kind: str, amount: float) -> Tensor:
     """`x`, cut into as many equal blocks as there are keys, times the mask of each block's key.
 
     Args:

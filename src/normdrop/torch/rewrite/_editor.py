@@ -9,12 +9,13 @@ from torch import Tensor, nn
 from torch.nn.modules.dropout import _DropoutNd
 
 from normdrop.lint.rules import Rule
-from normdrop.mending.repairs import Snapshot, Spot
+from normdrop.mending.repairs import GraphEdge, Snapshot
 from normdrop.shifts.graph import Node
 from normdrop.torch import hooks
+from normdrop.torch._noise_layer import NoiseLayer
 from normdrop.torch._synthetic import synthetic
 from normdrop.torch.capture import capture, tensors_in
-from normdrop.torch.layers import NoiseLayer, UniformDropout
+from normdrop.torch.layers import UniformDropout
 from normdrop.torch.rewrite._journal import ModuleJournal
 from normdrop.torch.watch import device_of, untouched
 
@@ -56,14 +57,16 @@ class TorchEditor:
         """The module at a path that is a noise layer, or why there is none."""
         return _noise_module(self.model, snapshot, path)
 
-    def realizable(self, snapshot: Snapshot, noise: Node, spots: Iterable[Spot]) -> Spot | None:
-        """The first spot that needs no other `forward`."""
-        return _realizable(self.model, snapshot, noise, spots)
+    def realizable(
+        self, snapshot: Snapshot, noise: Node, edges: Iterable[GraphEdge]
+    ) -> GraphEdge | None:
+        """The first edge that needs no other `forward`."""
+        return _realizable(self.model, snapshot, noise, edges)
 
-    def move(self, layer: nn.Module, spot: Spot) -> None:
+    def move(self, layer: nn.Module, edge: GraphEdge) -> None:
         """An `Identity` where it stood, so that no key is renumbered."""
         self.journal.replace(self.model, layer, nn.Identity())
-        _put(self.journal, self.model, layer, spot)
+        _put(self.journal, self.model, layer, edge)
 
     def to_uniform(self, layer: nn.Module, node: Node) -> nn.Module:
         """`normdrop.torch.UniformDropout`."""
@@ -205,48 +208,51 @@ def _noise_module(model: nn.Module, snapshot: Snapshot, layer: str) -> nn.Module
 
 
 def _realizable(
-    model: nn.Module, snapshot: Snapshot, noise: Node, spots: Iterable[Spot]
-) -> Spot | None:
-    """The first spot into which the noise can be put without touching any `forward`."""
-    for spot in spots:
-        if spot.fits(snapshot.graph, noise) and _has_seat(model, snapshot, spot):
-            return spot
+    model: nn.Module, snapshot: Snapshot, noise: Node, edges: Iterable[GraphEdge]
+) -> GraphEdge | None:
+    """The first edge into which the noise can be put without touching any `forward`."""
+    for edge in edges:
+        if edge.fits(snapshot.graph, noise) and _has_position(model, snapshot, edge):
+            return edge
     return None
 
 
-def _put(journal: ModuleJournal, model: nn.Module, noise: nn.Module, spot: Spot) -> None:
-    """Put a noise layer into a spot that `_realizable` has found.
+def _put(journal: ModuleJournal, model: nn.Module, noise: nn.Module, edge: GraphEdge) -> None:
+    """Put a noise layer into an edge that `_realizable` has found.
 
     Beside a layer without state, the two become a `Sequential`; a layer with state holds the noise
     as its child, since its keys must stay.
     """
-    seat = model.get_submodule(spot.node.layer)
+    position = model.get_submodule(edge.node.layer)
     if getattr(noise, "inplace", False):
         # What stands before it now may need its output for the backward pass.
         journal.attribute(noise, "inplace", value=False)
-    if _is_stateless(seat):
-        pair = (noise, seat) if spot.side == "before" else (seat, noise)
-        journal.replace(model, seat, nn.Sequential(*pair))
-    elif spot.side == "before":
+    if _is_stateless(position):
+        pair = (noise, position) if edge.side == "before" else (position, noise)
+        journal.replace(model, position, nn.Sequential(*pair))
+    elif edge.side == "before":
         journal.attach(
-            seat, hooks.BEFORE, noise, lambda: seat.register_forward_pre_hook(hooks.apply_before)
+            position,
+            hooks.BEFORE,
+            noise,
+            lambda: position.register_forward_pre_hook(hooks.apply_before),
         )
     else:
         journal.attach(
-            seat, hooks.AFTER, noise, lambda: seat.register_forward_hook(hooks.apply_after)
+            position, hooks.AFTER, noise, lambda: position.register_forward_hook(hooks.apply_after)
         )
 
 
-def _has_seat(model: nn.Module, snapshot: Snapshot, spot: Spot) -> bool:
+def _has_position(model: nn.Module, snapshot: Snapshot, edge: GraphEdge) -> bool:
     """Whether the node is a module that one line calls once."""
-    node = spot.node
+    node = edge.node
     if not node.layer or node.module != node.layer or snapshot.calls.get(node.layer) != 1:
         return False
     if len(snapshot.nodes(node.layer)) != 1:
         return False
-    seat = model.get_submodule(node.layer)
-    name = hooks.BEFORE if spot.side == "before" else hooks.AFTER
-    return not isinstance(seat, _DropoutNd | NoiseLayer) and not hasattr(seat, name)
+    position = model.get_submodule(node.layer)
+    name = hooks.BEFORE if edge.side == "before" else hooks.AFTER
+    return not isinstance(position, _DropoutNd | NoiseLayer) and not hasattr(position, name)
 
 
 def _is_stateless(module: nn.Module) -> bool:

@@ -8,7 +8,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from normdrop.shifts.stream import Arguments, Batch, Batches, Progress, named, size_of, too_many
+from normdrop.shifts.stream import (
+    Arguments,
+    Batch,
+    Batches,
+    Progress,
+    inputs_by_name,
+    size_of,
+    too_many,
+)
 from normdrop.torch.watch import device_of
 
 _PAIR = 2
@@ -82,7 +90,7 @@ class _Reader:
 
     def _arguments(self, number: int, inputs: Any) -> Arguments:  # noqa: ANN401 - a user's batch
         if isinstance(inputs, Mapping):
-            return (), named(number, inputs, self._names)
+            return (), inputs_by_name(number, inputs, self._names)
         if isinstance(inputs, tuple | list):
             return tuple(inputs), {}
         return (inputs,), {}

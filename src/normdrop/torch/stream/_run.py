@@ -16,8 +16,8 @@ from normdrop.torch.watch import (
     Switches,
     by_batch,
     by_running,
+    call_moments,
     cuda_devices,
-    moments,
 )
 
 
@@ -43,7 +43,7 @@ class RunningRecord(Record[Tensor]):
             running = call.running_mean, call.running_variance
             self.begin(path, copied(*running), pooled=not call.per_instance)
             self._buffers[path] = running
-        found = moments(call)
+        found = call_moments(call)
         x = call.x
         self.add(path, x.numel() // x.shape[1], found)
         return found

@@ -6,7 +6,7 @@ from normdrop.torch.watch._calls import TensorStatistics as TensorStatistics
 from normdrop.torch.watch._listener import Listener as Listener
 from normdrop.torch.watch._listener import by_batch as by_batch
 from normdrop.torch.watch._listener import by_running as by_running
-from normdrop.torch.watch._listener import moments as moments
+from normdrop.torch.watch._listener import call_moments as call_moments
 from normdrop.torch.watch._passes import Passes as Passes
 from normdrop.torch.watch._switches import Switches as Switches
 from normdrop.torch.watch._switches import frozen_norms as frozen_norms

@@ -127,7 +127,7 @@ def by_running(call: NormCall) -> Tensor:
 
 
 def by_batch(call: NormCall, found: Tensor) -> Tensor:
-    """The output in train mode, given `moments(call)`; the running statistics are not touched."""
+    """The output in train mode, given `call_moments(call)`; no running statistics are touched."""
     if call.per_instance:
         return call.by_batch()
     mean, variance = found
@@ -143,7 +143,7 @@ def _normalised(call: NormCall, mean: Tensor, variance: Tensor) -> Tensor:
     return torch.batch_norm(x, weight, bias, mean, variance, False, 0.0, call.eps, cudnn)  # noqa: FBT003 - its own order
 
 
-def moments(call: NormCall) -> Tensor:
+def call_moments(call: NormCall) -> Tensor:
     """Mean and biased variance per channel of what reached the norm, shape (2, channels)."""
     if call.per_instance:
         found = call.moments()

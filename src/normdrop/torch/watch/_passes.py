@@ -132,7 +132,7 @@ class Passes:
         def by(path: str, call: NormCall) -> Tensor:
             if call.from_batch:
                 return call.by_batch()
-            if replay is not None and not same(statistics[path], before[path]):
+            if replay is not None and not same_statistics(statistics[path], before[path]):
                 replay.depart()
             return call.by((self.stored if path in self.frozen else statistics)[path])
 
@@ -224,7 +224,7 @@ class Passes:
         return caller(self.noise.paths)[0] if path is None else path
 
 
-def same(one: TensorStatistics, other: TensorStatistics) -> bool:
+def same_statistics(one: TensorStatistics, other: TensorStatistics) -> bool:
     """Whether two statistics are equal to the last bit."""
     return torch.equal(one.mean, other.mean) and torch.equal(one.variance, other.variance)
 

@@ -26,7 +26,7 @@ class Switches:
         self._modules = dict(model.named_modules())
         self.norms = tuple(p for p, m in self._modules.items() if has_statistics(m))
         self.frozen = frozen_norms(model)
-        own = {path for path, module in self._modules.items() if makes_noise(module)}
+        own = {path for path, module in self._modules.items() if makes_own_noise(module)}
         leaves = {path for path, module in self._modules.items() if not any(module.children())}
         self.noise = tuple(p for p in self._modules if p in own or p in leaves - {*self.norms})
         self.mixed = tuple(path for path in self.norms if path in own)
@@ -90,7 +90,7 @@ def _as_training(model: nn.Module) -> Iterator[None]:
         yield
 
 
-def makes_noise(module: nn.Module) -> bool:
+def makes_own_noise(module: nn.Module) -> bool:
     """Whether the code of a module's own class makes noise that its mode switches."""
     views = _names_of(type(module))  # type: ignore[arg-type] # a class can be hashed
     return any("training" in names and not names.isdisjoint(CALLS_OF_NOISE) for names in views)
@@ -114,24 +114,24 @@ def _names_of(kind: type[nn.Module]) -> tuple[frozenset[str], frozenset[str]]:
         for name, member in functions.items()
         if isinstance(member, FunctionType) and "init" not in name and "reset" not in name
     ]
-    return _words_of(methods), _words_of(unwrap(each) for each in methods)
+    return _names_in_all(methods), _names_in_all(unwrap(each) for each in methods)
 
 
-def _words_of(functions: Iterable[object]) -> frozenset[str]:
+def _names_in_all(functions: Iterable[object]) -> frozenset[str]:
     found = [each for each in functions if isinstance(each, FunctionType)]
-    return frozenset(word for each in found for word in _words(each, set()))
+    return frozenset(word for each in found for word in _names_used(each, set()))
 
 
-def _words(function: FunctionType, seen: set[FunctionType]) -> Iterator[str]:
+def _names_used(function: FunctionType, seen: set[FunctionType]) -> Iterator[str]:
     """Names in a function and in the user's functions that it calls, and what they stand for."""
     seen.add(function)
-    names = set(_words_in(function.__code__))
+    names = set(_names_in(function.__code__))
     yield from names
     for value in _called(function, names):
         # An imported function may go by another name: `from torch import dropout as drop`.
         yield getattr(value, "__name__", "")
         if isinstance(value, FunctionType) and value not in seen and not _is_torchs(value):
-            yield from _words(value, seen)
+            yield from _names_used(value, seen)
 
 
 def _is_torchs(function: FunctionType) -> bool:
@@ -149,10 +149,10 @@ def _called(function: FunctionType, names: set[str]) -> Iterator[object]:
             yield value
 
 
-def _words_in(code: CodeType) -> Iterator[str]:
+def _names_in(code: CodeType) -> Iterator[str]:
     yield from code.co_names
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
-            yield from _words_in(constant)
+            yield from _names_in(constant)
         elif isinstance(constant, tuple):  # the names of keyword arguments
             yield from (word for word in constant if isinstance(word, str))

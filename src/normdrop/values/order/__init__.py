@@ -9,8 +9,8 @@ from normdrop.values.order._head import HeadPosition as HeadPosition
 from normdrop.values.order._head import head_orders as head_orders
 from normdrop.values.order._kinds import ACTIVATIONS as ACTIVATIONS
 from normdrop.values.order._kinds import KINDS as KINDS
-from normdrop.values.order._kinds import Kind as Kind
 from normdrop.values.order._kinds import Role as Role
+from normdrop.values.order._kinds import TokenKind as TokenKind
 from normdrop.values.order._order import Order as Order
 from normdrop.values.order._residual import ResidualPosition as ResidualPosition
 from normdrop.values.order._residual import ResidualStyle as ResidualStyle
@@ -22,13 +22,13 @@ __all__ = [
     "ACTIVATIONS",
     "KINDS",
     "HeadPosition",
-    "Kind",
     "Order",
     "ResidualPosition",
     "ResidualStyle",
     "Risk",
     "Role",
     "Token",
+    "TokenKind",
     "branch_order",
     "group_count",
     "head_orders",

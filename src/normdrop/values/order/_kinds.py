@@ -23,7 +23,7 @@ class Role(StrEnum):
 
 
 @dataclass(frozen=True)
-class Kind:
+class TokenKind:
     """What is known of a token by its name.
 
     Attributes:
@@ -56,14 +56,14 @@ _ACTIVATION = Choice("its name", ACTIVATIONS, {"swish": "silu"})
 _POOLING = Choice("its kind", ("max", "avg"), {"average": "avg", "mean": "avg", "maximum": "max"})
 
 _ALL = (
-    Kind("conv", Role.WEIGHT, "convolution"),
-    Kind("linear", Role.WEIGHT, "linear layer"),
-    Kind("bn", Role.NORM, "batch norm", carries_statistics=True),
-    Kind("gn", Role.NORM, "group norm", Count("its number of groups")),
-    Kind("ln", Role.NORM, "layer norm over the channels at each position"),
-    Kind("act", Role.ACTIVATION, "activation", _ACTIVATION),
+    TokenKind("conv", Role.WEIGHT, "convolution"),
+    TokenKind("linear", Role.WEIGHT, "linear layer"),
+    TokenKind("bn", Role.NORM, "batch norm", carries_statistics=True),
+    TokenKind("gn", Role.NORM, "group norm", Count("its number of groups")),
+    TokenKind("ln", Role.NORM, "layer norm over the channels at each position"),
+    TokenKind("act", Role.ACTIVATION, "activation", _ACTIVATION),
     *(
-        Kind(
+        TokenKind(
             noise.in_order,
             Role.NOISE,
             noise.summary,
@@ -74,7 +74,7 @@ _ALL = (
         for noise in operations.NOISES
         if noise.in_order
     ),
-    Kind("pool", Role.POOL, "max pooling or average pooling", _POOLING),
+    TokenKind("pool", Role.POOL, "max pooling or average pooling", _POOLING),
 )
 
 KINDS = {kind.name: kind for kind in _ALL}

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from normdrop.values.noise import Noise
 from normdrop.values.order._arguments import Argument
-from normdrop.values.order._kinds import KINDS, Kind, Role
+from normdrop.values.order._kinds import KINDS, Role, TokenKind
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Token:
     argument: Argument | None = None
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> TokenKind:
         """What is known of the token by its name."""
         return KINDS[self.name]
 

@@ -1,4 +1,7 @@
-"""What the noise layers share."""
+"""What the noise layers share: all that a reader of models has to know of them.
+
+Apart from the layers, so that reading a model takes nothing of how their noise is made.
+"""
 
 from collections.abc import Callable
 from typing import Any
