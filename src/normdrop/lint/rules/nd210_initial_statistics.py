@@ -13,7 +13,8 @@ class InitialStatistics(Rule):
 
     ## What it does
     Finds norm layers of a captured model whose running mean is 0 and whose running variance is 1 in
-    every channel, while γ or β differ from channel to channel.
+    every channel, while β differs from channel to channel, or, without β, γ. That γ alone differs
+    may come of how it is drawn at first.
 
     ## Why is this bad?
     The layer was trained and its statistics were not stored: a copy of the weights without the
@@ -62,8 +63,9 @@ def _is_new(norm: Node) -> bool:
 
 
 def _has_new_weights(norm: Node) -> bool:
-    """Whether gamma and beta are each constant, as initial values of any kind are."""
-    return all(_holds(norm, role, None) for role in ("gamma", "beta") if role in norm.parameters)
+    """Whether beta is constant, as it is at first; gamma may be drawn, and tells without a beta."""
+    role = "beta" if "beta" in norm.parameters else "gamma"
+    return role not in norm.parameters or _holds(norm, role, None)
 
 
 def _holds(norm: Node, role: str, value: float | None) -> bool:
