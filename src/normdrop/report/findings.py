@@ -62,7 +62,7 @@ def _text_parts(finding: Finding) -> Iterator[str]:
 
 def _total(findings: Findings) -> str:
     if not findings:
-        return "Nothing found."
+        return f"{findings.summary}."
     counts = Counter(finding.severity for finding in findings)
     named: tuple[tuple[Severity, str], ...] = (
         ("error", "errors"),
@@ -72,7 +72,10 @@ def _total(findings: Findings) -> str:
     parts = [
         f"{counts[one]} {one if counts[one] == 1 else many}" for one, many in named if counts[one]
     ]
-    return f"Found {', '.join(parts)}. `normdrop explain CODE` says more."
+    found = f"Found {', '.join(parts)}. `normdrop explain CODE` says more."
+    return found + (
+        f"\nOf {findings.judged} norm layers, {findings.ignorance}." if findings.unknown else ""
+    )
 
 
 def to_json(findings: Findings) -> str:

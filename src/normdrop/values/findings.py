@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from normdrop.values.display import Table
 
 _RANK: dict[Severity, int] = {"error": 0, "warning": 1, "note": 2}
+_NAMED = 3
+"""How many layers that could not be judged are named in a line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,23 @@ class Repair:
 
 
 @dataclass(frozen=True, slots=True)
+class Unjudged:
+    """A norm layer that noise may shift by nobody knows how much.
+
+    Attributes:
+        path: Module path of the norm layer.
+        reason: Why it could not be judged, as a clause.
+    """
+
+    path: str
+    reason: str
+
+    def __str__(self) -> str:
+        """The layer and the reason."""
+        return f"{self.path} ({self.reason})"
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One thing that is wrong with a model, where, how much it costs, and how to mend it.
 
@@ -42,9 +61,13 @@ class Finding:
         message: What is wrong, in one sentence.
         layers: Paths of the layers involved, the cause first.
         location: The line at fault.
-        shift: Expected eval variance / train variance at the worst of the norm layers involved.
+        shift: Expected eval variance / train variance at the worst of the norm layers involved;
+            None where the rule is not about shifts, or nothing can be said of its size.
         fix: What to do about it.
         related: Other lines involved.
+        method: How the shift was found: `"measured"`, `"simulate"`, `"invert"` or `"moments"`;
+            empty where none is stated, or the source alone tells it.
+        error: Standard error of the shift's logarithm, where the method has one.
 
     >>> finding = Finding("ND101", "error", "Dropout feeds BatchNorm1d", ("drop", "norm"))
     >>> print(finding)
@@ -59,6 +82,8 @@ class Finding:
     shift: float | None = None
     fix: Repair | None = None
     related: tuple[Location, ...] = ()
+    method: str = ""
+    error: float | None = None
 
     def __str__(self) -> str:
         """One line."""
@@ -82,14 +107,21 @@ class Findings(Sequence[Finding]):
         notes: The files that could not be checked, and why, one line each.
         unread: The parts of files that were not read, and why, one line each; the rest of each was
             checked.
+        judged: How many norm layers with running statistics were judged; None for source, where
+            layers are not counted.
+        unknown: The norm layers of a model that could not be judged, and why.
 
     >>> Findings(()).is_clean
     True
+    >>> print(Findings((), judged=14, unknown=(Unjudged("bn", "its calls were not seen"),)).summary)
+    Nothing found in 14 norm layers; 1 could not be judged: bn (its calls were not seen)
     """
 
     found: tuple[Finding, ...]
     notes: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
+    judged: int | None = None
+    unknown: tuple[Unjudged, ...] = ()
 
     def __len__(self) -> int:
         """How many findings."""
@@ -119,6 +151,26 @@ class Findings(Sequence[Finding]):
         kept = (each for each in self if not _named(each, prefixes))
         return replace(self, found=tuple(kept))
 
+    @property
+    def summary(self) -> str:
+        """What was found, in how many norm layers, and which could not be judged, in one line."""
+        number = len(self.found)
+        title = f"{number} finding" + ("s" if number > 1 else "") if number else "Nothing found"
+        if self.judged is not None:
+            title += f" in {self.judged} norm layer" + ("" if self.judged == 1 else "s")
+        return title + (f"; {self.ignorance}" if self.unknown else "")
+
+    @property
+    def ignorance(self) -> str:
+        """Which norm layers could not be judged, and why, as a clause; empty where all were."""
+        if not self.unknown:
+            return ""
+        more = len(self.unknown) - _NAMED
+        named = ", ".join(map(str, self.unknown[:_NAMED]))
+        return f"{len(self.unknown)} could not be judged: {named}" + (
+            f" and {more} more" if more > 0 else ""
+        )
+
     def worst_first(self) -> "Findings":
         """Errors before warnings before notes, else by code."""
         ranked = sorted(self, key=lambda each: (_RANK[each.severity], each.code))
@@ -126,8 +178,12 @@ class Findings(Sequence[Finding]):
 
     def to_dict(self) -> dict[str, object]:
         """All findings, as JSON knows them."""
-        notes = [*self.notes, *self.unread]
-        return {"findings": [each.to_dict() for each in self], "notes": notes}
+        return {
+            "findings": [each.to_dict() for each in self],
+            "notes": [*self.notes, *self.unread],
+            "judged": self.judged,
+            "unknown": [asdict(each) for each in self.unknown],
+        }
 
     def to_dataframe(self) -> "pd.DataFrame":
         """One row per finding.
@@ -160,8 +216,8 @@ class Findings(Sequence[Finding]):
             Column("fix"),
         ]
         rows = [Row(_cells(each), "bad" if each.severity == "error" else "plain") for each in self]
-        title = _count(len(self.found))
-        return Table(title, tuple(columns), tuple(rows), (*self.notes, *self.unread))
+        notes = (*self.notes, *self.unread)
+        return Table(self.summary, tuple(columns), tuple(rows), notes)
 
     def __str__(self) -> str:
         """The table as text."""
@@ -187,9 +243,3 @@ def _cells(finding: Finding) -> tuple[str, ...]:
     layer = finding.layers[0] if finding.layers else str(finding.location or "")
     repair = str(finding.fix) if finding.fix else ""
     return finding.code, finding.severity, layer, shift, finding.message, repair
-
-
-def _count(number: int) -> str:
-    if number == 0:
-        return "Nothing found"
-    return f"{number} finding" + ("s" if number > 1 else "")

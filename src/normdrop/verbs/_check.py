@@ -1,9 +1,11 @@
 """What is wrong with a model, as a table or as a failing test."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from normdrop.values.findings import Findings
+from normdrop.verbs._evidence import evidence, example_of
 from normdrop.verbs._framework import opened
 
 if TYPE_CHECKING:
@@ -11,12 +13,20 @@ if TYPE_CHECKING:
     from normdrop.verbs._types import AnyModel
 
 
-def check(model: "AnyModel", example: object) -> Findings:
+def check(
+    model: "AnyModel", example: object = None, *, batches: "Iterable[object] | None" = None
+) -> Findings:
     """What is wrong with a model, where, how much it is expected to cost, and how to mend it.
+
+    That dropout reaches a norm layer is read off the model's calls, whatever lies between. Its cost
+    is measured where there are batches, and else the best estimate that takes some seconds; each
+    `Finding` names its method, and states no shift where none can be trusted.
 
     Args:
         model: A `torch.nn.Module`, or a built Keras model. Nothing about it changes.
-        example: What the model takes; see `predict`.
+        example: What the model takes; see `predict`. May be left out with batches, and for a Keras
+            model that declares its inputs.
+        batches: As for `measure`; they are read once.
 
     Returns:
         The findings, errors first.
@@ -33,7 +43,7 @@ def check(model: "AnyModel", example: object) -> Findings:
     """
     from normdrop.lint.rules import selected
 
-    return _checked(model, example, selected(), "check")
+    return _checked(model, example, selected(), "check", batches)
 
 
 def check_with(model: "AnyModel", example: object, rules: "Sequence[Rule]") -> Findings:
@@ -41,20 +51,30 @@ def check_with(model: "AnyModel", example: object, rules: "Sequence[Rule]") -> F
     return _checked(model, example, rules, "check")
 
 
-def _checked(model: object, example: object, rules: "Sequence[Rule]", verb: str) -> Findings:
+def _checked(
+    model: object,
+    example: object,
+    rules: "Sequence[Rule]",
+    verb: str,
+    batches: "Iterable[object] | None" = None,
+) -> Findings:
     from normdrop.lint.rules import check_captured
-    from normdrop.shifts.moments import expected_shifts
 
     framework = opened(model, verb, example=example).ready()
+    example, batches = example_of(framework, example, batches, verb)
     captured = framework.capture(example)
-    return check_captured(
+    found = evidence(framework, example, captured, batches)
+    checked = check_captured(
         captured,
-        expected_shifts(captured),
+        found,
         rules,
         modes=framework.training,
         untrained=framework.untrained,
         overruled=framework.overruled,
+        norms=framework.statistics().stored,
     )
+    notes = found.notes if found.method != "measured" else ()
+    return replace(checked, notes=(*checked.notes, *notes))
 
 
 def assert_clean(model: "AnyModel", example: object, ignore: Iterable[str] = ()) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from normdrop.shifts.expected import (
+    INITIAL_ABOVE,
     Place,
     Response,
     Shifts,
@@ -66,8 +67,21 @@ def invert(
             framework has no gradients.
     """
     framework = opened(model, "predict").ready()
+    return inverted_report(framework, example, steps=steps, seed=seed, blame=blame)
+
+
+def inverted_report(
+    framework: Model,
+    example: object,
+    *,
+    steps: int = 40,
+    count: int | None = None,
+    seed: int = 0,
+    blame: bool = True,
+) -> ShiftReport:
+    """The same of a model whose door is open, from `count` inputs."""
     with framework.untouched(gradients=True):
-        found = inverted(framework, example, steps, seed)
+        found = inverted(framework, example, steps, seed, count)
         passes = found.passes
         if found.fit.lags:
             channels = {path: len(one.mean) for path, one in passes.stored.items()}
@@ -75,6 +89,15 @@ def invert(
         few = passes.first(found.inputs, plan.INVERTED_BLAMED)
         shares = causes(passes, [few]) if blame else {}
     return report(found.shifts, shares, "invert")
+
+
+def is_trained(framework: Model) -> bool:
+    """Whether the running statistics are those of trained weights.
+
+    One batch that a constructor ran to find a size does not make them so: as long as the initial
+    values weigh, what is stored says nothing of the weights.
+    """
+    return framework.has_learned_statistics() and framework.initial_share() <= INITIAL_ABOVE
 
 
 def stored_fit(model: object, example: object, *, steps: int = 40, seed: int = 0) -> StoredFit:
@@ -110,12 +133,14 @@ class Inverted:
     fit: StoredFit
 
 
-def inverted(framework: Model, example: object, steps: int, seed: int) -> Inverted:
+def inverted(
+    framework: Model, example: object, steps: int, seed: int, count: int | None = None
+) -> Inverted:
     """Invert the stored statistics, inside `untouched`."""
     initial = framework.initial_share()  # passes in train mode count on
     passes = framework.passes(seed)
     made_up = framework.inputs(example, seed)
-    size = plan.inversion_inputs(made_up.positions)
+    size = count or plan.inversion_inputs(made_up.positions)
     start = made_up.draw(size)
     placed = _placing(passes, made_up, start)
     inputs = placed(passes.moved(start, steps, placed))

@@ -1,13 +1,15 @@
-"""The expected shift, without data: by running the model, or by moments; see `_invert`, too."""
+"""The expected shift, without data."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 
 from normdrop.errors import unknown
-from normdrop.shifts.expected import causes, plan, report, shifts
+from normdrop.shifts.expected import INITIAL_ABOVE, causes, plan, report, shifts
 from normdrop.shifts.report import ShiftReport
-from normdrop.verbs._framework import opened
-from normdrop.verbs._invert import invert
+from normdrop.shifts.stream import Arguments
+from normdrop.verbs._framework import Model, opened
+from normdrop.verbs._invert import invert, inverted_report, is_trained
 from normdrop.verbs._types import AnyModel, PredictMethod
 
 
@@ -37,7 +39,13 @@ def simulate(model: object, example: object, *, seed: int = 0, blame: bool = Tru
     >>> round(layer.shift, 1), dict(layer.causes)
     (0.5, {'1': 1.0})
     """
-    framework = opened(model, "predict").ready()
+    return simulated_report(opened(model, "predict").ready(), example, seed=seed, blame=blame)
+
+
+def simulated_report(
+    framework: Model, example: object, *, seed: int = 0, blame: bool = True
+) -> ShiftReport:
+    """The same of a model whose door is open."""
     inputs = framework.inputs(example, seed)
     count = plan.simulated(inputs.positions)
     with framework.untouched():
@@ -46,6 +54,14 @@ def simulate(model: object, example: object, *, seed: int = 0, blame: bool = Tru
         small = inputs.draw(plan.simulated_blamed(count, len(passes.noise_layers)))
         shares = causes(passes, [small]) if blame else {}
     return report(found, shares, "simulate")
+
+
+def simulated_on(framework: Model, batches: Sequence[Arguments]) -> ShiftReport:
+    """The same on inputs of the user's."""
+    with framework.untouched():
+        passes = framework.passes(0)
+        found = shifts(passes, batches, plan.SIMULATED_REPEATS)
+        return report(found, causes(passes, batches), "simulate")
 
 
 def moments(model: object, example: object) -> ShiftReport:
@@ -87,8 +103,8 @@ def predict(model: AnyModel, example: object, method: PredictMethod | None = Non
             axis. Only shapes and element types matter.
         method: `"simulate"` runs the model in both modes on made-up inputs; `"invert"` first finds
             inputs that the stored statistics allow; `"moments"` carries means and variances
-            through the model's graph. By default the first for fresh weights and the second for
-            trained ones; the result names it.
+            through the model's graph. By default the first for fresh weights, and for statistics
+            that few batches have reached, and the second for trained ones; the result names it.
 
     Returns:
         The layers, worst first, with the noise layers to blame.
@@ -105,7 +121,23 @@ def predict(model: AnyModel, example: object, method: PredictMethod | None = Non
     ('error', 'simulate', {'1': 1.0})
     """
     framework = opened(model, "predict", example=example).ready()
-    chosen = method or ("invert" if framework.has_learned_statistics() else "simulate")
-    if chosen not in _METHODS:
-        raise unknown(f"unknown method {chosen!r}", chosen, tuple(_METHODS))
-    return _METHODS[chosen](model, example)
+    if method is None:
+        if is_trained(framework):
+            return inverted_report(framework, example)
+        initial = framework.initial_share()
+        found = simulated_report(framework, example)
+        return replace(found, notes=(*found.notes, *_young(initial)))
+    if method not in _METHODS:
+        raise unknown(f"unknown method {method!r}", method, tuple(_METHODS))
+    return _METHODS[method](model, example)
+
+
+def _young(initial: float) -> tuple[str, ...]:
+    """What to know of running statistics that few batches have reached."""
+    if initial <= INITIAL_ABOVE:
+        return ()
+    note = (
+        f"Few batches have reached the running statistics, whose initial values still weigh "
+        f"{100 * initial:.0f} %: the shift is that of statistics settled for these weights."
+    )
+    return (note,)

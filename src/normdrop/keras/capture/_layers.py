@@ -16,7 +16,7 @@ def children(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
 
 def is_open(layer: keras.layers.Layer) -> bool:
     """Whether what a layer does is seen by looking inside: models, and layers of the user's own."""
-    if isinstance(layer, keras.Model):
+    if isinstance(layer, keras.Model | keras.layers.Bidirectional):
         return True
     return bool(children(layer)) and not type(layer).__module__.startswith("keras.")
 
@@ -79,6 +79,10 @@ def layers_of(
     known = {id(layer): layer for layer in model._flatten_layers()}  # noqa: SLF001 - see children
     called = {paths[key] for key, count in counts.items() if count and key in paths}
     reached = {path[:end] for path in called for end in ends(path)}
+    # What a layer that is not opened does with those inside it is not known.
+    closed = {paths[key] for key in counts if key in known and not is_open(known[key])}
+    closed -= {paths[key] for key in known if isinstance(known[key], keras.layers.TimeDistributed)}
+    reached |= {path for path in paths.values() for end in ends(path) if path[:end] in closed}
     return tuple(
         Layer(
             path,

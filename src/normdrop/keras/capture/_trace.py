@@ -139,8 +139,7 @@ def trace(
     }
     try:
         for layer in layers:
-            watch = _opened if is_open(layer) else _noted
-            layer.__dict__["symbolic_call"] = watch(layer, made)
+            layer.__dict__["symbolic_call"] = _watch(layer)(layer, made)
         outputs = keras.tree.flatten(model(arguments, training=training))
         if not all(isinstance(each, keras.KerasTensor) for each in outputs):
             raise CaptureError(f"{model.name} returns something else than tensors")
@@ -153,6 +152,34 @@ def trace(
             del each._inbound_nodes[inbound:]  # noqa: SLF001 - see above
             del each._outbound_nodes[outbound:]  # noqa: SLF001 - see above
     return made
+
+
+def _watch(layer: keras.layers.Layer) -> Callable[[keras.layers.Layer, Trace], Callable[..., Any]]:
+    """How the calls of a layer are seen."""
+    if isinstance(layer, keras.layers.TimeDistributed):
+        return _step_by_step
+    return _opened if is_open(layer) else _noted
+
+
+def _step_by_step(layer: keras.layers.TimeDistributed, made: Trace) -> Callable[..., Any]:
+    """Instead of one call for each step, which is no call to Keras, one with all steps in the batch.
+
+    No layer but a norm tells the two apart, and a norm that is called step by step remembers what
+    it would of all steps at once.
+    """
+
+    def symbolic_call(inputs: Any, **_: Any) -> Any:  # noqa: ANN401 - the layer's own
+        made.follow(_symbolic(inputs))
+        with made.inside(layer):
+            batch, steps, *rest = inputs.shape
+            found = layer.layer(keras.ops.reshape(inputs, (batch * steps, *rest)))
+            outputs = keras.tree.map_structure(
+                lambda each: keras.ops.reshape(each, (batch, steps, *each.shape[1:])), found
+            )
+            made.follow(_symbolic(outputs))
+        return outputs
+
+    return symbolic_call
 
 
 def _opened(layer: keras.layers.Layer, made: Trace) -> Callable[..., Any]:

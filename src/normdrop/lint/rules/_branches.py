@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from normdrop.lint.rules._noise_paths import expected_shift, noise_causes
+from normdrop.lint.rules._noise_paths import expected_shift, noise_causes, parts
 from normdrop.lint.rules._subject import Subject
 from normdrop.shifts.graph import Along, Distribution, Graph, Kind, Node
 from normdrop.shifts.graph.paths import Branch, residual_branches
@@ -92,11 +92,11 @@ def leads_to(graph: Graph, first: Node, last: Node, inside: Branch) -> bool:
 def already_blamed(subject: Subject) -> set[str]:
     """The noise layers that certainly shift a norm, which ND101 says of them."""
     if subject.captured is not None:
+        shifted = {path for path, each in subject.shifts.items() if each.severity != "note"}
         return {
             noise
-            for layer in subject.shifts.values()
-            if layer.severity != "note"
-            for noise in layer.causes
+            for noise, norms in parts(subject).items()
+            if any(log is None or norm in shifted for norm, log in norms.items())
         }
     return {
         cause.noise.layer

@@ -50,6 +50,7 @@ def check_captured(
     modes: Mapping[str, bool] | None = None,
     untrained: frozenset[str] = frozenset(),
     overruled: frozenset[str] = frozenset(),
+    norms: Iterable[str] = (),
 ) -> Findings:
     """What is wrong with a captured model, the worst first.
 
@@ -61,13 +62,17 @@ def check_captured(
         untrained: Norm layers that learn statistics while no training changes their parameters.
         overruled: Layers that were called in train mode where the model was built, and that the
             mode of the whole model overrules.
+        norms: Paths of the norm layers that keep running statistics, also where no call was seen.
     """
     by_path = {layer.path: layer for layer in shifts}
     subject = Subject(
         captured.train, captured, by_path, modes or {}, untrained=untrained, overruled=overruled
     )
     found = [finding for rule in rules for finding in rule.in_model(subject)]
-    return Findings(tuple(found)).worst_first()
+    unknown = tuple(subject.unjudged(norms))
+    judged = len({node.layer for node in subject.graph if node.carries_statistics})
+    judged -= len({each.path for each in unknown} & {node.layer for node in subject.graph})
+    return Findings(tuple(found), judged=judged, unknown=unknown).worst_first()
 
 
 def without_accepted(findings: Findings, suppressions: Sequence[Suppression]) -> Findings:

@@ -10,6 +10,10 @@ from normdrop.shifts.graph import Activation, Kind, Node
 
 # What an operation that is not understood does to noise is not claimed.
 _UNCERTAIN = {Kind.UNKNOWN, Kind.ATTENTION, Kind.RECURRENT, Kind.MATMUL}
+_NOTHING = 0.01
+"""Less than this share of log variance is what no measurement on a few batches tells from none."""
+_ERRORS = 2.0
+"""Standard errors that an estimate must be away from no shift."""
 # A cap at 6 hardly matters to a standard normal variable.
 _RECTIFIED = {"relu", "relu6"}
 
@@ -41,6 +45,36 @@ def noise_causes(subject: Subject) -> Iterator[Cause]:
     for ways in found.values():
         ranked = sorted(ways.values(), key=lambda way: (len(way.steps), way.norm.id))
         yield Cause(ranked[0].noise, tuple(ranked))
+
+
+def parts(subject: Subject) -> dict[str, dict[str, float | None]]:
+    """What each noise layer of a captured model adds to log Δ at the norms it shifts.
+
+    Whether noise reaches a norm is a matter of the graph alone. Where the shift is known, each
+    noise layer has its share of it, also where other norms lie between; the whole where nothing
+    shares it out.
+
+    Returns:
+        Noise layer path to norm layer path to the part; None where noise reaches a norm whose
+        shift is unknown.
+    """
+    found: dict[str, dict[str, float | None]] = {}
+    reaching = subject.reaching
+    layers = {node.layer for node in subject.graph}
+    for norm, noises in reaching.items():
+        layer = subject.shifts.get(norm)
+        if layer is None or not layer.shift > 0:
+            for noise in noises:
+                found.setdefault(noise, {})[norm] = None
+    for norm, layer in subject.shifts.items():
+        if norm not in layers or not layer.shift > 0:
+            continue
+        log, least = math.log(layer.shift), max(_NOTHING, _ERRORS * (layer.error or 0.0))
+        shares = {noise: share for noise, share in layer.causes.items() if noise in layers}
+        for noise, share in (shares or dict.fromkeys(reaching.get(norm, ()), 1.0)).items():
+            if abs(share * log) > least:
+                found.setdefault(noise, {})[norm] = share * log
+    return found
 
 
 def _ways(subject: Subject, noise: Node) -> Iterator[Way]:

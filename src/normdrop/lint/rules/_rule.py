@@ -115,6 +115,8 @@ class Rule:
         fix: str = "",
         changes_outputs: bool = True,
         related: Iterable[Location | None] = (),
+        method: str = "",
+        error: float | None = None,
     ) -> Finding:
         """A finding of this rule."""
         return Finding(
@@ -126,6 +128,8 @@ class Rule:
             shift,
             Repair(fix, changes_outputs) if fix else None,
             tuple(dict.fromkeys(each for each in related if each is not None)),
+            method,
+            error,
         )
 
     @classmethod

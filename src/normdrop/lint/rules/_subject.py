@@ -1,9 +1,11 @@
 """A model as the rules see it, whether it was captured or read from source."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
+from normdrop.values.findings import Unjudged
 from normdrop.values.location import Location
 
 if TYPE_CHECKING:
@@ -53,6 +55,39 @@ class Subject:
             _libraries=sketch.libraries,
             _checkpointed=sketch.checkpointed,
         )
+
+    @cached_property
+    def reaching(self) -> Mapping[str, Sequence[str]]:
+        """Norm layer path to the noise layers that reach it with no other such norm between."""
+        from normdrop.shifts.graph.paths import noise_before
+
+        found: dict[str, dict[str, None]] = {}
+        for norm in self.graph:
+            if norm.carries_statistics:
+                for path in noise_before(self.graph, norm):
+                    found.setdefault(norm.layer, {})[path.noise.layer] = None
+        return {norm: tuple(noises) for norm, noises in found.items()}
+
+    def unjudged(self, norms: Iterable[str]) -> Iterator[Unjudged]:
+        """The norms of a captured model that noise may shift by nobody knows how much.
+
+        Args:
+            norms: Paths of all norms with running statistics.
+        """
+        for norm in self.reaching:
+            layer = self.shifts.get(norm)
+            if layer is None or not layer.shift > 0:
+                reason = layer.unknown if layer is not None else ""
+                yield Unjudged(norm, reason or "it shows no variance")
+        seen = {node.layer for node in self.graph} | {
+            parameter.path.rpartition(".")[0]
+            for node in self.graph
+            for parameter in node.parameters.values()
+        }
+        used = {layer.path for layer in self.graph.layers if layer.used}
+        for norm in norms:
+            if norm in used and norm not in seen:
+                yield Unjudged(norm, "what it is called with was not seen")
 
     def made(self, node: "Node") -> Location | None:
         """Where a node's layer is made, or else called."""

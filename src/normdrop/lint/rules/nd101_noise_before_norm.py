@@ -2,25 +2,26 @@
 
 import math
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from normdrop.lint.rules._mend import ModelMend, SourceMend
-from normdrop.lint.rules._noise_paths import Cause, expected_shift, noise_causes
+from normdrop.lint.rules._noise_paths import Cause, expected_shift, noise_causes, parts
 from normdrop.lint.rules._rule import Invalid, Rule
 from normdrop.lint.rules._subject import Subject
 from normdrop.lint.source import MODEL_WORDS
 from normdrop.values.findings import Finding
-from normdrop.values.severity import severity
+from normdrop.values.severity import Severity, severity
 
-# Less than this share of log variance is what no measurement on a few batches tells from none.
-_NOTHING = 0.01
+if TYPE_CHECKING:
+    from normdrop.shifts.report import LayerShift
 
 
 class NoiseBeforeNorm(Rule):
     """Dropout reaches a norm layer that remembers its statistics.
 
     ## What it does
-    Follows every dropout layer to the batch norm layers it reaches, directly or through weights,
-    activations, pooling, concatenation and addition, until one of them normalises.
+    Follows every dropout layer to the batch norm layers it reaches, directly or through whatever
+    lies between, until one of them normalises; so too dropout inside attention and recurrence.
 
     ## Why is this bad?
     Dropout raises the variance in training and does nothing in evaluation. Batch norm stores the
@@ -207,27 +208,43 @@ class NoiseBeforeNorm(Rule):
         )
 
     def _expected(self, subject: Subject) -> Iterator[Finding]:
-        """What the moments of a captured model say: each noise layer's own part of every shift."""
-        parts: dict[str, dict[str, float]] = {}
-        for path, layer in subject.shifts.items():
-            for noise, share in layer.causes.items():
-                log = share * math.log(layer.shift) if layer.shift > 0 else 0.0
-                if abs(log) > _NOTHING:
-                    parts.setdefault(noise, {})[path] = log
+        """What a captured model shows: the way is certain, the size as far as it is known."""
         first = {node.layer: node for node in reversed(subject.graph.nodes) if node.layer}
-        for noise, norms in parts.items():
-            ranked = sorted(norms, key=lambda path: -abs(norms[path]))
-            shift = math.exp(norms[ranked[0]])
+        found = sorted(parts(subject).items(), key=lambda each: first[each[0]].id)
+        for noise, norms in found:
+            logs = {path: log for path, log in norms.items() if log is not None}
+            ranked = sorted(logs, key=lambda path: -abs(logs[path]))
+            ranked += [path for path in norms if path not in logs]
+            shift = math.exp(logs[ranked[0]]) if logs else None
+            worst = subject.shifts.get(ranked[0])
             named = [subject.describe(first[path]) for path in ranked]
+            cost = _unknown(worst) if shift is None else _cost(shift)
+            if logs and len(logs) < len(norms):
+                cost += f" (unknown at {len(norms) - len(logs)} of them)"
             yield self.finding(
-                f"{subject.describe(first[noise])} feeds {_joined(named)}{_cost(shift)}",
+                f"{subject.describe(first[noise])} feeds {_joined(named)}{cost}",
                 first[noise].location,
                 layers=[noise, *ranked],
-                severity=severity(shift),
+                severity=_severity(shift, certain=len(logs) == len(norms)),
                 shift=shift,
                 fix="move the dropout behind the last norm layer",
                 related=[first[path].location for path in ranked],
+                method=worst.method if worst is not None and shift is not None else "",
+                error=worst.error if worst is not None and shift is not None else None,
             )
+
+
+def _severity(shift: float | None, *, certain: bool) -> Severity:
+    """A shift of unknown size is a warning, if no other is worse."""
+    stated = "note" if shift is None else severity(shift)
+    return stated if certain or stated == "error" else "warning"
+
+
+def _unknown(layer: "LayerShift | None") -> str:
+    reason = layer.unknown if layer is not None else ""
+    return ": how far its variance moves in evaluation is unknown" + (
+        f", since {reason}" if reason else ""
+    )
 
 
 def _joined(names: list[str]) -> str:

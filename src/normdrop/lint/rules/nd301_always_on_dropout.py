@@ -8,6 +8,7 @@ from normdrop.lint.rules._mend import SourceMend
 from normdrop.lint.rules._rule import Invalid, Rule
 from normdrop.lint.rules._subject import Subject
 from normdrop.lint.source import Source, SourceCall, functional_call
+from normdrop.shifts.graph import Distribution, Node
 from normdrop.shifts.graph.paths import active_noise
 from normdrop.values.findings import Finding
 from normdrop.values.operations import NOISES
@@ -176,7 +177,7 @@ class AlwaysOnDropout(Rule):
         """One finding for every layer of a captured model that draws in evaluation mode."""
         if subject.captured is None:
             return
-        awake = [node for node in active_noise(subject.captured.eval) if "drop" in node.operation]
+        awake = [node for node in active_noise(subject.captured.eval) if _drops(node)]
         for layer, noise in {node.layer: node for node in reversed(awake)}.items():
             yield self.finding(
                 f"{subject.describe(noise)} stays on in evaluation mode",
@@ -198,6 +199,12 @@ class AlwaysOnDropout(Rule):
                     if call.owner is not None
                     else "take training as an argument and hand it on",
                 )
+
+
+def _drops(node: Node) -> bool:
+    """Whether it drops units, also those of attention; Gaussian noise may be meant."""
+    dropped = node.noise is not None and node.noise.distribution is Distribution.BERNOULLI
+    return dropped or "drop" in node.operation
 
 
 def _is_always_on(source: Source, call: SourceCall) -> bool:

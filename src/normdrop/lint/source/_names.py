@@ -25,7 +25,9 @@ _SAME = (
     (re.compile(r"^torch\.nn\.modules\.(?=[A-Z])"), "torch.nn."),
 )
 
-_ELSEWHERE = frozenset({"torch", "keras", "tensorflow", "tf_keras", "numpy", *sys.stdlib_module_names})
+_ELSEWHERE = frozenset(
+    {"torch", "keras", "tensorflow", "tf_keras", "numpy", *sys.stdlib_module_names}
+)
 
 
 @lru_cache(maxsize=4096)

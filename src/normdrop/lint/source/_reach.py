@@ -37,9 +37,7 @@ class Reach:
             if isinstance(value, Elsewhere) and value.matters()
         }
         spoken = [({node.name.encode()}, self._words[node]) for node in definitions(tree.body)]
-        self._speaking = _closed(
-            spoken, lambda word: word in beside or bool(_MATTERS.search(word))
-        )
+        self._speaking = _closed(spoken, lambda word: word in beside or bool(_MATTERS.search(word)))
         makers = beside | {
             name.encode()
             for name, value in imported.items()

@@ -100,9 +100,7 @@ def _is_called(made_of: Class) -> bool:
     return is_sequential(made_of) or any(method(made_of, name) for name in FORWARDS)
 
 
-def _explored(
-    notes: Notes, shared: Names, root: _Root, project: Surroundings
-) -> Iterator[Draft]:
+def _explored(notes: Notes, shared: Names, root: _Root, project: Surroundings) -> Iterator[Draft]:
     """One function, or one class by its forward, in all its worlds."""
     steps = 0
     for world in worlds():

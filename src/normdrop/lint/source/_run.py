@@ -389,7 +389,9 @@ class Interpreter:
     def _sliced(self, several: Listing, by: ast.Slice, names: Names) -> Value:
         ends = [each and self.value(each, names) for each in (by.lower, by.upper, by.step)]
         numbers = [getattr(each, "value", None) for each in ends]
-        if any(end is not None and not isinstance(n, int) for end, n in zip(ends, numbers, strict=True)):
+        if any(
+            end is not None and not isinstance(n, int) for end, n in zip(ends, numbers, strict=True)
+        ):
             return OPAQUE
         return Listing(several.items[slice(*numbers)] if numbers[2] != 0 else [])
 
@@ -635,9 +637,7 @@ class Interpreter:
         finally:
             self._notes, self._left = around, left
 
-    def _entered(
-        self, function: FunctionValue, given: Arguments, owner: Instance | None
-    ) -> Value:
+    def _entered(self, function: FunctionValue, given: Arguments, owner: Instance | None) -> Value:
         names = self.bound(function, given, owner)
         if names is None:
             return self.draft.opaque(given.values(), self.place(function.node))
@@ -648,7 +648,9 @@ class Interpreter:
             self._inside.pop()
 
     def _signature(self, function: FunctionValue) -> Signature:
-        notes = self._home if function.file == self._home.file else self._project.notes[function.file]
+        notes = (
+            self._home if function.file == self._home.file else self._project.notes[function.file]
+        )
         return notes.signature[function.node]
 
     def bound(

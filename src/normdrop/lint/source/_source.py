@@ -143,7 +143,12 @@ def parse_source(path: str, text: str | bytes, project: "Project | None" = None)
 
 
 # What modules are called whose names are those of a library, whoever hands them on.
-_HANDED_ON = {"keras": "keras", "tf": "tensorflow", "layers": "keras.layers", "models": "keras.models"}
+_HANDED_ON = {
+    "keras": "keras",
+    "tf": "tensorflow",
+    "layers": "keras.layers",
+    "models": "keras.models",
+}
 _HANDED_OVER = re.compile(
     rb"\b(layers|models|keras)\b[\w, \t]*=[ \t]*[\w.]*(?:kwargs\b|submodules|keras_module)"
 )

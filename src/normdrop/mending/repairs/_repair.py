@@ -1,7 +1,7 @@
 """A model mended as far as that is safe."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from normdrop.errors import UsageError
 from normdrop.lint.rules import ModelMend
@@ -106,7 +106,7 @@ class _RepairSteps:
         return Repaired(
             tuple(self.changes),
             tuple(_advice(self.editor, self.before, self.changes, self.refused, self.sentences)),
-            Findings(tuple(left)),
+            replace(self.now.findings, found=tuple(left)),
             self.before,
             self.now,
         )

@@ -126,9 +126,11 @@ def _resized(node: Node, flow: Flow, before: tuple[int, ...]) -> Edge:
     near = flow.window.near.reshape(
         flow.scenarios, *(1 if n == 1 else next(sizes) for n in extents)
     )
-    return replace(
-        flow, window=Window(near, flow.window.far), extents=extents, channel=axis, atoms=None
-    )
+    window = Window(near, flow.window.far)
+    if len(extents) != len(flow.extents):
+        # How many positions a window tells apart goes by the number of axes.
+        window = Window.tabulate(extents, window.at, window.far)
+    return replace(flow, window=window, extents=extents, channel=axis, atoms=None)
 
 
 def _permute(_: Node, details: Reshape, flow: Flow, __: tuple[int, ...]) -> Edge:

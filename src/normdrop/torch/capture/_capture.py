@@ -1,13 +1,14 @@
 """Seeing a torch model as a graph: from an example of its input to the calls of both modes."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.dropout import _DropoutNd
 
 from normdrop.errors import CaptureError, UsageError
 from normdrop.shifts.graph import Captured, Graph, Kind, Layer, Mode, Node
@@ -238,12 +239,14 @@ class Run:
             self.scope.unwatch()
         outputs = [recorder.nodes.node_of(each) for each in tensors_in(result)]
         recorder.nodes.release()
+        nodes = with_layers(recorder.nodes.made, recorder.nodes.origins)
+        used = {*recorder.used, *_lending(self._registered, nodes)}
         return Graph(
-            with_layers(recorder.nodes.made, recorder.nodes.origins),
+            nodes,
             tuple(inputs),
             tuple(outputs),
             self._mode,
-            layers_of(self._registered, self.scope.calls, recorder.used),
+            layers_of(self._registered, self.scope.calls, used),
             example.batch_size,
         )
 
@@ -345,6 +348,19 @@ def layers_of(
         for path, module in modules.items()
         if aliases[id(module)][0] == path
     )
+
+
+def _lending(modules: Mapping[str, nn.Module], nodes: Iterable[Node]) -> Iterator[str]:
+    """The rates of dropout layers that a function gets, as in attention of one fused call.
+
+    What is read is the layer's rate, which leaves no trace: a function of the module that holds the
+    layer, with the same rate, is taken for the one that got it.
+    """
+    taken = {(path, node.noise.rate) for node in nodes if node.noise for path in node.modules}
+    for path, module in modules.items():
+        rate = getattr(module, "p", None) if isinstance(module, _DropoutNd) else None
+        if rate is not None and (path.rpartition(".")[0], rate) in taken:
+            yield f"{path}.p"
 
 
 def _is_leaf(module: nn.Module) -> bool:

@@ -1,0 +1,173 @@
+"""Dropout reaches a norm through any operation: `check` says so, and sizes it as running does."""
+
+import math
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+import normdrop
+from normdrop.errors import UsageError
+from normdrop.values.severity import severity
+
+Operation = Callable[[Tensor], Tensor]
+
+
+def _written(x: Tensor) -> Tensor:
+    out = torch.zeros_like(x)
+    out[:, :, ::2] = x[:, :, ::2]
+    return out
+
+
+# From a map of 8 channels, 6 × 10, to one of any rank with channels on axis 1.
+OPERATIONS: dict[str, Operation] = {
+    "identity": lambda x: x,
+    "select": lambda x: x[:, :, 0],
+    "mean": lambda x: x.mean(2),
+    "amax": lambda x: x.amax(2),
+    "amin": lambda x: x.amin(3),
+    "sum": lambda x: x.sum(3),
+    "std": lambda x: x.std(2),
+    "median": lambda x: x.median(2).values,
+    "logsumexp": lambda x: x.logsumexp(2),
+    "flatten": lambda x: x.flatten(1, 2),
+    "flatten all": lambda x: x.flatten(1),
+    "permute": lambda x: x.permute(0, 3, 1, 2),
+    "transpose": lambda x: x.transpose(2, 3),
+    "view": lambda x: x.view(x.shape[0], 16, -1),
+    "reflect": lambda x: functional.pad(x, (2, 2, 1, 1), mode="reflect"),
+    "replicate": lambda x: functional.pad(x, (2, 2, 1, 1), mode="replicate"),
+    "circular": lambda x: functional.pad(x, (2, 2, 1, 1), mode="circular"),
+    "zeros": lambda x: functional.pad(x, (2, 2)),
+    "glu": lambda x: functional.glu(x, 1),
+    "chunk": lambda x: x.chunk(2, 1)[1],
+    "tensor_split": lambda x: torch.tensor_split(x, 2, 1)[0],
+    "unbind": lambda x: x.unbind(2)[1],
+    "stack": lambda x: torch.stack((x, -x), 2).flatten(2, 3),
+    "concatenate": lambda x: torch.cat((x, x * 2), 1),
+    "statistics pooling": lambda x: torch.cat((x.mean((2, 3)), x.std((2, 3))), 1),
+    "index": lambda x: x[:, :, torch.tensor([0, 2, 4])],
+    "index_select": lambda x: x.index_select(3, torch.tensor([1, 5])),
+    "gather": lambda x: x.gather(2, torch.zeros(*x.shape[:2], 2, x.shape[3], dtype=torch.long)),
+    "scatter": lambda x: torch.zeros_like(x).scatter_add(2, torch.zeros_like(x).long(), x),
+    "written by index": _written,
+    "where": lambda x: torch.where(x > 0.5, x, x * 0.1),
+    "einsum": lambda x: torch.einsum("bchw,bdhw->bcd", x, x) / 60,
+    "matmul": lambda x: x @ x.transpose(2, 3) / 10,
+    "attention": lambda x: functional.scaled_dot_product_attention(x, x, x),
+    "position added": lambda x: x + torch.linspace(0, 1, x.shape[3]),
+    "unfold": lambda x: functional.unfold(x, 3),
+    "roll": lambda x: x.roll(1, 2),
+    "flip": lambda x: x.flip(3),
+    "repeat": lambda x: x.repeat(1, 1, 2, 1),
+    "cumsum": lambda x: x.cumsum(3) / 10,
+    "clamp": lambda x: x.clamp(-1, 2),
+    "softmax": lambda x: x.softmax(3),
+    "square": lambda x: x.square(),
+    "normalize": lambda x: functional.normalize(x, dim=1),
+    "interpolate": lambda x: functional.interpolate(x, scale_factor=2),
+    "max pool": lambda x: functional.max_pool2d(x, 2),
+    "average pool": lambda x: functional.avg_pool2d(x, 2),
+}
+
+
+class Samples(nn.Module):
+    """Drops whole examples, as stochastic depth does."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Scale what is kept."""
+        if not self.training:
+            return x
+        return x * torch.empty(len(x), 1, 1, 1).bernoulli_(0.7) / 0.7
+
+
+NOISES: dict[str, Callable[[], nn.Module]] = {
+    "element": lambda: nn.Dropout(0.5),
+    "channel": lambda: nn.Dropout2d(0.3),
+    "sample": Samples,
+}
+
+
+class Net(nn.Module):
+    """Noise, an operation, a norm."""
+
+    def __init__(self, noise: nn.Module, operation: Operation) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(1, 8, 3, padding=1, bias=False)
+        self.first = nn.BatchNorm2d(8)
+        self.drop = noise
+        self.operation = operation
+        with torch.no_grad():
+            made = operation(torch.randn(2, 8, 6, 10))
+        kinds = {2: nn.BatchNorm1d, 3: nn.BatchNorm1d, 4: nn.BatchNorm2d}
+        self.norm = kinds[made.ndim](made.shape[1])
+
+    def features(self, x: Tensor) -> Tensor:
+        """What the norm sees."""
+        return self.operation(self.drop(self.first(self.conv(x)).relu()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The norm of it."""
+        normed: Tensor = self.norm(self.features(x))
+        return normed
+
+
+def brute_force(net: Net) -> float:
+    """Log Δ at the norm by the variances themselves, over many draws of the noise."""
+    x = torch.randn(256, 1, 6, 10)
+    axis = [0, 2, 3]
+    with torch.no_grad():
+        net.first.momentum = None
+        net.first.reset_running_stats()
+        draws = [net.train().features(x) for _ in range(8)]
+        trained = torch.cat(draws)
+        axes = [each for each in axis if each < trained.ndim]
+        train = trained.var(axes, correction=0).mean()
+        evaluated = net.eval().features(x).var(axes, correction=0).mean()
+    return math.log(evaluated / train)
+
+
+@pytest.mark.parametrize("noise", NOISES)
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_the_noise_is_named_and_its_shift_sized(operation: str, noise: str) -> None:
+    """Where running the model shows a shift, `check` names the noise, and a size it states is near.
+
+    Near is the same severity, or one that a shift 1.1 times as large or as small has: the inputs of
+    the run are white where those of `check` may be pink. An unknown size is a warning.
+    """
+    torch.manual_seed(0)
+    net = Net(NOISES[noise](), OPERATIONS[operation])
+    true = brute_force(net)
+    net.first.momentum = 0.1
+    net.first.reset_running_stats()
+    found = [each for each in normdrop.check(net, (1, 6, 10)) if each.code == "ND101"]
+    if abs(true) > 0.1:
+        assert [each.layers[0].partition(".")[0] for each in found] == ["drop"]
+    near = {severity(math.exp(true + move)) for move in (-0.1, 0.0, 0.1)}
+    for each in found:
+        assert each.layers[-1] == "norm"
+        assert each.severity == "warning" if each.shift is None else each.severity in near
+
+
+def test_without_noise_nothing_is_found() -> None:
+    """The same operations are clean where nothing draws, and the norms are counted."""
+    for operation in OPERATIONS.values():
+        findings = normdrop.check(Net(nn.Dropout(0.0), operation), (1, 6, 10))
+        assert "ND101" not in findings.codes
+        assert (findings.judged, findings.unknown) == (2, ())
+
+
+def test_batches_are_measured_and_serve_as_the_example() -> None:
+    """With batches no example is needed, and a trained model's shift is the measured one."""
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(8, 32), nn.Dropout(0.5), nn.BatchNorm1d(32))
+    batches = [torch.randn(64, 8) for _ in range(60)]
+    for batch in batches:
+        net(batch)
+    (finding,) = [f for f in normdrop.check(net, batches=batches) if f.code == "ND101"]
+    assert finding.method == "measured"
+    assert finding.shift == pytest.approx(normdrop.measure(net, batches)["2"].shift)
+    with pytest.raises(UsageError, match="pass a shape"):
+        normdrop.check(net)
