@@ -76,6 +76,22 @@ class AlwaysOnDropout(Rule):
         import torch.nn.functional as F
         assert F.dropout(x, 0.0) is not None
         """,
+        """
+        import torch.nn.functional as F
+        from torch import nn
+        class Switched(nn.Module):
+            def forward(self, x, sample=False):
+                return F.dropout(x, 0.5) if sample else x
+        """,
+        """
+        import torch.nn.functional as F
+        from torch import nn
+        class Switched(nn.Module):
+            def forward(self, x, phase):
+                if phase == "train":
+                    x = F.dropout(x, 0.5)
+                return x
+        """,
     )
     invalid = (
         Invalid(
@@ -92,6 +108,30 @@ class AlwaysOnDropout(Rule):
             class Net(nn.Module):
                 def forward(self, x):
                     return F.dropout(x, 0.5, training=self.training)
+            """,
+        ),
+        Invalid(
+            """
+            import torch.nn.functional as F
+            from torch import nn
+            class Net(nn.Module):
+                def forward(self, x, rate, mask=None):
+                    if rate:
+                        x = F.dropout(x, rate)
+                    if mask is not None:
+                        x = F.dropout(x * mask, 0.1)
+                    return x
+            """,
+            """
+            import torch.nn.functional as F
+            from torch import nn
+            class Net(nn.Module):
+                def forward(self, x, rate, mask=None):
+                    if rate:
+                        x = F.dropout(x, rate, training=self.training)
+                    if mask is not None:
+                        x = F.dropout(x * mask, 0.1, training=self.training)
+                    return x
             """,
         ),
     )
@@ -142,9 +182,10 @@ def _is_always_on(call: SourceCall) -> bool:
 def _is_guarded(call: SourceCall) -> bool:
     """Whether the function asks for the mode itself anywhere; then the call may be guarded.
 
-    That other calls are handed the mode guards none.
+    That other calls are handed the mode guards none. Neither is a call at fault that runs only
+    where an argument of the function says so: who calls it decides.
     """
-    if call.function is None:
+    if call.function is None or _is_switched(call.function, call.node):
         return True
     handed_on = {
         id(node)
@@ -161,6 +202,35 @@ def _is_guarded(call: SourceCall) -> bool:
         )
         for node in ast.walk(call.function)
     )
+
+
+def _is_switched(function: ast.FunctionDef | ast.AsyncFunctionDef, call: ast.Call) -> bool:
+    """Whether a call runs only where an argument of its function, which is no rate, says so."""
+    given = function.args
+    arguments = {each.arg for each in (*given.posonlyargs, *given.args[1:], *given.kwonlyargs)}
+    # `if rate: x = F.dropout(x, rate)` asks for no mode.
+    arguments -= {node.id for node in ast.walk(call) if isinstance(node, ast.Name)}
+    for node in ast.walk(function):
+        if isinstance(node, ast.If | ast.IfExp) and not arguments.isdisjoint(_switches(node.test)):
+            inside = ast.walk(node)
+            if any(each is call for each in inside):
+                return True
+    return False
+
+
+def _switches(test: ast.expr) -> Iterator[str]:
+    """The names that a condition takes as switches: true or false, or one of some words."""
+    if isinstance(test, ast.Name):
+        yield test.id
+    elif isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+        yield from _switches(test.operand)
+    elif isinstance(test, ast.BoolOp):
+        for part in test.values:
+            yield from _switches(part)
+    elif isinstance(test, ast.Compare) and isinstance(test.left, ast.Name):
+        told = [each for each in test.comparators if isinstance(each, ast.Constant)]
+        if all(isinstance(each.value, str | bool) for each in told) and told:
+            yield test.left.id
 
 
 def _modes(call: ast.Call) -> Iterator[ast.expr]:

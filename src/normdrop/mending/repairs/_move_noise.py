@@ -11,7 +11,6 @@ from normdrop.mending.repairs._editor import Editor
 from normdrop.mending.repairs._fix import Change, Refusal
 from normdrop.mending.repairs._snapshot import Snapshot
 from normdrop.mending.repairs._uniform import cap, largest_beta
-from normdrop.values.severity import severity
 
 _LEAST_BETA = 0.01
 _SAME = 0.002
@@ -140,9 +139,9 @@ def _fault(now: Snapshot, candidate: Candidate, layer: object) -> str:
     if candidate.options[0].move == "uniform" and noise and noise.spread < _LEAST_BETA:
         return f"not even uniform noise of half-width {_LEAST_BETA} is borne there"
     left = [each for each in now.of(ModelMend.MOVE_NOISE) if each.layers[:1] == (path,)]
-    shift = next((each.shift for each in left if each.shift is not None), None)
-    if shift is not None and not candidate.requested and severity(shift) != "note":
-        return f"a shift of {shift:.3g} would stay"
+    loud = next((each for each in left if each.severity != "note"), None)
+    if loud is not None and loud.shift is not None and not candidate.requested:
+        return f"a shift of {loud.shift:.3g} would stay"
     return ""
 
 
