@@ -66,10 +66,11 @@ def check_text(path: str, text: str | bytes, rules: Sequence[Rule]) -> list[Find
         ValueError: It holds a null byte.
         RecursionError, MemoryError: It is nested too deeply for Python's own parser.
     """
-    return _checked(parse_source(path, text), rules)
+    return check_source(parse_source(path, text), rules)
 
 
-def _checked(source: Source, rules: Sequence[Rule]) -> list[Finding]:
+def check_source(source: Source, rules: Sequence[Rule]) -> list[Finding]:
+    """What is wrong with source that is parsed, in reading order; suppressions are not regarded."""
     found = [finding for rule in rules for finding in rule.in_source(source)]
     of_models = [rule for rule in rules if type(rule).in_model is not Rule.in_model]
     for sketch in source.sketches if of_models else ():

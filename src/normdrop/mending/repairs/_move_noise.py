@@ -1,11 +1,13 @@
 """Noise that feeds a norm: moved, or replaced by noise that the norm hardly notices."""
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from normdrop.errors import CaptureError
 from normdrop.lint.rules import ModelMend
+from normdrop.mending.harm import HARMS
 from normdrop.mending.repairs._candidates import Candidate
 from normdrop.mending.repairs._editor import Editor
 from normdrop.mending.repairs._fix import Change, Refusal
@@ -99,7 +101,7 @@ def _judged(
         ], None
     failed: dict[str, tuple[Candidate, str]] = {}
     for candidate in waiting:
-        reason = _fault(now, candidate, placed[candidate.path])
+        reason = _fault(before, now, candidate, placed[candidate.path])
         if reason:
             failed[candidate.path] = candidate, reason
     for candidate, reason in _spoiled(before, now, waiting, placed):
@@ -126,7 +128,7 @@ def _tuned(
     return editor.snapshot()
 
 
-def _fault(now: Snapshot, candidate: Candidate, layer: object) -> str:
+def _fault(before: Snapshot, now: Snapshot, candidate: Candidate, layer: object) -> str:
     """What is wrong with where a noise layer is now; empty if nothing."""
     path = now.names.get(id(layer))
     if path is None or not now.nodes(path):
@@ -135,6 +137,9 @@ def _fault(now: Snapshot, candidate: Candidate, layer: object) -> str:
         drawn = any(each.noise and each.noise.active for each in now.nodes(candidate.path))
         if drawn:
             return "the model keeps calling the dropout that was taken out"
+    harm = now.harms(path) - before.harms(candidate.path)
+    if harm:
+        return HARMS[min(harm)]
     noise = now.nodes(path)[0].noise
     if candidate.options[0].move == "uniform" and noise and noise.spread < _LEAST_BETA:
         return f"not even uniform noise of half-width {_LEAST_BETA} is borne there"
@@ -171,6 +176,24 @@ def _blamed(blamed: Iterable[Candidate], reason: str) -> Iterator[tuple[Candidat
     for candidate in blamed:
         if not candidate.requested:
             yield candidate, reason
+
+
+def spoils(before: Snapshot, now: Snapshot) -> str:
+    """What is worse than it was, whatever was changed; empty if nothing is."""
+    for norm, shift in now.shifts.items():
+        if worse(before, now, norm):
+            return (
+                f"the shift at {norm} would go from {before.shifts[norm].shift:.3g} to "
+                f"{shift.shift:.3g}"
+            )
+    known = Counter(each.code for each in before.findings if each.severity != "note")
+    found = Counter(each.code for each in now.findings if each.severity != "note")
+    grown = [code for code in found - known if now.mends.get(code) is not ModelMend.FOLD_BIAS]
+    if grown:
+        return f"{grown[0]} would be found"
+    did, does = before.harmed, now.harmed
+    more = next((harm for harm in HARMS if does[harm] > did[harm]), None)
+    return HARMS[more] if more else ""
 
 
 def worse(before: Snapshot, now: Snapshot, norm: str) -> bool:
