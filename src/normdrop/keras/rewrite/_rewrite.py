@@ -12,6 +12,7 @@ from normdrop.keras.rewrite._copy import copied
 from normdrop.keras.rewrite._editor import KerasEditor
 from normdrop.keras.rewrite._plan import Plan
 from normdrop.keras.rewrite._rebuild import Rebuild, refuse_closed
+from normdrop.keras.watch import random_state_kept
 from normdrop.lint.rules import ModelMend, Rule
 from normdrop.mending.repairs import Journal
 
@@ -75,7 +76,8 @@ def editing(
         )
     capture(model, example)  # says what is wrong with either before anything is copied
     refuse_closed(model)
-    yield Editing(model, example, rules, share_weights=share_weights)
+    with random_state_kept():
+        yield Editing(model, example, rules, share_weights=share_weights)
 
 
 def _shared(model: keras.Model, plan: Plan, twins: Mapping[int, Any]) -> keras.Model:

@@ -6,4 +6,5 @@ from normdrop.keras.watch._norm_call import NormCall as NormCall
 from normdrop.keras.watch._norm_call import by_running as by_running
 from normdrop.keras.watch._norm_calls import answered as answered
 from normdrop.keras.watch._passes import Passes as Passes
+from normdrop.keras.watch._untouched import random_state_kept as random_state_kept
 from normdrop.keras.watch._untouched import untouched as untouched

@@ -39,6 +39,26 @@ def untouched(model: keras.Model) -> Iterator[None]:
     attributes = [(layer, dict(layer.__dict__)) for layer in layers]
     losses = [(layer, list(layer._losses), set(layer._loss_ids)) for layer in layers]  # noqa: SLF001 - what calls collect
     values = [(variable, _copy(variable)) for variable in _variables(model)]
+    with random_state_kept():
+        try:
+            yield
+        finally:
+            for layer, before in attributes:
+                _put_back(layer.__dict__, before)
+            for layer, kept, ids in losses:
+                layer._losses[:] = kept  # noqa: SLF001 - see above
+                layer._loss_ids.clear()  # noqa: SLF001 - see above
+                layer._loss_ids.update(ids)  # noqa: SLF001 - see above
+            for variable, value in values:
+                variable.assign(value)
+
+
+@contextmanager
+def random_state_kept() -> Iterator[None]:
+    """Put back every random state: Keras' global seed generator, that of Python, numpy and torch.
+
+    New layers and initializers draw their seeds from Python's.
+    """
     python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002 - what users may draw from
     generator = global_state.get_global_attribute(_GENERATOR)
     with backend().random_state_kept():
@@ -49,14 +69,6 @@ def untouched(model: keras.Model) -> Iterator[None]:
             yield
         finally:
             global_state.set_global_attribute(_GENERATOR, generator)
-            for layer, before in attributes:
-                _put_back(layer.__dict__, before)
-            for layer, kept, ids in losses:
-                layer._losses[:] = kept  # noqa: SLF001 - see above
-                layer._loss_ids.clear()  # noqa: SLF001 - see above
-                layer._loss_ids.update(ids)  # noqa: SLF001 - see above
-            for variable, value in values:
-                variable.assign(value)
             random.setstate(python)
             np.random.set_state(numpy)  # noqa: NPY002 - see above
 
