@@ -1,5 +1,6 @@
 """A torch model under repair."""
 
+import copy
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -78,6 +79,16 @@ class TorchEditor:
     def set_beta(self, layer: nn.Module, beta: float) -> None:
         """Not taken back: the layer goes as a whole."""
         layer.beta = beta  # type: ignore[assignment] # a UniformDropout, as `to_uniform` made it
+
+    def to_weaker(self, layer: nn.Module) -> nn.Module:
+        """A copy of the layer."""
+        weaker = copy.deepcopy(layer)
+        self.journal.replace(self.model, layer, weaker)
+        return weaker
+
+    def set_rate(self, layer: nn.Module, rate: float) -> None:
+        """Not taken back: the layer goes as a whole."""
+        layer.p = rate  # type: ignore[assignment] # what every dropout module calls its rate
 
     def to_plain(self, layer: nn.Module, rate: float) -> nn.Module:
         """`torch.nn.Dropout`."""
