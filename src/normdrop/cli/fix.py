@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from normdrop.lint.rules import Rule
     from normdrop.mending.patches import Patch
     from normdrop.mending.repairs import Choices, Fix, Move
+    from normdrop.values.findings import Finding
 
 _MOVES = "branch, head, uniform, lower, remove or keep"
 _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
@@ -143,20 +144,22 @@ def _fix_files(
     from normdrop.mending import patches
 
     notes: list[str] = []
-    found = patches.patch_files(
-        targets,
-        run,
-        exclude=exclude,
-        suppressions=rules.project_settings(Path.cwd()).suppressions,
-        unsafe=unsafe,
-        remove_bias=remove_bias,
-        notes=notes,
+    found = list(
+        patches.patch_files(
+            targets,
+            run,
+            exclude=exclude,
+            suppressions=rules.project_settings(Path.cwd()).suppressions,
+            unsafe=unsafe,
+            remove_bias=remove_bias,
+            notes=notes,
+        )
     )
+    if write:
+        patches.write(*(patch for patch in found if patch.changes))
     complete = True
     for patch in found:
-        if patch.changes and write:
-            patches.write(patch)
-        elif patch.changes:
+        if patch.changes and not write:
             _show(patch.diff())
         complete &= patch.is_complete and (write or not patch.changes)
         _report(patch, write=write)
@@ -181,10 +184,14 @@ def _report(patch: "Patch", *, write: bool) -> None:
         done = "mended" if write else "would be mended"
         codes = ", ".join(dict.fromkeys(each.code for each in patch.mended))
         click.echo(f"{patch.path}: {len(patch.mended)} {done} ({codes})", err=True)
+    idioms: dict[tuple[str, str, str], list[Finding]] = {}
     for left in patch.left:
         hint = f"{left.flag} mends it" if left.flag else left.reason
         found = left.finding if write else left.unwritten or left.finding
-        click.echo(f"{found}; {hint}", err=True)
+        idioms.setdefault((found.code, found.severity, hint), []).append(found)
+    for (_, _, hint), (first, *others) in idioms.items():
+        places = ", ".join(str(each.location) for each in others)
+        click.echo(f"{first}; {hint}" + (f" (also at {places})" if places else ""), err=True)
 
 
 def _fix_model(

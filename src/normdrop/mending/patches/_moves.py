@@ -149,7 +149,8 @@ def _judged(site: _Site, stop: tuple[int, int], taken: set[Row]) -> tuple[str, R
     if target is None:
         return None
     row = site.number, row_start(model.graph, target).id
-    others = [node for node in in_a_row(model.graph, target) if node.id != site.noise.id]
+    row_of = [target, *in_a_row(model.graph, target)]
+    others = [node for node in row_of if draws(node) and node.id != site.noise.id]
     late = site.noise.id in model.weighed and target.id not in model.weighed
     if others or late or row in taken or _on_logits(model.graph, target):
         return "harm", row

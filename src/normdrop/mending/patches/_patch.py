@@ -22,6 +22,11 @@ _MOST_OPTIONS = 200
 _MOST_TRIES = 6
 _MOST_ROUNDS = 12
 _RANK = {"error": 0, "warning": 1, "note": 2}
+_NO_PLACE = "nothing here is behind all norms and before a weight with no other dropout between"
+_BY_HAND = (
+    "keep it and call normdrop.recalibrate after training, or write a rate of at most 0.03, or "
+    "UniformDropout(0.2), there"
+)
 _Patcher = Callable[[Script, Finding], Iterator[Option]]
 
 
@@ -233,7 +238,7 @@ class _Patching:
         now = tuple(
             LeftFinding(
                 each,
-                left.get(id(first)) or (each.fix.what if each.fix else "no remedy"),
+                self._reason(each, left.get(id(first), "")),
                 flags.get(id(first), ""),
                 first,
             )
@@ -265,6 +270,15 @@ class _Patching:
             left |= {id(firsts[id(each)]): reason for each, reason in given_up}
             tried |= {id(firsts[id(each)]) for each in (*done, *(each for each, _ in given_up))}
         return state, mended, left
+
+    def _reason(self, finding: Finding, tried: str) -> str:
+        """Why a finding is left, and what to write."""
+        what = finding.fix.what if finding.fix else "no remedy"
+        if not self._by_code[finding.code].by_cost or self._mend(finding) not in _MOVES:
+            return f"{tried}: {what}" if tried else what
+        if finding.severity == "note":
+            return "keep it: the norms behind it see little of it"
+        return f"{tried or _NO_PLACE}: {_BY_HAND}"
 
     def _flag(self, finding: Finding) -> str:
         return "--remove-bias" if self._is_bias(finding) else "--unsafe"
