@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
     from normdrop.lint.rules import Rule
     from normdrop.mending.patches import Patch
-    from normdrop.mending.repairs import Move
+    from normdrop.mending.repairs import Choices, Fix, Move
+    from normdrop.values.findings import Finding
 
-_MOVES = "branch, head, uniform or keep"
+_MOVES = "branch, head, uniform, lower, remove or keep"
 _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 
 
@@ -49,6 +50,13 @@ _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
     help=f"What becomes of dropout before a norm, of all or below PATH: {_MOVES}.",
 )
 @click.option(
+    "--prefer",
+    multiple=True,
+    metavar="MOVE",
+    help="Which move comes first wherever it does no harm; as often as needed.",
+)
+@click.option("--options", "listed", is_flag=True, help="List all moves with what they cost.")
+@click.option(
     "--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True
 )
 def command(  # noqa: PLR0917 - click passes them by name
@@ -61,8 +69,10 @@ def command(  # noqa: PLR0917 - click passes them by name
     weights: Path | None,
     out: Path | None,
     moves: tuple[str, ...],
+    prefer: tuple[str, ...],
     style: str,
     *,
+    listed: bool,
     write: bool,
     unsafe: bool,
     remove_bias: bool,
@@ -88,20 +98,28 @@ def command(  # noqa: PLR0917 - click passes them by name
         model = make_model(targets[0], settings, weights)
         if out is not None:
             check_name(model, out)
+        example = example_for(model, input_shape, targets[0])
+        if listed:
+            from normdrop.verbs import choices_with
+
+            _print(choices_with(model, example, run), style)
+            return 0
         return _fix_model(
             model,
-            example_for(model, input_shape, targets[0]),
+            example,
             run,
+            prefer=cast("tuple[Move, ...]", prefer),
             move=_preferred(moves),
             remove_bias=remove_bias,
             notes=bool(select),
             out=out,
             style=style,
         )
-    if input_shape or settings or weights or out or moves or style != "text":
+    given = input_shape or settings or weights or out or moves or prefer or listed
+    if given or style != "text":
         raise UsageError(
-            "--input-shape, --with, --weights, --out, --move and --format are for a FACTORY, such "
-            "as net.py:make"
+            "--input-shape, --with, --weights, --out, --move, --prefer, --options and --format are "
+            "for a FACTORY, such as net.py:make"
         )
     return _fix_files(
         targets,
@@ -126,20 +144,22 @@ def _fix_files(
     from normdrop.mending import patches
 
     notes: list[str] = []
-    found = patches.patch_files(
-        targets,
-        run,
-        exclude=exclude,
-        suppressions=rules.project_settings(Path.cwd()).suppressions,
-        unsafe=unsafe,
-        remove_bias=remove_bias,
-        notes=notes,
+    found = list(
+        patches.patch_files(
+            targets,
+            run,
+            exclude=exclude,
+            suppressions=rules.project_settings(Path.cwd()).suppressions,
+            unsafe=unsafe,
+            remove_bias=remove_bias,
+            notes=notes,
+        )
     )
+    if write:
+        patches.write(*(patch for patch in found if patch.changes))
     complete = True
     for patch in found:
-        if patch.changes and write:
-            patches.write(patch)
-        elif patch.changes:
+        if patch.changes and not write:
             _show(patch.diff())
         complete &= patch.is_complete and (write or not patch.changes)
         _report(patch, write=write)
@@ -164,10 +184,14 @@ def _report(patch: "Patch", *, write: bool) -> None:
         done = "mended" if write else "would be mended"
         codes = ", ".join(dict.fromkeys(each.code for each in patch.mended))
         click.echo(f"{patch.path}: {len(patch.mended)} {done} ({codes})", err=True)
+    idioms: dict[tuple[str, str, str], list[Finding]] = {}
     for left in patch.left:
         hint = f"{left.flag} mends it" if left.flag else left.reason
         found = left.finding if write else left.unwritten or left.finding
-        click.echo(f"{found}; {hint}", err=True)
+        idioms.setdefault((found.code, found.severity, hint), []).append(found)
+    for (_, _, hint), (first, *others) in idioms.items():
+        places = ", ".join(str(each.location) for each in others)
+        click.echo(f"{first}; {hint}" + (f" (also at {places})" if places else ""), err=True)
 
 
 def _fix_model(
@@ -176,6 +200,7 @@ def _fix_model(
     run: "Sequence[Rule]",
     *,
     move: "Move | Mapping[str, Move] | None",
+    prefer: "tuple[Move, ...]",
     remove_bias: bool,
     notes: bool,
     out: Path | None,
@@ -183,14 +208,20 @@ def _fix_model(
 ) -> int:
     from normdrop.verbs import fix_with, save_weights
 
-    mended = fix_with(model, example, run, move=move, remove_bias=remove_bias, notes=notes)
+    mended = fix_with(
+        model, example, run, move=move, remove_bias=remove_bias, notes=notes, prefer=prefer
+    )
     if out is not None:
         save_weights(mended.model, out)
-    if style == "json":
-        click.echo(json.dumps(mended.to_dict(), indent=2))
-    else:
-        Console().print(mended.to_table())
+    _print(mended, style)
     return 0 if mended.is_complete else 1
+
+
+def _print(shown: "Fix[Any] | Choices", style: str) -> None:
+    if style == "json":
+        click.echo(json.dumps(shown.to_dict(), indent=2))
+    else:
+        Console().print(shown.to_table())
 
 
 def _preferred(moves: tuple[str, ...]) -> "Move | Mapping[str, Move] | None":

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from normdrop.mending.repairs import Fix, Move, Request, repair
+from normdrop.mending.repairs import Choices, Fix, Move, Request, choices, repair
 from normdrop.verbs._framework import opened
 from normdrop.verbs._types import AnyModel, ModelT
 
@@ -20,6 +20,7 @@ def fix(
     move: Move | Mapping[str, Move] | None = None,
     remove_bias: bool = False,
     share_weights: bool = False,
+    prefer: Move | Sequence[Move] = (),
 ) -> Fix[ModelT]:
     """Mend a model: move or replace dropout that feeds a norm, fold cancelled biases away.
 
@@ -42,14 +43,16 @@ def fix(
             What is selected is mended also where it is a note.
         in_place: Whether to change the model itself; if anything raises, it is as it was. Not for
             Keras models, whose graph cannot be changed.
-        move: What becomes of dropout that feeds a norm: `"branch"`, `"head"`, `"uniform"` or
-            `"keep"`, for all layers or, as a mapping, for layers or modules by path. What is asked
-            for is done also where it leaves a shift.
+        move: What becomes of dropout that feeds a norm: `"branch"`, `"head"`, `"uniform"`,
+            `"lower"`, `"remove"` or `"keep"`, for all layers or, as a mapping, for layers or
+            modules by path. What is asked for is done also where it leaves a shift.
         remove_bias: Remove cancelled biases, and with them their keys, instead of setting them to
             zero.
         share_weights: For a Keras model: whether the mended model is made of the layers of the one
             given, with the same weights, instead of copies. Only where dropout stands is then
             mended, so that the model given stays as it is.
+        prefer: Which of the moves come first wherever they do no harm: those of `move`, `"lower"`
+            for the highest rate that keeps every shift below a warning, or `"remove"` for rate 0.
 
     Returns:
         The model, what was changed, what to do next, and the errors and warnings that are left.
@@ -85,6 +88,7 @@ def fix(
         notes=bool(codes),
         in_place=in_place,
         share_weights=share_weights,
+        prefer=(prefer,) if isinstance(prefer, str) else tuple(prefer),
     )
 
 
@@ -98,11 +102,20 @@ def fix_with(
     notes: bool = False,
     in_place: bool = False,
     share_weights: bool = False,
+    prefer: tuple[Move, ...] = (),
 ) -> Fix[Any]:
     """Mend what some rules find, notes too if asked; see `fix`."""
-    request = Request(move, remove_bias)
+    request = Request(move, prefer, remove_bias)
     with opened(model, "fix", example=example).editing(
         example, rules, remove_bias=remove_bias, in_place=in_place, share_weights=share_weights
     ) as editing:
         done = repair(editing.editor, request, notes=notes, leave=editing.leave)
         return done.of(editing.result())
+
+
+def choices_with(model: AnyModel, example: object, rules: "Sequence[Rule]") -> Choices:
+    """All that `fix` may do with dropout that feeds a norm, tried one by one on a copy."""
+    with opened(model, "fix", example=example).editing(
+        example, rules, remove_bias=False, in_place=False, share_weights=False
+    ) as editing:
+        return choices(editing.editor)

@@ -61,13 +61,18 @@ def test_keeps_outputs_keys_and_class(name: str) -> None:
 
 @pytest.mark.parametrize("name", ZOO)
 def test_no_shift_is_farther_from_one(name: str) -> None:
-    """Simulated, not carried: no norm layer is worse off, and none is far from 1."""
+    """Simulated, not carried: no norm layer is worse off, and none is far from 1.
+
+    What dropout at the end of its branch adds to the norms of later blocks is the price of keeping
+    it, and is told.
+    """
     model, mended = before_and_after(name)
     before, after = logs(model), logs(mended.model)
+    told = {path for each in normdrop.check(mended.model, SHAPE) for path in each.layers[1:]}
     assert set(before) == set(after)
     for path, log in after.items():
         assert abs(log) <= abs(before[path]) + _SIMULATED, path
-        assert abs(log) < -math.log(0.88), path
+        assert abs(log) < -math.log(0.78 if path in told else 0.88), path
     assert min(before.values()) < math.log(0.95)
 
 

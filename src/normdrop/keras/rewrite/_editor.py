@@ -142,6 +142,16 @@ class KerasEditor:
         """Not taken back: the layer goes as a whole."""
         layer.beta = beta
 
+    def to_weaker(self, layer: Any) -> keras.layers.Layer:  # noqa: ANN401 - a layer
+        """A layer of the same class and settings."""
+        weaker = type(layer).from_config(layer.get_config())
+        self._set(self.plan.exchange(layer, weaker))
+        return weaker
+
+    def set_rate(self, layer: Any, rate: float) -> None:  # noqa: ANN401 - a layer
+        """Not taken back: the layer goes as a whole."""
+        layer.rate = rate
+
     def to_plain(self, layer: Any, rate: float) -> keras.layers.Layer:  # noqa: ANN401 - a layer
         """`keras.layers.Dropout` of the same name."""
         plain = keras.layers.Dropout(rate, name=layer.name, dtype=layer.dtype_policy)

@@ -1,6 +1,6 @@
 """Residual branches that hold a norm with running statistics, and the dropout on them."""
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -63,6 +63,29 @@ def branches_with_dropout(subject: Subject) -> tuple[BranchDropout, ...]:
         taken |= {node.id for node in branch.nodes}
         found.append(BranchDropout(branch, tuple(inside)))
     return tuple(found)
+
+
+def where_it_belongs(subject: Subject) -> frozenset[str]:
+    """The noise layers that stand where they shift norms least (guideline 1 of Kim et al., 2023).
+
+    That is behind the last norm of their residual branch and before its last weight, or at its end
+    where no weight follows that norm: norms of later blocks see them only diluted by the trunk.
+    """
+    placed = Counter(
+        node.layer
+        for each in branches_with_dropout(subject)
+        for node in each.dropout
+        if _is_behind_norm(each.branch, node)
+    )
+    calls = Counter(node.layer for node in subject.graph.of_kind(Kind.NOISE))
+    return frozenset(layer for layer in placed if placed[layer] == calls[layer])
+
+
+def _is_behind_norm(branch: Branch, noise: Node) -> bool:
+    norm, weight = branch.last_norm, branch.last_weight
+    if norm is None or not norm.carries_statistics or noise.id < norm.id:
+        return False
+    return weight is None or weight.id < norm.id or noise.id < weight.id
 
 
 def on_trunk(graph: Graph, branch: Branch) -> Iterator[Node]:

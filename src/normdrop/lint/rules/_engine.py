@@ -130,12 +130,14 @@ def check_text(
         RecursionError, MemoryError: It is nested too deeply for Python's own parser.
     """
     around = neighbours or Neighbours()
-    found = _checked(parse_source(path, text, around.project), rules, around)
-    around.tell(path, found)
-    return found
+    return check_source(parse_source(path, text, around.project), rules, around)
 
 
-def _checked(source: Source, rules: Sequence[Rule], neighbours: Neighbours) -> list[Finding]:
+def check_source(
+    source: Source, rules: Sequence[Rule], neighbours: Neighbours | None = None
+) -> list[Finding]:
+    """What is wrong with source that is parsed, in reading order; suppressions are not regarded."""
+    around = neighbours or Neighbours()
     found = [finding for rule in rules for finding in rule.in_source(source)]
     of_models = [rule for rule in rules if type(rule).in_model is not Rule.in_model]
     for sketch in source.sketches if of_models else ():
@@ -144,9 +146,11 @@ def _checked(source: Source, rules: Sequence[Rule], neighbours: Neighbours) -> l
             places = [finding.location, *finding.related]
             if all(place is None or place.file == source.path for place in places):
                 found.append(finding)
-            elif not neighbours.says(finding, rules):
+            elif not around.says(finding, rules):
                 found.append(_moved(finding, _entry(sketch)))
-    return _once(found)
+    told = _once(found)
+    around.tell(source.path, told)
+    return told
 
 
 def _entry(sketch: "Sketch") -> Callable[[Location], Location]:
@@ -225,8 +229,7 @@ def _check_file(
         return [], set(), ()
     with _without_collection():
         text, source = _parsed(path, text, neighbours.project)
-        found = _checked(source, rules, neighbours)
-        neighbours.tell(path, found)
+        found = check_source(source, rules, neighbours)
     written = comments(path, text.lines()) if b"normdrop:" in text.code else []
     kept, used = suppress(found, [*written, *suppressions])
     kept.extend(_unused(written, used, worth.every))

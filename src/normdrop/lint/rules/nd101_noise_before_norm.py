@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from normdrop.lint.rules._branches import where_it_belongs
 from normdrop.lint.rules._mend import ModelMend, SourceMend
 from normdrop.lint.rules._noise_paths import Cause, expected_shift, noise_causes, parts
 from normdrop.lint.rules._rule import Invalid, Rule
@@ -14,6 +15,9 @@ from normdrop.values.severity import Severity, severity
 
 if TYPE_CHECKING:
     from normdrop.shifts.report import LayerShift
+
+_BORNE: dict[Severity, Severity] = {"error": "warning", "warning": "note", "note": "note"}
+"""What a shift is worth where no other place in the branch would shift less."""
 
 
 class NoiseBeforeNorm(Rule):
@@ -28,7 +32,9 @@ class NoiseBeforeNorm(Rule):
     training variance and divides by it in evaluation, so the network sees another scale in
     production than it was trained on. At rate 0.5 directly before the norm the evaluation variance
     is at most half of the stored one; behind ReLU and fresh weights it is 0.41 of it.
-    The severity follows from the expected ratio: an error beyond 0.8, a warning beyond 0.95.
+    The severity follows from the expected ratio: an error beyond 0.8, a warning beyond 0.95. Where
+    dropout stands behind the last norm of its residual branch, as guideline 1 of Kim et al. wants
+    it, the norms of later blocks see it diluted by the trunk: each is worth one grade less.
 
     ## Fix safety
     Moving dropout behind the last norm changes what the model computes in training; train again,
@@ -167,6 +173,7 @@ class NoiseBeforeNorm(Rule):
             model.add(Dropout(0.5))
             model.add(Dense(64, use_bias=False))
             model.add(BatchNormalization())
+            model.add(Dense(10))
             """,
             """
             from keras.models import Sequential
@@ -177,6 +184,7 @@ class NoiseBeforeNorm(Rule):
             model.add(Dense(64, use_bias=False))
             model.add(BatchNormalization())
             model.add(Dropout(0.5))
+            model.add(Dense(10))
             """,
         ),
     )
@@ -184,12 +192,14 @@ class NoiseBeforeNorm(Rule):
     def in_model(self, subject: Subject) -> Iterator[Finding]:
         """One finding for every noise layer, with all the norm layers it shifts."""
         if subject.captured is None:
-            for cause in noise_causes(subject):
-                yield self._certain(subject, cause)
+            causes = list(noise_causes(subject))
+            borne = where_it_belongs(subject) if causes else frozenset()
+            for cause in causes:
+                yield self._certain(subject, cause, borne=cause.noise.layer in borne)
         else:
             yield from self._expected(subject)
 
-    def _certain(self, subject: Subject, cause: Cause) -> Finding:
+    def _certain(self, subject: Subject, cause: Cause, *, borne: bool) -> Finding:
         """What source shows: the way is certain, the size of the shift where the rate is known."""
         shifts = [expected_shift(subject, way) for way in cause.ways]
         known = [shift for shift in shifts if shift is not None]
@@ -197,11 +207,12 @@ class NoiseBeforeNorm(Rule):
         norms = [subject.describe(way.norm) for way in cause.ways]
         steps = cause.ways[0].steps
         way = f" through {steps[0].operation}" if steps else ""
+        worth: Severity = "warning" if shift is None else severity(shift)
         return self.finding(
             f"{subject.describe(cause.noise)} feeds {_joined(norms)}{way}{_cost(shift)}",
             cause.noise.location,
             layers=[cause.noise.layer, *(way.norm.layer for way in cause.ways)],
-            severity="warning" if shift is None else severity(shift),
+            severity=_BORNE[worth] if borne else worth,
             shift=shift,
             fix="move the dropout behind the last norm layer",
             related=[way.norm.location for way in cause.ways],
@@ -211,6 +222,7 @@ class NoiseBeforeNorm(Rule):
         """What a captured model shows: the way is certain, the size as far as it is known."""
         first = {node.layer: node for node in reversed(subject.graph.nodes) if node.layer}
         found = sorted(parts(subject).items(), key=lambda each: first[each[0]].id)
+        borne = where_it_belongs(subject) if found else frozenset()
         for noise, norms in found:
             logs = {path: log for path, log in norms.items() if log is not None}
             ranked = sorted(logs, key=lambda path: -abs(logs[path]))
@@ -221,11 +233,12 @@ class NoiseBeforeNorm(Rule):
             cost = _unknown(worst) if shift is None else _cost(shift)
             if logs and len(logs) < len(norms):
                 cost += f" (unknown at {len(norms) - len(logs)} of them)"
+            weight = _severity(shift, certain=len(logs) == len(norms))
             yield self.finding(
                 f"{subject.describe(first[noise])} feeds {_joined(named)}{cost}",
                 first[noise].location,
                 layers=[noise, *ranked],
-                severity=_severity(shift, certain=len(logs) == len(norms)),
+                severity=_BORNE[weight] if noise in borne else weight,
                 shift=shift,
                 fix="move the dropout behind the last norm layer",
                 related=[first[path].location for path in ranked],

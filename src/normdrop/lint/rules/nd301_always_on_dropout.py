@@ -96,6 +96,22 @@ class AlwaysOnDropout(Rule):
         import torch.nn.functional as F
         assert F.dropout(x, 0.0) is not None
         """,
+        """
+        import torch.nn.functional as F
+        from torch import nn
+        class Switched(nn.Module):
+            def forward(self, x, sample=False):
+                return F.dropout(x, 0.5) if sample else x
+        """,
+        """
+        import torch.nn.functional as F
+        from torch import nn
+        class Switched(nn.Module):
+            def forward(self, x, phase):
+                if phase == "train":
+                    x = F.dropout(x, 0.5)
+                return x
+        """,
     )
     invalid = (
         Invalid(
@@ -164,6 +180,30 @@ class AlwaysOnDropout(Rule):
             class Net(nn.Module):
                 def forward(self, x):
                     return disturbed(x, self.training)
+            """,
+        ),
+        Invalid(
+            """
+            import torch.nn.functional as F
+            from torch import nn
+            class Net(nn.Module):
+                def forward(self, x, rate, mask=None):
+                    if rate:
+                        x = F.dropout(x, rate)
+                    if mask is not None:
+                        x = F.dropout(x * mask, 0.1)
+                    return x
+            """,
+            """
+            import torch.nn.functional as F
+            from torch import nn
+            class Net(nn.Module):
+                def forward(self, x, rate, mask=None):
+                    if rate:
+                        x = F.dropout(x, rate, training=self.training)
+                    if mask is not None:
+                        x = F.dropout(x * mask, 0.1, training=self.training)
+                    return x
             """,
         ),
     )

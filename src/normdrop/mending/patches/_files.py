@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from normdrop.errors import NormdropError
 from normdrop.lint.rules import Rule, Suppression, check_files
 from normdrop.lint.source import files
 from normdrop.mending.patches._patch import LeftFinding, Patch, patch_text
@@ -65,11 +66,34 @@ def patch_files(
         )
 
 
-def write(patch: Patch) -> None:
-    """Write a patched file whole, in the encoding and with the line ends and mode it has.
+def write(*patches: Patch) -> None:
+    """Write patched files, all or none, each whole, in the encoding and with the mode it has.
+
+    A link stays one: what it points to is written.
 
     Raises:
-        NormdropError: It cannot be written; the file is as it was.
+        NormdropError: One cannot be written, or has changed meanwhile; all are as they were.
     """
-    encoding = Encoding.of(Path(patch.path).read_bytes())
-    write_atomically(patch.path, encoding.encoded(patch.after.encode()))
+    written: list[tuple[str, bytes]] = []
+    try:
+        contents = [(patch.path, *_contents(patch)) for patch in patches]
+        for path, before, after in contents:
+            write_atomically(path, after)
+            written.append((path, before))
+    except (NormdropError, OSError) as error:
+        for path, before in reversed(written):
+            write_atomically(path, before)
+        if isinstance(error, NormdropError):
+            raise
+        raise NormdropError(
+            f"cannot read {error.filename!r} once more: {error.strerror}"
+        ) from error
+
+
+def _contents(patch: Patch) -> tuple[bytes, bytes]:
+    """The bytes of a file before and after."""
+    before = Path(patch.path).read_bytes()
+    encoding = Encoding.of(before)
+    if encoding.encoded(patch.before.encode()) != before:
+        raise NormdropError(f"{patch.path} has changed while it was read: run fix once more")
+    return before, encoding.encoded(patch.after.encode())

@@ -4,11 +4,10 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from normdrop.mending.patches._script import Edit, Script
+from normdrop.mending.patches._script import Edit, Option, Script
 from normdrop.mending.patches._siblings import behind
 from normdrop.values.findings import Finding
 
-Edits = list[Edit]
 _GROWING = {"add", "append", "add_module"}
 
 
@@ -18,14 +17,16 @@ class _Stop:
 
     Attributes:
         text: The text that makes or calls what stands there.
+        start: Where its call starts.
         edits: What puts the layer there.
     """
 
     text: bytes
-    edits: Edits
+    start: int
+    edits: list[Edit]
 
 
-def along_statements(script: Script, finding: Finding) -> Iterator[Edits]:
+def along_statements(script: Script, finding: Finding) -> Iterator[Option]:
     """`model.add(layer)` behind each later `model.add(...)` of the same model."""
     for call in _calls(script, finding):
         statement = script.statement(call)
@@ -38,10 +39,11 @@ def along_statements(script: Script, finding: Finding) -> Iterator[Edits]:
         following = body[body.index(statement) + 1 :]
         others = [each for each in following if _receiver(script, each) == receiver]
         for place in behind([script.text(each) for each in others]):
-            yield from _statement_moved(script, statement, others[place])
+            for edits in _statement_moved(script, statement, others[place]):
+                yield Option(edits, script.span(others[place]))
 
 
-def along_flow(script: Script, finding: Finding) -> Iterator[Edits]:
+def along_flow(script: Script, finding: Finding) -> Iterator[Option]:
     """`x = layer(x)`, or a layer in a nest of calls, behind each of the calls that follow it."""
     for call in _calls(script, finding):
         statement = script.statement(call)
@@ -52,7 +54,8 @@ def along_flow(script: Script, finding: Finding) -> Iterator[Edits]:
             continue
         stops = list(_stops(script, call, statement, wrap))
         for place in behind([stop.text for stop in stops]):
-            yield [*removal, *stops[place].edits]
+            stop = stops[place]
+            yield Option([*removal, *stop.edits], (stop.start, stop.start + 1))
 
 
 def _calls(script: Script, finding: Finding) -> Iterator[ast.Call]:
@@ -64,7 +67,7 @@ def _calls(script: Script, finding: Finding) -> Iterator[ast.Call]:
 
 def _removal(
     script: Script, call: ast.Call, statement: ast.stmt
-) -> tuple[Edits | None, tuple[bytes, bytes]]:
+) -> tuple[list[Edit] | None, tuple[bytes, bytes]]:
     """What takes the layer out, and what stands before and after its input."""
     start, end = script.span(call)
     first, last = script.span(call.args[0])
@@ -126,7 +129,7 @@ def _steps_after(
 def _wrapped(script: Script, call: ast.Call, wrap: tuple[bytes, bytes]) -> _Stop:
     start, end = script.span(call)
     named = script.code[start : script.span(call.args[0])[0]]
-    return _Stop(named, [Edit(start, start, wrap[0]), Edit(end, end, wrap[1])])
+    return _Stop(named, start, [Edit(start, start, wrap[0]), Edit(end, end, wrap[1])])
 
 
 def _behind(script: Script, statement: ast.stmt, target: ast.stmt, call: ast.Call) -> _Stop:
@@ -136,10 +139,10 @@ def _behind(script: Script, statement: ast.stmt, target: ast.stmt, call: ast.Cal
     lines = script.whole_lines(*script.span(statement))
     behind_lines = script.line_of(script.span(target)[1] - 1)[1]
     text = script.code[slice(*lines)] if lines else b""
-    return _Stop(named, [_inserted(script, behind_lines, text)])
+    return _Stop(named, start, [_inserted(script, behind_lines, text)])
 
 
-def _statement_moved(script: Script, statement: ast.stmt, target: ast.stmt) -> Iterator[Edits]:
+def _statement_moved(script: Script, statement: ast.stmt, target: ast.stmt) -> Iterator[list[Edit]]:
     lines = script.whole_lines(*script.span(statement))
     behind_lines = script.whole_lines(*script.span(target))
     if lines and behind_lines:

@@ -3,20 +3,39 @@
 import ast
 import difflib
 import io
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
 
-from normdrop.lint.rules import Rule, SourceMend, Suppression, check_text, comments, suppress
+from normdrop.lint.rules import Rule, SourceMend, Suppression, check_source, comments, suppress
 from normdrop.lint.source import Text
+from normdrop.mending.harm import HARMS
 from normdrop.mending.patches import _arguments, _calls, _flow, _siblings
-from normdrop.mending.patches._script import Edit, Script
+from normdrop.mending.patches._moves import Layout, Row
+from normdrop.mending.patches._script import Edit, Edited, Option, Script
 from normdrop.values.findings import Finding
 
-_MOST_TRIES = 60
+_MOST_OPTIONS = 200
+_MOST_TRIES = 6
+_MOST_ROUNDS = 12
+_RANK = {"error": 0, "warning": 1, "note": 2}
+_NO_PLACE = "nothing here is behind all norms and before a weight with no other dropout between"
+_BY_HAND = (
+    "keep it and call normdrop.recalibrate after training, or write a rate of at most 0.03, or "
+    "UniformDropout(0.2), there"
+)
+_Patcher = Callable[[Script, Finding], Iterator[Option]]
 
 
-def _later(script: Script, finding: Finding) -> Iterator[list[Edit]]:
+def _as_options(edit: Callable[[Script, Finding], Iterator[list[Edit]]]) -> _Patcher:
+    """What yields edits that move nothing, as what yields options."""
+    return lambda script, finding: map(Option, edit(script, finding))
+
+
+def _later(script: Script, finding: Finding) -> Iterator[Option]:
     """The layer goes behind later ones, wherever the layers are listed."""
     yield from _siblings.later(script, finding)
     yield from _flow.along_statements(script, finding)
@@ -24,25 +43,24 @@ def _later(script: Script, finding: Finding) -> Iterator[list[Edit]]:
 
 
 # What yields the edits that may mend a finding, the preferred one first.
-_PATCHERS: dict[SourceMend, Callable[[Script, Finding], Iterator[list[Edit]]]] = {
+_PATCHERS: dict[SourceMend, _Patcher] = {
     SourceMend.MOVE_LATER: _later,
     SourceMend.MOVE_EARLIER: _siblings.earlier,
-    SourceMend.PLAIN_DROPOUT: _arguments.plain_dropout,
-    SourceMend.LEAVE_OUT_BIAS: _arguments.leave_out_bias,
-    SourceMend.LEAVE_OUT_ARGUMENT: _arguments.leave_out_argument,
-    SourceMend.TURN_MOMENTUM: _arguments.turn_momentum,
-    SourceMend.RENAME_ARGUMENT: _arguments.rename_argument,
-    SourceMend.HAND_ON_MODE: _arguments.hand_on_mode,
-    SourceMend.MAKE_IN_CONSTRUCTOR: _calls.make_in_constructor,
-    SourceMend.USE_OUTPUT: _calls.use_output,
-    SourceMend.MULTIPLY_NOISE: _calls.noise_as_factor,
-    SourceMend.ASK_FOR_MODE: _calls.ask_for_mode,
+    SourceMend.PLAIN_DROPOUT: _as_options(_arguments.plain_dropout),
+    SourceMend.LEAVE_OUT_BIAS: _as_options(_arguments.leave_out_bias),
+    SourceMend.LEAVE_OUT_ARGUMENT: _as_options(_arguments.leave_out_argument),
+    SourceMend.TURN_MOMENTUM: _as_options(_arguments.turn_momentum),
+    SourceMend.RENAME_ARGUMENT: _as_options(_arguments.rename_argument),
+    SourceMend.HAND_ON_MODE: _as_options(_arguments.hand_on_mode),
+    SourceMend.MAKE_IN_CONSTRUCTOR: _as_options(_calls.make_in_constructor),
+    SourceMend.USE_OUTPUT: _as_options(_calls.use_output),
+    SourceMend.MULTIPLY_NOISE: _as_options(_calls.noise_as_factor),
+    SourceMend.ASK_FOR_MODE: _as_options(_calls.ask_for_mode),
 }
 _MOVES = frozenset({SourceMend.MOVE_LATER, SourceMend.MOVE_EARLIER})
 """They move calls, and neither add nor lose any."""
 _CHANGES_KEYS = frozenset({SourceMend.LEAVE_OUT_BIAS, SourceMend.LEAVE_OUT_ARGUMENT})
 """They may change the keys of a state dict even where they keep outputs."""
-_Key = tuple[str, str, bytes, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,150 +166,369 @@ def patch_text(
     )
 
 
+@dataclass
+class _Pending:
+    """A finding that is being mended.
+
+    Attributes:
+        finding: What was found.
+        options: What may mend it and was not tried yet, the preferred first.
+        option: What is tried now.
+        reason: Why the last option was given up.
+    """
+
+    finding: Finding
+    options: Iterator[Option]
+    option: Option | None = None
+    reason: str = ""
+
+    def advance(self, reason: str = "") -> bool:
+        """Go on to the next option; whether there is one."""
+        self.reason = reason or self.reason
+        self.option = next(self.options, None)
+        return self.option is not None
+
+
+class _State:
+    """A text, what is found in it, and where each finding stood in the text as it was at first."""
+
+    def __init__(self, script: Script, found: list[Finding], firsts: list[Finding | None]) -> None:
+        self.script = script
+        self.found = found
+        self.firsts = firsts
+
+    @cached_property
+    def layout(self) -> Layout:
+        """The models it describes."""
+        return Layout(self.script)
+
+    @cached_property
+    def calls(self) -> Counter[str]:
+        """What it calls, how often."""
+        return Counter(ast.unparse(call.node.func) for call in self.script.source.calls)
+
+    def first(self, finding: Finding) -> Finding | None:
+        """Where a finding stood at first."""
+        return next(
+            (first for each, first in zip(self.found, self.firsts, strict=True) if each is finding),
+            None,
+        )
+
+
 class _Patching:
-    """The edits of one text, one finding at a time."""
+    """The edits of one text: those of all findings are made together, and judged together."""
 
     def __init__(
         self, script: Script, rules: Sequence[Rule], suppressions: Sequence[Suppression]
     ) -> None:
-        self._first = script
-        self._script = script
         self._rules = rules
-        self._mends = {rule.code: rule.source_mend for rule in rules}
+        self._by_code = {rule.code: rule for rule in rules}
         self._suppressions = suppressions
+        found = self._findings(script)
+        self._start = _State(script, found, list(found))
 
     def run(self, *, unsafe: bool, remove_bias: bool) -> Patch:
-        mended: list[Finding] = []
-        left: dict[_Key, LeftFinding] = {}
-        unwritten = dict(self._keyed(self._script))
-        while True:
-            found = dict(self._keyed(self._script))
-            unwritten = _carried(unwritten, found)
-            waiting = next((key for key in found if key not in left), None)
-            if waiting is None:
-                break
-            finding = found[waiting]
-            safe = self._is_safe(finding)
-            patched = self._patched(finding, with_bias=remove_bias or not safe)
-            if patched is None:
-                left[waiting] = LeftFinding(
-                    finding, finding.fix.what if finding.fix else "no remedy"
-                )
-            elif safe or unsafe or (self._is_bias(finding.code) and remove_bias):
-                mended.append(finding)
-                unwritten.pop(waiting, None)
-                self._script = patched
-            else:
-                flag = "--remove-bias" if self._is_bias(finding.code) else "--unsafe"
-                left[waiting] = LeftFinding(finding, finding.fix.what if finding.fix else "", flag)
-        # Lines have moved since a finding was left: say where it stands now, and where it stood.
+        def is_allowed(finding: Finding) -> bool:
+            bias = remove_bias and self._is_bias(finding)
+            return unsafe or bias or self._is_safe(finding)
+
+        state, mended, left = self._all_mended(self._start, is_allowed, with_bias=remove_bias)
+        _, offered, _ = self._all_mended(state, lambda each: not is_allowed(each), with_bias=True)
+        flags = {id(each): self._flag(each) for each in offered}
         now = tuple(
-            LeftFinding(finding, left[key].reason, left[key].flag, unwritten.get(key))
-            for key, finding in found.items()
+            LeftFinding(
+                each,
+                self._reason(each, left.get(id(first), "")),
+                flags.get(id(first), ""),
+                first,
+            )
+            for each, first in zip(state.found, state.firsts, strict=True)
         )
-        before, after = self._first.code.decode(), self._script.code.decode()
-        return Patch(self._first.path, before, after, tuple(mended), now)
+        before, after = self._start.script.code.decode(), state.script.code.decode()
+        return Patch(self._start.script.path, before, after, tuple(mended), now)
+
+    def _all_mended(
+        self, state: _State, is_wanted: Callable[[Finding], bool], *, with_bias: bool
+    ) -> tuple[_State, list[Finding], dict[int, str]]:
+        """The text with all findings mended that can be, as they stood at first; see `_mended`.
+
+        Those whose edits overlap take turns.
+        """
+        mended: list[Finding] = []
+        left: dict[int, str] = {}
+        tried: set[int] = set()
+        while waiting := [
+            (each, first)
+            for each, first in zip(state.found, state.firsts, strict=True)
+            if first is not None and id(first) not in tried and is_wanted(each)
+        ]:
+            firsts = {id(each): first for each, first in waiting}
+            state, done, given_up = self._mended(
+                state, [each for each, _ in waiting], with_bias=with_bias
+            )
+            mended += [firsts[id(each)] for each in done]
+            left |= {id(firsts[id(each)]): reason for each, reason in given_up}
+            tried |= {id(firsts[id(each)]) for each in (*done, *(each for each, _ in given_up))}
+        return state, mended, left
+
+    def _reason(self, finding: Finding, tried: str) -> str:
+        """Why a finding is left, and what to write."""
+        what = finding.fix.what if finding.fix else "no remedy"
+        if not self._by_code[finding.code].by_cost or self._mend(finding) not in _MOVES:
+            return f"{tried}: {what}" if tried else what
+        if finding.severity == "note":
+            return "keep it: the norms behind it see little of it"
+        return f"{tried or _NO_PLACE}: {_BY_HAND}"
+
+    def _flag(self, finding: Finding) -> str:
+        return "--remove-bias" if self._is_bias(finding) else "--unsafe"
 
     def _findings(self, script: Script) -> list[Finding]:
-        found = check_text(script.path, script.code.decode(), self._rules)
+        found = check_source(script.source, self._rules)
         written = comments(script.path, Text(script.code).lines())
         return suppress(found, [*written, *self._suppressions])[0]
 
-    def _keyed(self, script: Script) -> Iterator[tuple[_Key, Finding]]:
-        """The findings, each by a key that lasts while other lines move."""
-        seen: Counter[tuple[str, str, bytes]] = Counter()
-        for finding in self._findings(script):
-            number = finding.location.line if finding.location else 1
-            line = script.code[script.lines[number - 1] : script.lines[number]].strip()
-            key = finding.code, _wordless(finding), line
-            seen[key] += 1
-            yield (*key, seen[key]), finding
+    def _is_bias(self, finding: Finding) -> bool:
+        return self._mend(finding) is SourceMend.LEAVE_OUT_BIAS
 
-    def _is_bias(self, code: str) -> bool:
-        return self._mends[code] is SourceMend.LEAVE_OUT_BIAS
+    def _mend(self, finding: Finding) -> SourceMend | None:
+        return self._by_code[finding.code].source_mend
 
     def _is_safe(self, finding: Finding) -> bool:
         """Whether its patch keeps outputs and the keys of a state dict."""
         keeps = finding.fix is not None and not finding.fix.changes_outputs
-        return keeps and self._mends[finding.code] not in _CHANGES_KEYS
+        return keeps and self._mend(finding) not in _CHANGES_KEYS
 
-    def _edits(self, script: Script, finding: Finding) -> Iterator[list[Edit]]:
-        """The edits that may mend a finding, the preferred one first."""
-        mend = self._mends[finding.code]
-        if mend is not None:
-            yield from _PATCHERS[mend](script, finding)
+    def _pending(self, state: _State, waiting: list[Finding]) -> list[_Pending]:
+        """The findings with their options; noise near the outputs chooses its place first."""
+        taken: set[Row] = set()
+        ranked = sorted(waiting, key=lambda each: -state.layout.depth(each.location))
+        return [_Pending(each, self._options(state, each, taken)) for each in ranked]
 
-    def _patched(self, finding: Finding, *, with_bias: bool) -> Script | None:
-        """The script with a finding mended; None where no edit does that alone."""
-        before = Counter(each.code for each in self._findings(self._script))
-        for number, edits in enumerate(self._edits(self._script, finding)):
-            if number == _MOST_TRIES:
+    def _options(self, state: _State, finding: Finding, taken: set[Row]) -> Iterator[Option]:
+        """What may mend a finding, the preferred first."""
+        mend = self._mend(finding)
+        if mend is None or (self._by_code[finding.code].by_cost and finding.severity == "note"):
+            return
+        options = islice(_PATCHERS[mend](state.script, finding), _MOST_OPTIONS)
+        if mend is not SourceMend.MOVE_LATER or not self._by_code[finding.code].by_cost:
+            yield from islice(options, _MOST_TRIES)
+            return
+        ranked = state.layout.ranked(finding.location, options, taken)
+        for option, rows in islice(ranked, _MOST_TRIES):
+            taken |= rows
+            yield option
+            taken -= rows
+
+    def _mended(
+        self, state: _State, waiting: list[Finding], *, with_bias: bool
+    ) -> tuple[_State, list[Finding], list[tuple[Finding, str]]]:
+        """The text with findings mended, those that are, and those that cannot be, with why.
+
+        Findings that are neither wait for the edits of others, which theirs overlap.
+        """
+        pending = self._pending(state, waiting)
+        open_ = [each for each in pending if each.advance()]
+        for _ in range(_MOST_ROUNDS):
+            chosen = _apart(open_)
+            if not chosen:
                 break
-            edited = self._judged(self._script, edits, finding.code, before, with_bias=with_bias)
-            if edited is not None:
-                return edited
-        return None
+            edited, failed = self._judged(state, chosen, with_bias=with_bias)
+            if edited is not None and not failed:
+                given_up = [each for each in pending if each.option is None]
+                return (
+                    edited,
+                    [each.finding for each in chosen],
+                    [(each.finding, each.reason) for each in given_up],
+                )
+            for each, reason in failed:
+                if not each.advance(reason):
+                    open_.remove(each)
+        return state, [], [(each.finding, each.reason) for each in pending]
 
     def _judged(
-        self,
-        script: Script,
-        edits: list[Edit],
-        code: str,
-        before: Counter[str],
-        *,
-        with_bias: bool,
-    ) -> Script | None:
-        """The edited script, if only the finding is gone by it."""
+        self, state: _State, chosen: list[_Pending], *, with_bias: bool
+    ) -> tuple[_State | None, list[tuple[_Pending, str]]]:
+        """The edited text, and the edits that do not do what they should, with why."""
+        edits = [edit for each in chosen if each.option for edit in each.option.edits]
         try:
-            edited = script.edited(edits)
-            found = self._findings(edited)
-            kept = self._mends[code] not in _MOVES or _called(edited) == _called(script)
+            script = state.script.edited(edits)
+            found = self._findings(script)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
-            return None
-        after = Counter(each.code for each in found)
-        if not kept or not after[code] < before[code]:
-            return None
-        grown = {each for each in after if after[each] > before[each]}
-        if grown and with_bias and all(map(self._is_bias, grown)):
-            return self._without_bias(edited, found, before)
-        return None if grown else edited
+            return None, self._culprits(state, chosen)
+        trail = _Trail(state, script, found, Edited(edits), chosen)
+        failed = {id(each): (each, why) for each in chosen if (why := self._fault(trail, each))}
+        uncovered = []
+        for finding in trail.new:
+            blamed = trail.blamed(finding)
+            if with_bias and self._is_bias(finding):
+                uncovered.append(finding)
+            else:
+                failed |= {id(each): (each, f"{finding.code} would be found") for each in blamed}
+        after = _State(script, found, trail.firsts)
+        if failed or not uncovered:
+            return after, list(failed.values())
+        bare, done, _ = self._mended(after, uncovered, with_bias=False)
+        for finding in [each for each in uncovered if not any(each is one for one in done)]:
+            reason = f"{finding.code} would be found"
+            failed |= {id(each): (each, reason) for each in trail.blamed(finding)}
+        return bare, list(failed.values())
 
-    def _without_bias(
-        self, script: Script, found: list[Finding], before: Counter[str]
-    ) -> Script | None:
-        """The script without the biases that a moved dropout no longer protects."""
-        known = {each.message for each in self._findings(self._script)}
-        biases = [each for each in found if self._is_bias(each.code)]
-        counts = Counter(each.code for each in found)
-        for finding in [each for each in biases if each.message not in known] or biases:
-            for edits in self._edits(script, finding):
-                edited = self._judged(script, edits, finding.code, counts, with_bias=False)
-                if edited is not None:
-                    now = Counter(each.code for each in self._findings(edited))
-                    return edited if now[finding.code] <= before[finding.code] else None
-        return None
+    def _culprits(self, state: _State, chosen: list[_Pending]) -> list[tuple[_Pending, str]]:
+        """The edits that by themselves leave no Python; all, where only together they do."""
+        reason = "the edit would leave no Python"
+        found = []
+        for each in chosen if len(chosen) > 1 else ():
+            try:
+                _ = state.script.edited(each.option.edits if each.option else ()).source
+            except (SyntaxError, ValueError, RecursionError, MemoryError):
+                found.append((each, reason))
+        return found or [(each, reason) for each in chosen]
+
+    def _fault(self, trail: "_Trail", pending: _Pending) -> str:
+        """Why an edit does not do what it should; empty if it does."""
+        finding = pending.finding
+        stays = trail.stays(pending)
+        if stays is not None and _RANK[stays.severity] <= _RANK[finding.severity]:
+            return "it would be found again where it would stand"
+        if self._mend(finding) not in _MOVES:
+            return ""
+        if trail.calls_changed:
+            return "the edit would lose or add a call"
+        did = trail.before.layout.harms_within(trail.taken_from(pending))
+        does = trail.after.harms_within(trail.put_to(pending))
+        more = next((harm for harm in HARMS if does.get(harm, 0) > did.get(harm, 0)), None)
+        return HARMS[more] if more else ""
 
 
-def _carried(before: dict[_Key, Finding], now: Iterable[_Key]) -> dict[_Key, Finding]:
-    """What stood at keys before an edit, by the keys of now.
+class _Trail:
+    """What became of findings when edits were made."""
 
-    Where the edit changed a line, the same words of the same rule are the same finding, in order.
-    """
-    carried = {key: before[key] for key in now if key in before}
-    rest = [key for key in before if key not in carried]
-    for key in now:
-        same = next((old for old in rest if old[:2] == key[:2]), None)
-        if key not in carried and same is not None:
-            carried[key] = before[same]
-            rest.remove(same)
-    return carried
+    def __init__(
+        self,
+        before: _State,
+        script: Script,
+        found: list[Finding],
+        edited: Edited,
+        chosen: list[_Pending],
+    ) -> None:
+        self.before = before
+        self._script = script
+        self._found = found
+        self._edited = edited
+        self._chosen = chosen
+        self._spans = {id(each): self.put_to(each) for each in chosen}
+        self._stays: dict[int, Finding] = {}
+        self.new: list[Finding] = []
+        self.firsts: list[Finding | None] = []
+        self._match()
+
+    @cached_property
+    def after(self) -> Layout:
+        """The models of the edited text."""
+        return Layout(self._script)
+
+    @cached_property
+    def calls_changed(self) -> bool:
+        """Whether the edits together lose or add a call."""
+        calls = Counter(ast.unparse(call.node.func) for call in self._script.source.calls)
+        return calls != self.before.calls
+
+    def put_to(self, pending: _Pending) -> list[tuple[int, int]]:
+        """Where the text that an option puts in stands."""
+        edits = pending.option.edits if pending.option else ()
+        return [self._edited.span(edit) for edit in edits if edit.text]
+
+    def taken_from(self, pending: _Pending) -> list[tuple[int, int]]:
+        """Where the finding stood before."""
+        place = pending.finding.location
+        start = self.before.script.offset(place) if place else 0
+        return [(start, start + 1)]
+
+    def stays(self, pending: _Pending) -> Finding | None:
+        """The finding as it is still there."""
+        return self._stays.get(id(pending))
+
+    def blamed(self, finding: Finding) -> list[_Pending]:
+        """The edits that may have brought a finding about: those near it, or else all."""
+        places = [place for place in (finding.location, *finding.related) if place is not None]
+        offsets = {self._script.offset(each) for each in places if each.file == self._script.path}
+        scopes = {self._scope(offset) for offset in offsets}
+        near = [
+            each
+            for each in self._chosen
+            if any(self._scope(start) in scopes for start, _ in self._spans[id(each)])
+        ]
+        return near or self._chosen
+
+    def _match(self) -> None:
+        """Find each finding of now among those of before."""
+        known: dict[tuple[str, int], tuple[Finding, Finding | None]] = {}
+        for each, first in zip(self.before.found, self.before.firsts, strict=True):
+            now = self._position(each)
+            if now is not None:
+                known[each.code, now] = each, first
+        pending = {id(each.finding): each for each in self._chosen}
+        moved = {
+            (each.code, id(by)): each
+            for each in self.before.found
+            for by in self._chosen
+            if each.location == by.finding.location
+        }
+        for finding in self._found:
+            offset = self._script.offset(finding.location) if finding.location else 0
+            was, first = known.get((finding.code, offset), (None, None))
+            if was is None:
+                by = self._holder(offset)
+                was = moved.get((finding.code, id(by))) if by is not None else None
+                first = self.before.first(was) if was is not None else None
+            if was is None:
+                self.new.append(finding)
+            elif id(was) in pending:
+                self._stays[id(pending[id(was)])] = finding
+            self.firsts.append(first)
+
+    def _position(self, finding: Finding) -> int | None:
+        if finding.location is None:
+            return 0
+        return self._edited.position(self.before.script.offset(finding.location))
+
+    def _holder(self, offset: int) -> _Pending | None:
+        """The option whose text stands at an offset."""
+        return next(
+            (
+                each
+                for each in self._chosen
+                if any(start <= offset < end for start, end in self._spans[id(each)])
+            ),
+            None,
+        )
+
+    def _scope(self, offset: int) -> int:
+        """The statement of the file that an offset stands in, by its number."""
+        return bisect_right(self._tops, offset)
+
+    @cached_property
+    def _tops(self) -> list[int]:
+        body = self._script.source.tree.body
+        return [self._script.span(statement)[0] for statement in body]
 
 
-def _called(script: Script) -> Counter[str]:
-    """What a text calls, how often."""
-    return Counter(ast.unparse(call.node.func) for call in script.source.calls)
+def _apart(pending: Sequence[_Pending]) -> list[_Pending]:
+    """As many as can be edited at once: those whose edits do not overlap."""
+    found: list[_Pending] = []
+    spans: list[tuple[int, int]] = []
+    for each in pending:
+        own = [(edit.start, edit.end) for edit in each.option.edits] if each.option else []
+        if all(_is_beside(one, other) for one in own for other in spans):
+            found.append(each)
+            spans += own
+    return found
 
 
-def _wordless(finding: Finding) -> str:
-    """The message without the numbers of lines, which move."""
-    return "".join(letter for letter in finding.message if not letter.isdigit())
+def _is_beside(one: tuple[int, int], other: tuple[int, int]) -> bool:
+    return one != other and (one[1] <= other[0] or other[1] <= one[0])
+
+
+def _advice(finding: Finding) -> str:
+    return finding.fix.what if finding.fix else "no remedy"

@@ -4,9 +4,12 @@ import ast
 import io
 import re
 import tokenize
-from collections.abc import Iterable, Iterator
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeAlias
 
 from normdrop.lint.source import Source, parse_source
 from normdrop.values.location import Location
@@ -21,6 +24,48 @@ class Edit:
     start: int
     end: int
     text: bytes
+
+
+Edits: TypeAlias = Sequence[Edit]
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """Edits that may mend a finding.
+
+    Attributes:
+        edits: What is edited.
+        behind: Where the text stands, from start to end, that makes or calls what a moved layer
+            would stand behind; None where none is moved.
+    """
+
+    edits: Edits
+    behind: tuple[int, int] | None = None
+
+
+class Edited:
+    """Where text is once edits are made."""
+
+    def __init__(self, edits: Iterable[Edit]) -> None:
+        self._edits = sorted(edits)
+        grown, self._grown = 0, [0]
+        for edit in self._edits:
+            grown += len(edit.text) - (edit.end - edit.start)
+            self._grown.append(grown)
+        self._starts = [edit.start for edit in self._edits]
+
+    def position(self, offset: int) -> int | None:
+        """Where what stood at an offset is now; None where it was taken out."""
+        index = bisect_right(self._starts, offset)
+        before = self._edits[index - 1] if index else None
+        if before is not None and before.start <= offset < before.end:
+            return before.start + self._grown[index - 1] if before.text else None
+        return offset + self._grown[index]
+
+    def span(self, edit: Edit) -> tuple[int, int]:
+        """From where to where the text of one of the edits stands now."""
+        start = edit.start + self._grown[self._edits.index(edit)]
+        return start, start + len(edit.text)
 
 
 @dataclass(frozen=True)
@@ -80,12 +125,18 @@ class Script:
         """The nodes that start at a place, the outermost first."""
         if place is None:
             return []
-        where = place.line, place.column - 1
-        return [
-            node
-            for node in ast.walk(self.source.tree)
-            if (getattr(node, "lineno", 0), getattr(node, "col_offset", -1)) == where
-        ]
+        return self._nodes_at.get((place.line, place.column - 1), [])
+
+    @cached_property
+    def _nodes_at(self) -> dict[tuple[int, int], list[ast.AST]]:
+        found: defaultdict[tuple[int, int], list[ast.AST]] = defaultdict(list)
+        for node in ast.walk(self.source.tree):
+            found[getattr(node, "lineno", 0), getattr(node, "col_offset", -1)].append(node)
+        return dict(found)
+
+    def offset(self, place: Location) -> int:
+        """Where a place is in the text."""
+        return self.lines[place.line - 1] + max(0, place.column - 1)
 
     def above(self, node: ast.AST) -> Iterator[ast.AST]:
         """What a node stands in, the nearest first."""
@@ -100,8 +151,7 @@ class Script:
 
     def line_of(self, offset: int) -> tuple[int, int]:
         """Where the line of an offset starts, and where the next one does."""
-        number = max(i for i, start in enumerate(self.lines) if start <= offset)
-        number = min(number, len(self.lines) - 2)
+        number = min(bisect_right(self.lines, offset) - 1, len(self.lines) - 2)
         return self.lines[number], self.lines[number + 1]
 
     def whole_lines(self, start: int, end: int, *, comma: bool = False) -> tuple[int, int] | None:

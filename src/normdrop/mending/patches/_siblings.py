@@ -4,11 +4,10 @@ import ast
 import re
 from collections.abc import Iterator
 
-from normdrop.mending.patches._script import Edit, Script
+from normdrop.mending.patches._script import Edit, Option, Script
 from normdrop.values.findings import Finding
 from normdrop.values.operations import ACTIVATIONS
 
-Edits = list[Edit]
 _NAMES = [name for each in ACTIVATIONS.values() if each.in_order for name in each.names]
 _ACTIVATION = re.compile(
     "|".join((*_NAMES, "activation", "(?<![a-z])act(?![a-z])")).encode(), re.IGNORECASE
@@ -21,14 +20,16 @@ def is_activation(text: bytes) -> bool:
     return bool(_ACTIVATION.search(text))
 
 
-def later(script: Script, finding: Finding) -> Iterator[Edits]:
+def later(script: Script, finding: Finding) -> Iterator[Option]:
     """The layer behind each of those after it, behind the activation of a norm if it has one."""
     for elements, index in _lists(script, finding):
         for place in behind([script.text(each) for each in elements[index + 1 :]]):
-            yield from _moved(script, elements, index, index + 1 + place)
+            target = index + 1 + place
+            for edits in _moved(script, elements, index, target):
+                yield Option(edits, script.span(elements[target]))
 
 
-def earlier(script: Script, finding: Finding) -> Iterator[Edits]:
+def earlier(script: Script, finding: Finding) -> Iterator[Option]:
     """The layer before each of those before it, the nearest first."""
     for elements, index in _lists(script, finding):
         for place in range(index - 1, -1, -1):
@@ -39,9 +40,9 @@ def earlier(script: Script, finding: Finding) -> Iterator[Edits]:
                 lines = _own_lines(script, elements[place]), _own_lines(script, elements[index])
                 if lines[0] and lines[1]:
                     moved = _with_comma(script, elements[index], lines[1])
-                    yield [Edit(*lines[1], b""), Edit(lines[0][0], lines[0][0], moved)]
+                    yield Option([Edit(*lines[1], b""), Edit(lines[0][0], lines[0][0], moved)])
                 else:
-                    yield [taken, Edit(start, start, text + b", ")]
+                    yield Option([taken, Edit(start, start, text + b", ")])
 
 
 def behind(texts: list[bytes]) -> Iterator[int]:
@@ -75,7 +76,9 @@ def _last_name(function: ast.expr) -> str:
     return function.id if isinstance(function, ast.Name) else ""
 
 
-def _moved(script: Script, elements: list[ast.expr], index: int, target: int) -> Iterator[Edits]:
+def _moved(
+    script: Script, elements: list[ast.expr], index: int, target: int
+) -> Iterator[list[Edit]]:
     """One element behind another."""
     element = elements[index]
     lines, target_lines = _own_lines(script, element), _own_lines(script, elements[target])

@@ -62,7 +62,7 @@ def candidates(
     for finding in sorted(findings, key=lambda each: -_first(snapshot, each).id):
         path, move = finding.layers[0], request.of(finding.layers[0])
         node = _first(snapshot, finding)
-        if move == "keep":
+        if move == "keep" or (move is None and request.prefer[:1] == ("keep",)):
             continue
         layer = editor.noise_layer(snapshot, path)
         if isinstance(layer, str):
@@ -70,7 +70,7 @@ def candidates(
             continue
         options = [
             option
-            for option in _options(editor, snapshot, node, move)
+            for option in _options(editor, snapshot, node, move, request.prefer)
             if option.edge is None or (option.edge.side, option.edge.node.id) not in claimed
         ]
         claimed |= {(o.edge.side, o.edge.node.id) for o in options if o.edge is not None}
@@ -82,19 +82,33 @@ def candidates(
     return found, refused
 
 
-def _options(editor: Editor, snapshot: Snapshot, node: Node, move: Move | None) -> list[Option]:
-    """What may become of one noise layer."""
+def every_option(editor: Editor, snapshot: Snapshot, node: Node) -> list[Option]:
+    """All that may become of one noise layer but staying, each kind of move once."""
+    return _options(editor, snapshot, node, None, ("branch", "head", "lower", "uniform", "remove"))
+
+
+def _options(
+    editor: Editor,
+    snapshot: Snapshot,
+    node: Node,
+    move: Move | None,
+    prefer: tuple[Move, ...],
+) -> list[Option]:
+    """What may become of one noise layer, the preferred first."""
     options: list[Option] = []
     if len(snapshot.nodes(node.layer)) == 1 and not _drops_samples(node):
         branch = branch_place(snapshot.graph, node)
         places: list[Destination | None] = [branch]
-        if branch is None or move == "head":
+        if branch is None or "head" in {move, *prefer}:
             places.append(head_place(snapshot.graph, node))
         for place in places:
             edge = editor.realizable(snapshot, node, place.edges) if place else None
             if place and edge:
                 options.append(Option(place.move, edge, place.words))
     options.append(Option("uniform"))
+    wanted = {move, *prefer}
+    options += [Option(each) for each in ("lower", "remove") if each in wanted]
+    options.sort(key=lambda each: prefer.index(each.move) if each.move in prefer else len(prefer))
     return [option for option in options if move is None or option.move == move]
 
 

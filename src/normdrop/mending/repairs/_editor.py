@@ -111,6 +111,12 @@ class Editor(Protocol):
     def set_beta(self, layer: Any, beta: float) -> None:  # noqa: ANN401 - a framework's layer
         """Give uniform noise its half-width."""
 
+    def to_weaker(self, layer: Any) -> Any:  # noqa: ANN401 - a framework's layer
+        """Put noise of the same kind, whose rate is to be set, in the place of a noise layer."""
+
+    def set_rate(self, layer: Any, rate: float) -> None:  # noqa: ANN401 - a framework's layer
+        """Give noise from `to_weaker` its rate."""
+
     def to_plain(self, layer: Any, rate: float) -> Any:  # noqa: ANN401 - a framework's layer
         """Put plain dropout of a rate in the place of a noise layer."""
 

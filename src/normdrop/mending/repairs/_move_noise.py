@@ -1,17 +1,18 @@
 """Noise that feeds a norm: moved, or replaced by noise that the norm hardly notices."""
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from normdrop.errors import CaptureError
 from normdrop.lint.rules import ModelMend
+from normdrop.mending.harm import HARMS
 from normdrop.mending.repairs._candidates import Candidate
 from normdrop.mending.repairs._editor import Editor
 from normdrop.mending.repairs._fix import Change, Refusal
 from normdrop.mending.repairs._snapshot import Snapshot
-from normdrop.mending.repairs._uniform import cap, largest_beta
-from normdrop.values.severity import severity
+from normdrop.mending.repairs._uniform import UNWARNED, cap, largest_beta, rate_of, with_betas
 
 _LEAST_BETA = 0.01
 _SAME = 0.002
@@ -65,11 +66,42 @@ def move_noise(editor: Editor, before: Snapshot, waiting: Sequence[Candidate]) -
     return Moved([], refused, [], before)
 
 
+def tried(editor: Editor, before: Snapshot, candidate: Candidate) -> tuple[float, float, str]:
+    """Change a model by a candidate's first option: what it would come to.
+
+    Returns:
+        The part that the noise has in the expected shift at the norm where that is largest, the
+        share of the noise's variance that is left, and why it should not be done, if so.
+
+    Raises:
+        CaptureError: The model does not run with it.
+    """
+    layer = _realise(editor, candidate)
+    now = _tuned(editor, editor.snapshot(), [candidate], {candidate.path: layer})
+    path = now.names[id(layer)]
+    parts = [
+        each.causes[path] * math.log(each.shift)
+        for each in now.shifts.values()
+        if path in each.causes and each.shift > 0
+    ]
+    shift = math.exp(max(parts, key=abs, default=0.0))
+    noise = now.nodes(path)[0].noise
+    was = candidate.node.noise
+    factors = [each.second_moment_factor - 1 if each else 0.0 for each in (noise, was)]
+    left = factors[0] / factors[1] if factors[1] > 0 else 1.0
+    spoiled = next(
+        (why for _, why in _spoiled(before, now, [candidate], {candidate.path: layer})), ""
+    )
+    return shift, left, _fault(before, now, candidate, layer) or spoiled
+
+
 def _realise(editor: Editor, candidate: Candidate) -> object:
     """Change the model by a candidate's first option; the layer that draws now."""
     option = candidate.options[0]
-    if option.edge is None:
+    if option.move == "uniform":
         return editor.to_uniform(candidate.layer, candidate.node)
+    if option.edge is None:
+        return editor.to_weaker(candidate.layer)
     editor.move(candidate.layer, option.edge)
     return candidate.layer
 
@@ -100,7 +132,7 @@ def _judged(
         ], None
     failed: dict[str, tuple[Candidate, str]] = {}
     for candidate in waiting:
-        reason = _fault(now, candidate, placed[candidate.path])
+        reason = _fault(before, now, candidate, placed[candidate.path])
         if reason:
             failed[candidate.path] = candidate, reason
     for candidate, reason in _spoiled(before, now, waiting, placed):
@@ -111,7 +143,8 @@ def _judged(
 def _tuned(
     editor: Editor, now: Snapshot, waiting: Sequence[Candidate], placed: Mapping[str, object]
 ) -> Snapshot:
-    """Give uniform noise the half-width that the norm layers bear."""
+    """Give uniform noise the half-width, and lowered dropout the rate, that the norms bear."""
+    now = _lowered(editor, now, waiting, placed)
     uniform = {
         now.names[id(layer)]: (layer, candidate)
         for candidate in waiting
@@ -122,12 +155,37 @@ def _tuned(
     if not caps:
         return now
     beta = largest_beta(now.captured, caps)
+    betas = {path: min(beta, math.floor(most * 1000) / 1000) for path, most in caps.items()}
     for path, (layer, _) in uniform.items():
-        editor.set_beta(layer, min(beta, math.floor(caps[path] * 1000) / 1000))
+        editor.set_beta(layer, betas[path])
+    # What would be seen of the model anew, without running it once more.
+    return replace(now, captured=with_betas(now.captured, betas))
+
+
+def _lowered(
+    editor: Editor, now: Snapshot, waiting: Sequence[Candidate], placed: Mapping[str, object]
+) -> Snapshot:
+    """The model with lowered dropout at its rate, and removed dropout at 0."""
+    weaker = {
+        now.names[id(layer)]: (layer, candidate)
+        for candidate in waiting
+        if candidate.options[0].move in {"lower", "remove"}
+        and id(layer := placed[candidate.path]) in now.names
+    }
+    if not weaker:
+        return now
+    caps = {
+        path: cap(each.node.noise)
+        for path, (_, each) in weaker.items()
+        if each.node.noise and each.options[0].move == "lower"
+    }
+    beta = largest_beta(now.captured, caps, UNWARNED) if caps else 0.0
+    for path, (layer, _) in weaker.items():
+        editor.set_rate(layer, rate_of(min(beta, caps.get(path, 0.0))))
     return editor.snapshot()
 
 
-def _fault(now: Snapshot, candidate: Candidate, layer: object) -> str:
+def _fault(before: Snapshot, now: Snapshot, candidate: Candidate, layer: object) -> str:
     """What is wrong with where a noise layer is now; empty if nothing."""
     path = now.names.get(id(layer))
     if path is None or not now.nodes(path):
@@ -136,13 +194,16 @@ def _fault(now: Snapshot, candidate: Candidate, layer: object) -> str:
         drawn = any(each.noise and each.noise.active for each in now.nodes(candidate.path))
         if drawn:
             return "the model keeps calling the dropout that was taken out"
+    harm = now.harms(path) - before.harms(candidate.path)
+    if harm:
+        return HARMS[min(harm)]
     noise = now.nodes(path)[0].noise
     if candidate.options[0].move == "uniform" and noise and noise.spread < _LEAST_BETA:
         return f"not even uniform noise of half-width {_LEAST_BETA} is borne there"
     left = [each for each in now.of(ModelMend.MOVE_NOISE) if each.layers[:1] == (path,)]
-    shift = next((each.shift for each in left if each.shift is not None), None)
-    if shift is not None and not candidate.requested and severity(shift) != "note":
-        return f"a shift of {shift:.3g} would stay"
+    loud = next((each for each in left if each.severity != "note"), None)
+    if loud is not None and loud.shift is not None and not candidate.requested:
+        return f"a shift of {loud.shift:.3g} would stay"
     return ""
 
 
@@ -154,7 +215,7 @@ def _spoiled(
     for norm, shift in now.shifts.items():
         if worse(before, now, norm):
             causes = [paths[cause] for cause in shift.causes if cause in paths]
-            moved = [each for each in causes if each.options[0].move != "uniform"]
+            moved = [each for each in causes if each.options[0].edge is not None]
             was = before.shifts[norm].shift
             reason = f"the shift at {norm} would go from {was:.3g} to {shift.shift:.3g}"
             # What the user insists on has its price; uniform noise is the last to blame.
@@ -174,6 +235,24 @@ def _blamed(blamed: Iterable[Candidate], reason: str) -> Iterator[tuple[Candidat
             yield candidate, reason
 
 
+def spoils(before: Snapshot, now: Snapshot) -> str:
+    """What is worse than it was, whatever was changed; empty if nothing is."""
+    for norm, shift in now.shifts.items():
+        if worse(before, now, norm):
+            return (
+                f"the shift at {norm} would go from {before.shifts[norm].shift:.3g} to "
+                f"{shift.shift:.3g}"
+            )
+    known = Counter(each.code for each in before.findings if each.severity != "note")
+    found = Counter(each.code for each in now.findings if each.severity != "note")
+    grown = [code for code in found - known if now.mends.get(code) is not ModelMend.FOLD_BIAS]
+    if grown:
+        return f"{grown[0]} would be found"
+    did, does = before.harmed, now.harmed
+    more = next((harm for harm in HARMS if does[harm] > did[harm]), None)
+    return HARMS[more] if more else ""
+
+
 def worse(before: Snapshot, now: Snapshot, norm: str) -> bool:
     """Whether a norm layer's expected shift is farther from 1 than it was."""
     was = before.shifts.get(norm)
@@ -190,7 +269,7 @@ def _change(
     option = candidate.options[0]
     was = _described(candidate)
     norm = candidate.finding.layers[1] if len(candidate.finding.layers) > 1 else ""
-    if option.move == "uniform":
+    if option.edge is None:
         what = f"{was} replaced by {editor.words(layer)}"
     else:
         what = f"{was} moved {option.words}"

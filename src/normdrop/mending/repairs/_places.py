@@ -4,12 +4,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from normdrop.mending.harm import weighed_after
 from normdrop.shifts.graph import Activation, Along, Graph, Kind, Node, Pool
 from normdrop.shifts.graph.paths import Branch, residual_branches
 
-Move = Literal["branch", "head", "uniform", "keep"]
-MOVES: tuple[Move, ...] = ("branch", "head", "uniform", "keep")
-"""What may become of noise that feeds a norm."""
+Move = Literal["branch", "head", "uniform", "lower", "remove", "keep"]
+MOVES: dict[Move, str] = {
+    "branch": "behind the last norm of its branch, before the branch's last weight",
+    "head": "behind all norms, before the pooling or the first weight of the head",
+    "uniform": "uniform noise, as strong as keeps every shift it causes at 0.98 or better",
+    "lower": "its own kind of noise, at the highest rate that keeps every shift below a warning",
+    "remove": "rate 0: the norm's own noise is left",
+    "keep": "stays as it is: recalibrate after training, with dropout off",
+}
+"""What may become of noise that feeds a norm, in words."""
 
 _MODIFIES_LITTLE = {Kind.ACTIVATION, Kind.RESHAPE, Kind.NOISE}
 
@@ -123,7 +131,8 @@ def _dense(graph: Graph, noise: Node) -> Destination | None:
 def head_place(graph: Graph, noise: Node) -> Destination | None:
     """Behind the last norm of all, before the pooling or the first weight (guideline 2).
 
-    None where another noise layer draws there already: one dropout in the head is enough.
+    None where another noise layer draws there already: one dropout in the head is enough; and
+    where no weight would follow it any more.
     """
     norms = [node for node in graph if node.carries_statistics]
     if not norms or noise.id > norms[-1].id:
@@ -131,6 +140,9 @@ def head_place(graph: Graph, noise: Node) -> Destination | None:
     passed = [norms[-1], *_onward(graph, norms[-1])]
     following = graph.consumers(passed[-1])
     if (len(passed) == 1 and not _weighs(following)) or _is_noisy(graph, norms[-1]):
+        return None
+    weighed = weighed_after(graph)
+    if noise.id in weighed and passed[-1].id not in weighed:
         return None
     words = f"to the head, behind {_named(passed[-1])}"
     edges = [GraphEdge("before", following[0])] if len(following) == 1 else []

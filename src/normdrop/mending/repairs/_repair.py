@@ -2,15 +2,16 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
-from normdrop.errors import UsageError
+from normdrop.errors import CaptureError, UsageError
 from normdrop.lint.rules import ModelMend
 from normdrop.mending.repairs._candidates import candidates
 from normdrop.mending.repairs._editor import Editor
 from normdrop.mending.repairs._exchange import MENDERS
 from normdrop.mending.repairs._fix import Change, Fix, ModelT, Refusal
 from normdrop.mending.repairs._fold_bias import fold_bias
-from normdrop.mending.repairs._move_noise import move_noise
+from normdrop.mending.repairs._move_noise import move_noise, spoils
 from normdrop.mending.repairs._request import Request
 from normdrop.mending.repairs._snapshot import Snapshot
 from normdrop.values.findings import Finding, Findings
@@ -79,6 +80,10 @@ def repair(
     return _RepairSteps(editor, request, leave, editor.snapshot()).run(notes=notes)
 
 
+_Fault: TypeAlias = tuple[str, tuple[str, ...]]
+"""A rule and the layer it speaks of: what is tried once."""
+
+
 @dataclass
 class _RepairSteps:
     """The steps of one repair."""
@@ -139,39 +144,75 @@ class _RepairSteps:
         self.now = moved.now
 
     def _mend(self, mends: Sequence[ModelMend], *, notes: bool) -> None:
-        """Finding by finding; a change that does not do what it should is taken back."""
-        done: set[tuple[str, tuple[str, ...]]] = set()
-        while finding := next(self._faults(mends, done, notes=notes), None):
-            done.add((finding.code, finding.layers[:1]))
-            mark = self.editor.journal.mark()
-            outcome = self._mended(finding)
-            if isinstance(outcome, Refusal):
-                self.editor.journal.back_to(mark)
-                self.refused.append(outcome)
-            elif outcome is not None:
-                self.changes.append(outcome)
-                self.now = self.editor.snapshot()
+        """All findings at once, again for those that come to light."""
+        done: set[_Fault] = set()
+        while faults := list(self._faults(mends, done, notes=notes)):
+            done |= {_fault_of(each) for each in faults}
+            self._try(faults)
 
     def _faults(
-        self, mends: Sequence[ModelMend], done: set[tuple[str, tuple[str, ...]]], *, notes: bool
+        self, mends: Sequence[ModelMend], done: set[_Fault], *, notes: bool
     ) -> Iterator[Finding]:
+        """Of each layer and rule one finding that is not done."""
+        found: dict[_Fault, Finding] = {}
         for finding in self.now.of(*mends):
-            serious = notes or finding.severity != "note"
-            if serious and (finding.code, finding.layers[:1]) not in done:
-                yield finding
+            if (notes or finding.severity != "note") and _fault_of(finding) not in done:
+                found.setdefault(_fault_of(finding), finding)
+        yield from found.values()
+
+    def _try(self, faults: Sequence[Finding]) -> None:
+        """Make changes together; where they do harm, each half of them by itself.
+
+        Each look at the model runs it, so that one for each change would take time with the square
+        of its size.
+        """
+        mark = self.editor.journal.mark()
+        outcomes = [self._mended(finding) for finding in faults]
+        changes = [each for each in outcomes if isinstance(each, Change)]
+        harm = self._harm(faults) if changes else ""
+        if not harm:
+            self.changes += changes
+            self.refused += [each for each in outcomes if isinstance(each, Refusal)]
+            return
+        self.editor.journal.back_to(mark)
+        if len(faults) == 1:
+            self.refused.append(Refusal(faults[0], f"{harm}; {faults[0].fix}"))
+            return
+        middle = len(faults) // 2
+        self._try(faults[:middle])
+        self._try(faults[middle:])
 
     def _mended(self, finding: Finding) -> Change | Refusal | None:
-        tolerance = 0.0
-        outcome: Change | Refusal | None
+        """What one mend does; a refused one leaves the model as it was."""
+        mark = self.editor.journal.mark()
         mend = self.now.mends[finding.code]
+        outcome: Change | Refusal | None
         if mend is ModelMend.FOLD_BIAS:
-            tolerance = FOLDING_TOLERANCE
             outcome = fold_bias(self.editor, self.now, finding, remove=self.request.remove_bias)
         else:
             outcome = MENDERS[mend](self.editor, self.now, finding)
-        if isinstance(outcome, Change) and (difference := self.editor.difference(tolerance)):
-            return Refusal(finding, f"{difference}; {finding.fix}")
+        if isinstance(outcome, Refusal):
+            self.editor.journal.back_to(mark)
         return outcome
+
+    def _harm(self, faults: Sequence[Finding]) -> str:
+        """What the changes spoil; if nothing, the model is looked at anew."""
+        folds = any(self.now.mends[each.code] is ModelMend.FOLD_BIAS for each in faults)
+        difference = self.editor.difference(FOLDING_TOLERANCE if folds else 0.0)
+        if difference:
+            return difference
+        try:
+            now = self.editor.snapshot()
+            spoiled = "" if folds else spoils(self.now, now)
+        except CaptureError as error:
+            return f"the model does not run with the change: {error}"
+        if not spoiled:
+            self.now = now
+        return spoiled
+
+
+def _fault_of(finding: Finding) -> _Fault:
+    return finding.code, finding.layers[:1]
 
 
 def _advice(

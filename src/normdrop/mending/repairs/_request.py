@@ -14,6 +14,7 @@ class Request:
     Attributes:
         move: What becomes of noise that feeds a norm: one move for all layers, or one for some, by
             path. Left out, each layer gets the first move that leaves no finding.
+        prefer: Which moves come first wherever they do no harm, the first of them before all.
         remove_bias: Whether a cancelled bias is removed rather than set to zero.
 
     Raises:
@@ -24,6 +25,7 @@ class Request:
     """
 
     move: Move | Mapping[str, Move] | None = None
+    prefer: tuple[Move, ...] = ()
     remove_bias: bool = False
     _by_path: Mapping[str, Move] = field(init=False, repr=False)
 
@@ -31,6 +33,9 @@ class Request:
         """Refuse moves that are none."""
         given = self.move
         by_path = dict(given) if isinstance(given, Mapping) else {"": given} if given else {}
+        for move in self.prefer:
+            if move not in MOVES:
+                raise unknown(f"prefer: no move is called {move!r}", move, tuple(MOVES))
         for path, move in by_path.items():
             if move not in MOVES:
                 where = f" for {path!r}" if path else ""

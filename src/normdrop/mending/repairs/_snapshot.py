@@ -1,10 +1,12 @@
 """What a model is now: its graph, its expected shifts and its findings."""
 
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from normdrop.lint.rules import ModelMend, Rule, check_captured
+from normdrop.mending.harm import Harm, harms
 from normdrop.shifts.graph import Captured, Graph, Node
 from normdrop.shifts.moments import expected_shifts
 from normdrop.shifts.report import LayerShift, ShiftReport
@@ -58,10 +60,31 @@ class Snapshot:
         """What mends the findings of a rule, by its code, where anything does."""
         return {rule.code: rule.model_mend for rule in self.rules if rule.model_mend is not None}
 
+    @cached_property
+    def _harms(self) -> dict[int, frozenset[Harm]]:
+        return harms(self.graph)
+
+    def harms(self, layer: str) -> frozenset[Harm]:
+        """What harm a noise layer does where it stands, whichever of its calls does it."""
+        done = (self._harms.get(node.id, frozenset()) for node in self.nodes(layer))
+        return frozenset[Harm]().union(*done)
+
+    @property
+    def harmed(self) -> Counter[Harm]:
+        """How many calls of noise do each harm."""
+        return Counter(harm for done in self._harms.values() for harm in done)
+
     def of(self, *mends: ModelMend) -> list[Finding]:
         """The findings that some changes mend."""
         return [finding for finding in self.findings if self.mends.get(finding.code) in mends]
 
     def nodes(self, layer: str) -> tuple[Node, ...]:
         """The calls of a layer."""
-        return self.graph.of_layer(layer)
+        return self._calls_of.get(layer, ())
+
+    @cached_property
+    def _calls_of(self) -> dict[str, tuple[Node, ...]]:
+        found: defaultdict[str, list[Node]] = defaultdict(list)
+        for node in self.graph:
+            found[node.layer].append(node)
+        return {layer: tuple(nodes) for layer, nodes in found.items()}

@@ -82,6 +82,16 @@ class TorchEditor:
         """Not taken back: the layer goes as a whole."""
         layer.beta = beta  # type: ignore[assignment] # a UniformDropout, as `to_uniform` made it
 
+    def to_weaker(self, layer: nn.Module) -> nn.Module:
+        """A copy of the layer."""
+        weaker = copy.deepcopy(layer)
+        self.journal.replace(self.model, layer, weaker)
+        return weaker
+
+    def set_rate(self, layer: nn.Module, rate: float) -> None:
+        """Not taken back: the layer goes as a whole."""
+        layer.p = rate  # type: ignore[assignment] # what every dropout module calls its rate
+
     def to_plain(self, layer: nn.Module, rate: float) -> nn.Module:
         """`torch.nn.Dropout`."""
         plain = nn.Dropout(rate)
