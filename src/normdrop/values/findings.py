@@ -1,7 +1,7 @@
 """What a check found: one finding, and all of them."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from normdrop.values.location import Location
@@ -80,6 +80,34 @@ class Finding:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a check looked at.
+
+    Attributes:
+        files: How many files were read.
+        models: How many models were looked at, in files and by themselves.
+        skipped: What was left out though it was given, and why, one line each.
+
+    >>> print(Scope(files=3, models=1))
+    3 files and 1 model checked, 0 skipped
+    """
+
+    files: int = 0
+    models: int = 0
+    skipped: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """The three numbers in words."""
+        files = f"{self.files} file{'' if self.files == 1 else 's'}"
+        models = f"{self.models} model{'' if self.models == 1 else 's'}"
+        return f"{files} and {models} checked, {len(self.skipped)} skipped"
+
+    def to_dict(self) -> dict[str, int]:
+        """The three numbers, as JSON knows them."""
+        return {"files": self.files, "models": self.models, "skipped": len(self.skipped)}
+
+
 @dataclass(frozen=True)
 class Findings(Sequence[Finding]):
     """Everything a check found, the worst first for a model, in reading order for source.
@@ -87,6 +115,7 @@ class Findings(Sequence[Finding]):
     Attributes:
         found: The findings.
         notes: What could not be checked, and why, one line each.
+        scope: What was looked at.
 
     >>> Findings(()).is_clean
     True
@@ -94,6 +123,7 @@ class Findings(Sequence[Finding]):
 
     found: tuple[Finding, ...]
     notes: tuple[str, ...] = ()
+    scope: Scope = Scope()
 
     def __len__(self) -> int:
         """How many findings."""
@@ -121,16 +151,20 @@ class Findings(Sequence[Finding]):
         """The findings but those whose code, or whose cause's path, is named or begins so."""
         prefixes = tuple(ignore)
         kept = (each for each in self if not _named(each, prefixes))
-        return Findings(tuple(kept), self.notes)
+        return replace(self, found=tuple(kept))
 
     def worst_first(self) -> "Findings":
         """Errors before warnings before notes, else by code."""
         ranked = sorted(self, key=lambda each: (_RANK[each.severity], each.code))
-        return Findings(tuple(ranked), self.notes)
+        return replace(self, found=tuple(ranked))
 
     def to_dict(self) -> dict[str, object]:
         """All findings, as JSON knows them."""
-        return {"findings": [each.to_dict() for each in self], "notes": list(self.notes)}
+        return {
+            "findings": [each.to_dict() for each in self],
+            "notes": list(self.notes),
+            "checked": self.scope.to_dict(),
+        }
 
     def to_dataframe(self) -> "pd.DataFrame":
         """One row per finding.

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from normdrop.errors import UsageError
@@ -45,7 +46,7 @@ def without_known(findings: Findings, file: Path, line: Line) -> Findings:
             known[key] -= 1
         else:
             new.append(each)
-    return Findings(tuple(new), findings.notes)
+    return replace(findings, found=tuple(new))
 
 
 def _read(file: Path) -> Counter[tuple[str, str, str]]:

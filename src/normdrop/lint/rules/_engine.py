@@ -8,12 +8,18 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from normdrop.lint.rules._registry import codes
 from normdrop.lint.rules._rule import Rule
 from normdrop.lint.rules._subject import Subject
 from normdrop.lint.rules._suppressions import Suppression, comments, suppress
-from normdrop.lint.source import Source, files, parse_source, read_text
-from normdrop.values.findings import Finding, Findings
+from normdrop.lint.source import (
+    SUFFIXES,
+    NoFileError,
+    Source,
+    files,
+    parse_source,
+    read_text,
+)
+from normdrop.values.findings import Finding, Findings, Scope
 from normdrop.values.location import Location
 
 if TYPE_CHECKING:
@@ -46,7 +52,7 @@ def check_captured(
     by_path = {layer.path: layer for layer in shifts}
     subject = Subject(captured.train, captured, by_path, modes or {})
     found = [finding for rule in rules for finding in rule.in_model(subject)]
-    return Findings(tuple(found)).worst_first()
+    return Findings(tuple(found), scope=Scope(models=1)).worst_first()
 
 
 def without_accepted(findings: Findings, suppressions: Sequence[Suppression]) -> Findings:
@@ -55,7 +61,7 @@ def without_accepted(findings: Findings, suppressions: Sequence[Suppression]) ->
     Suppressions that are of no use are not judged: they may be meant for another model.
     """
     kept, _ = suppress(findings, suppressions)
-    return Findings(tuple(kept), findings.notes)
+    return replace(findings, found=tuple(kept))
 
 
 def check_text(path: str, text: str | bytes, rules: Sequence[Rule]) -> list[Finding]:
@@ -66,16 +72,18 @@ def check_text(path: str, text: str | bytes, rules: Sequence[Rule]) -> list[Find
         ValueError: It holds a null byte.
         RecursionError, MemoryError: It is nested too deeply for Python's own parser.
     """
-    return _checked(parse_source(path, text), rules)
+    return _checked(parse_source(path, text), rules)[0]
 
 
-def _checked(source: Source, rules: Sequence[Rule]) -> list[Finding]:
+def _checked(source: Source, rules: Sequence[Rule]) -> tuple[list[Finding], int]:
+    """The findings of a file, and how many models were seen in it."""
     found = [finding for rule in rules for finding in rule.in_source(source)]
     of_models = [rule for rule in rules if type(rule).in_model is not Rule.in_model]
-    for sketch in source.sketches if of_models else ():
+    sketches = source.sketches if of_models else ()
+    for sketch in sketches:
         subject = Subject.from_sketch(sketch)
         found.extend(finding for rule in of_models for finding in rule.in_model(subject))
-    return _once(found)
+    return _once(found), len(sketches)
 
 
 def _once(found: Iterable[Finding]) -> list[Finding]:
@@ -112,43 +120,56 @@ def check_files(
         suppressions: What is accepted for layers or files; see also the comments in the files.
 
     Returns:
-        The findings, and one note for every file that could not be checked.
+        The findings, one note for every file or folder that could not be checked, and how many
+        were. What is no file, a pipe or a link that leads nowhere, is noted where it is given
+        itself and skipped where it lies in a folder.
 
     Raises:
-        UsageError: A path does not exist.
+        UsageError: A path does not exist, or holds a model and no source.
     """
     found: list[Finding] = []
     notes: list[str] = []
+    skipped: list[str] = []
     used: set[Suppression] = set()
     worth = _RulesByWord(rules)
-    for path in files(paths, exclude):
+    read = models = 0
+    for path in files(paths, exclude, notes):
         try:
-            kept, of_use = _check_file(path, worth, suppressions)
+            kept, of_use, seen = _check_file(path, worth, suppressions)
+        except NoFileError as error:
+            skipped.append(f"{path}: {error}")
+            if path in paths:
+                notes.append(skipped[-1])
         except Exception as error:  # noqa: BLE001 - one unreadable file must not stop the others
-            notes.append(f"{path}: {_reason(error)}")
+            skipped.append(f"{path}: {_reason(error)}")
+            notes.append(skipped[-1])
         else:
+            read, models = read + 1, models + seen
             found.extend(kept)
             used |= of_use
     found.extend(_unused(suppressions, used, rules))
-    return Findings(tuple(found), tuple(notes))
+    left_out = tuple(dict.fromkeys([*notes, *skipped]))
+    return Findings(tuple(found), tuple(notes), Scope(read, models, left_out))
 
 
 def _check_file(
     path: str, worth: "_RulesByWord", suppressions: Sequence[Suppression]
-) -> tuple[list[Finding], set[Suppression]]:
-    """The findings of one file, and the suppressions they needed."""
+) -> tuple[list[Finding], set[Suppression], int]:
+    """The findings of one file, the suppressions they needed, and how many models it holds."""
     text = read_text(path)
     rules = worth.rules(text.code)
     if not rules:
-        return [], set()
+        if not path.endswith(SUFFIXES):
+            parse_source(path, text.code)  # a file of something else holds no Python
+        return [], set(), 0
     with _without_collection():
-        found = check_text(path, text.code, rules)
+        found, models = _checked(parse_source(path, text.code), rules)
     written = comments(path, text.lines()) if b"normdrop:" in text.code else []
     kept, used = suppress(found, [*written, *suppressions])
     kept.extend(_unused(written, used, worth.every))
     if text.cells:
         kept = [_moved(each, lambda line: text.place(path, line)) for each in kept]
-    return kept, used
+    return kept, used, models
 
 
 class _RulesByWord:
@@ -193,8 +214,6 @@ def _unused(
     if not suppressions:
         return []
     ran = {rule.code for rule in rules}
-    # A code that no rule has is never of use.
-    ran |= {code for each in suppressions for code in each.codes} - codes().keys()
     return [finding for rule in rules for finding in rule.in_suppressions(suppressions, used, ran)]
 
 

@@ -1,17 +1,19 @@
 """Findings as annotations on a GitHub pull request."""
 
 from normdrop.values.findings import Finding, Findings
+from normdrop.values.text import printable
 
 _COMMANDS = {"error": "error", "warning": "warning", "note": "notice"}
 
 
 def to_github(findings: Findings) -> str:
-    """One workflow command a finding.
+    """One workflow command a finding, and a line of the log that says what was checked.
 
     >>> print(to_github(Findings((Finding("ND101", "error", "drop feeds norm"),))), end="")
     ::error title=ND101::drop feeds norm
+    0 files and 0 models checked, 0 skipped
     """
-    return "".join(map(_one, findings))
+    return "".join(map(_one, findings)) + f"{findings.scope}\n"
 
 
 def _one(finding: Finding) -> str:
@@ -27,7 +29,7 @@ def _one(finding: Finding) -> str:
 
 
 def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return printable(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def _property(text: str) -> str:

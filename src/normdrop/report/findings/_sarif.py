@@ -2,11 +2,14 @@
 
 import json
 import math
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from normdrop.lint.rules import Rule, all_rules
 from normdrop.values.findings import Finding, Findings
 from normdrop.values.location import Location
+from normdrop.values.text import printable
 
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
@@ -29,14 +32,20 @@ def to_sarif(findings: Findings) -> str:
         "invocations": [
             {
                 "executionSuccessful": not findings.notes,
-                "toolExecutionNotifications": [
-                    {"level": "error", "message": {"text": note}} for note in findings.notes
-                ],
+                "toolExecutionNotifications": [*_notifications(findings)],
             }
         ],
+        "properties": {"checked": findings.scope.to_dict()},
         "results": [_result(each, indices) for each in findings],
     }
     return json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
+
+
+def _notifications(findings: Findings) -> Iterator[dict[str, object]]:
+    """What could not be checked, and what was only left out."""
+    for note in dict.fromkeys([*findings.notes, *findings.scope.skipped]):
+        level = "error" if note in findings.notes else "warning"
+        yield {"level": level, "message": {"text": printable(note)}}
 
 
 def _rule(rule: type[Rule]) -> dict[str, object]:
@@ -56,7 +65,7 @@ def _result(finding: Finding, indices: dict[str, int]) -> dict[str, object]:
         "ruleId": finding.code,
         "ruleIndex": indices[finding.code],
         "level": finding.severity,
-        "message": {"text": text},
+        "message": {"text": printable(text)},
         "locations": [_location(finding)],
         "relatedLocations": [
             {"physicalLocation": _physical(each)} for each in dict.fromkeys(finding.related)
@@ -73,7 +82,7 @@ def _location(finding: Finding) -> dict[str, object]:
         location["physicalLocation"] = _physical(finding.location)
     if finding.layers:
         location["logicalLocations"] = [
-            {"fullyQualifiedName": layer, "kind": "member"}
+            {"fullyQualifiedName": printable(layer), "kind": "member"}
             for layer in dict.fromkeys(finding.layers)
         ]
     return location
@@ -91,4 +100,5 @@ def _physical(place: Location) -> dict[str, object]:
 def _relative(path: Path) -> str:
     from urllib.parse import quote
 
-    return quote(path.as_posix())
+    # As bytes: a name need not be UTF-8.
+    return quote(os.fsencode(path.as_posix()))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from normdrop.report.findings._lines import line_of
 from normdrop.values.findings import Finding, Findings
+from normdrop.values.text import printable
 
 if TYPE_CHECKING:
     from normdrop.values.severity import Severity
@@ -15,20 +16,13 @@ _WIDEST = 160
 
 
 def to_text(findings: Findings) -> str:
-    """All findings, one after another, and how many there are."""
-    return "".join(map(_shown, "\n".join([*map(_one, findings), _total(findings)]))) + "\n"
-
-
-def _shown(character: str) -> str:
-    """No control character of somebody's source acts on the terminal."""
-    # `normdrop.values.display.printable` does the same and would bring the tables of rich with it.
-    return (
-        character if character.isprintable() or character == "\n" else "\N{REPLACEMENT CHARACTER}"
-    )
+    """All findings, one after another, how many there are, and what was checked."""
+    shown = "\n".join([*map(_one, findings), _total(findings)])
+    return f"{shown}\n{findings.scope}.\n"
 
 
 def _one(finding: Finding) -> str:
-    return "\n".join(_parts(finding)) + "\n"
+    return "\n".join(map(printable, _parts(finding))) + "\n"
 
 
 def _parts(finding: Finding) -> Iterator[str]:
