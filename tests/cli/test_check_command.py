@@ -36,7 +36,11 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
 def test_clean_source_exits_with_0(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Nothing found is said and is no failure."""
     (project / "net.py").write_text(CLEAN)
-    assert run(capsys, "net.py") == (0, "Nothing found.\n", "")
+    assert run(capsys, "net.py") == (
+        0,
+        "Nothing found.\n1 file and 1 model checked, 0 skipped.\n",
+        "",
+    )
 
 
 def test_a_finding_shows_its_line(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -54,7 +58,9 @@ def test_a_finding_shows_its_line(project: Path, capsys: pytest.CaptureFixture[s
     ]
     assert run(capsys, "net.py", "--exit-zero")[0] == 0
     assert run(capsys, "net.py", "--ignore", "ND1")[0] == 0
-    assert run(capsys, "net.py", "--statistics")[1] == "     1  ND101\n"
+    assert run(capsys, "net.py", "--statistics")[1] == (
+        "     1  ND101\n1 file and 1 model checked, 0 skipped.\n"
+    )
 
 
 def test_formats_agree(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,11 +4,13 @@ import importlib
 import pkgutil
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 from pathlib import Path
 
 import rich_click as click
 
 from normdrop.errors import NormdropError, UsageError
+from normdrop.values.text import one_line
 
 _EXTRAS = {
     "torch": ("torch", "numba", "safetensors"),
@@ -66,6 +68,7 @@ def _normdrop() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; exit 0 when clean, 1 with findings, 2 for unusable input."""
+    _print_anything()
     try:
         status = _normdrop.main(args=arguments, prog_name="normdrop", standalone_mode=False)
     except NormdropError as error:
@@ -80,15 +83,40 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except ModuleNotFoundError as error:
         extra = next((extra for extra, names in _EXTRAS.items() if error.name in names), None)
         if extra is None:
-            raise
+            _fail(_unforeseen(error))
         _fail(f"this needs {error.name}, which is missing: pip install 'normdrop[{extra}]'")
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         _fail(f"{where}{error.strerror or error}")
+    except Exception as error:  # noqa: BLE001 - the last resort: status 1 means that something is found
+        _fail(_unforeseen(error))
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _print_anything() -> None:
+    """A name need not be UTF-8, nor a terminal know the characters of a table."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _fail(message: str) -> None:
     """Print one line on standard error and exit with status 2."""
-    sys.stderr.write("normdrop: " + " ".join(message.split()) + "\n")
+    sys.stderr.write(f"normdrop: {one_line(message)}\n")
     sys.exit(2)
+
+
+def _unforeseen(error: Exception) -> str:
+    """What to say of an error that nobody thought of: what, where, and what to do about it."""
+    from importlib.metadata import version
+
+    where = ""
+    trace = error.__traceback__
+    while trace is not None:
+        code, line = trace.tb_frame.f_code, trace.tb_lineno
+        where, trace = f" ({Path(code.co_filename).name}:{line}, {code.co_name})", trace.tb_next
+    said = f"{type(error).__name__}: {error}".rstrip(": ")
+    return (
+        f"unforeseen: {said}{where}; this is a fault of normdrop {version('normdrop')}: please "
+        "report it to its maintainers with this line, the command and what it was run on"
+    )

@@ -8,7 +8,9 @@ import rich_click as click
 
 from normdrop.cli._factory import names_model
 from normdrop.cli._options import shape_option
+from normdrop.cli._selection import chosen_rules
 from normdrop.errors import UsageError
+from normdrop.values.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,8 +27,8 @@ _FORMATS = ("text", "json", "sarif", "github")
 @click.option(
     "--with", "arguments", multiple=True, metavar="NAME=VALUE", help="An argument of the FACTORY."
 )
-@click.option("--select", multiple=True, help="Codes to run, or their beginnings.")
-@click.option("--ignore", multiple=True, help="Codes not to run, or their beginnings.")
+@click.option("--select", multiple=True, help="Rules to run: codes, their beginnings, or names.")
+@click.option("--ignore", multiple=True, help="Rules not to run, named likewise.")
 @click.option("--exclude", multiple=True, help="Files to leave out, as in a .gitignore.")
 @click.option("--format", "form", type=click.Choice(_FORMATS), default="text", show_default=True)
 @click.option("--statistics", is_flag=True, help="Count the findings of each rule.")
@@ -64,7 +66,7 @@ def command(  # noqa: PLR0917 - one argument an option
     from normdrop.report.findings import line_of
 
     settings = rules.project_settings(Path.cwd())
-    chosen = rules.selected(_codes(select) or settings.select, _codes(ignore) or settings.ignore)
+    chosen = chosen_rules(select, ignore, settings)
     if _is_factory(sources):
         findings = _check_factory(sources[0], input_shape, arguments, chosen)
         findings = rules.without_accepted(findings, settings.suppressions)
@@ -84,11 +86,6 @@ def command(  # noqa: PLR0917 - one argument an option
     if findings.notes and findings.judged is None:  # source that cannot be read; of a model, asides
         context.exit(2)
     context.exit(0 if exit_zero or findings.is_clean else 1)
-
-
-def _codes(given: tuple[str, ...]) -> tuple[str, ...]:
-    """Codes, also when several are joined by commas."""
-    return tuple(code.strip().upper() for each in given for code in each.split(",") if code.strip())
 
 
 def _configured(settings: "ProjectSettings") -> Path | None:
@@ -118,11 +115,12 @@ def _check_factory(
 def _show(findings: "Findings", form: str, *, statistics: bool) -> None:
     from normdrop.report import findings as forms
 
-    for note in (*findings.notes, *findings.unread):
-        click.echo(f"normdrop: {note}", err=True)
+    for note in findings.remarks:
+        click.echo(f"normdrop: {one_line(note)}", err=True)
     if statistics:
         for code, count in Counter(each.code for each in findings).most_common():
             click.echo(f"{count:6}  {code}")
+        click.echo(f"{findings.scope}.")
         return
     writers = {
         "text": forms.to_text,

@@ -1,6 +1,7 @@
 """`normdrop fix`: source or a model mended, as far as that is safe."""
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -9,7 +10,9 @@ from rich.console import Console
 
 from normdrop.cli._factory import names_model
 from normdrop.cli._options import model_to_write, shape_option, weights_option
+from normdrop.cli._selection import chosen_rules
 from normdrop.errors import UsageError
+from normdrop.values.text import one_line, printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,8 +31,8 @@ _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 @click.option("--write", is_flag=True, help="Write the files instead of showing what changes.")
 @click.option("--unsafe", is_flag=True, help="Also mend what changes what the model computes.")
 @click.option("--remove-bias", is_flag=True, help="Remove biases that a norm cancels.")
-@click.option("--select", multiple=True, help="Codes to mend, or their beginnings.")
-@click.option("--ignore", multiple=True, help="Codes not to mend, or their beginnings.")
+@click.option("--select", multiple=True, help="Rules to mend: codes, their beginnings, or names.")
+@click.option("--ignore", multiple=True, help="Rules not to mend, named likewise.")
 @click.option("--exclude", multiple=True, help="Files to leave out, as in a .gitignore.")
 @shape_option(help="For a FACTORY: the shape of one input, such as 3,32,32.")
 @click.option(
@@ -88,7 +91,7 @@ def command(  # noqa: PLR0917 - click passes them by name
     from normdrop.lint import rules
 
     chosen = rules.project_settings(Path.cwd())
-    run = rules.selected(_codes(select) or chosen.select, _codes(ignore) or chosen.ignore)
+    run = chosen_rules(select, ignore, chosen)
     if _is_factory(targets):
         if write or unsafe or exclude:
             raise UsageError("--write, --unsafe and --exclude are for files: --out writes a model")
@@ -164,18 +167,19 @@ def _fix_files(
         complete &= patch.is_complete and (write or not patch.changes)
         _report(patch, write=write)
     for note in notes:
-        click.echo(f"normdrop: {note}", err=True)
+        click.echo(f"normdrop: {one_line(note)}", err=True)
     if notes:
         return 2
     return 0 if complete else 1
 
 
 def _show(diff: str) -> None:
-    """The patch as it is, coloured where the terminal has colours."""
+    """The patch as it is, to be applied; on a terminal in colours, and nothing in it acts."""
     from normdrop.mending.patches import lines_of
 
+    shown = printable if sys.stdout.isatty() else str
     for line in lines_of(diff):
-        click.echo(click.style(line, fg=_COLOURS.get(line[:1])), nl=False)
+        click.echo(click.style(shown(line), fg=_COLOURS.get(line[:1])), nl=False)
 
 
 def _report(patch: "Patch", *, write: bool) -> None:
@@ -183,7 +187,7 @@ def _report(patch: "Patch", *, write: bool) -> None:
     if patch.mended:
         done = "mended" if write else "would be mended"
         codes = ", ".join(dict.fromkeys(each.code for each in patch.mended))
-        click.echo(f"{patch.path}: {len(patch.mended)} {done} ({codes})", err=True)
+        click.echo(one_line(f"{patch.path}: {len(patch.mended)} {done} ({codes})"), err=True)
     idioms: dict[tuple[str, str, str], list[Finding]] = {}
     for left in patch.left:
         hint = f"{left.flag} mends it" if left.flag else left.reason
@@ -191,7 +195,8 @@ def _report(patch: "Patch", *, write: bool) -> None:
         idioms.setdefault((found.code, found.severity, hint), []).append(found)
     for (_, _, hint), (first, *others) in idioms.items():
         places = ", ".join(str(each.location) for each in others)
-        click.echo(f"{first}; {hint}" + (f" (also at {places})" if places else ""), err=True)
+        also = f" (also at {places})" if places else ""
+        click.echo(one_line(f"{first}; {hint}{also}"), err=True)
 
 
 def _fix_model(
@@ -234,11 +239,6 @@ def _preferred(moves: tuple[str, ...]) -> "Move | Mapping[str, Move] | None":
     if not all(equals for _, equals, _ in pairs):
         raise UsageError("--move: give one move for all, or PATH=MOVE as often as needed")
     return {path: cast("Move", move) for path, _, move in pairs}
-
-
-def _codes(given: tuple[str, ...]) -> tuple[str, ...]:
-    """Codes, also when several are joined by commas."""
-    return tuple(code.strip().upper() for each in given for code in each.split(",") if code.strip())
 
 
 def _is_factory(targets: tuple[str, ...]) -> bool:

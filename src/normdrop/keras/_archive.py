@@ -14,6 +14,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import keras
@@ -23,8 +24,11 @@ import normdrop.keras.layers
 from normdrop.errors import UsageError
 
 _CONFIG, _METADATA, _WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
-_MOST = 256 * 1024**2
-"""Bytes of a configuration: a zip file may claim any number."""
+_MOST = 16 * 1024**2
+"""Bytes of a configuration: a zip file may claim any number, and the largest published models have
+three million."""
+_MOST_PARTS = 1_000_000
+"""Brackets and commas of a configuration: parsed, each takes a hundred times its own byte."""
 _VALUES = frozenset(
     {"__keras_tensor__", "__tensor__", "__numpy__", "__bytes__", "__ellipsis__", "__slice__"}
 )
@@ -70,7 +74,7 @@ def check_archive(path: Path) -> str:
             names = set(archive.namelist())
             config = _read(archive, _CONFIG) if _CONFIG in names else None
             metadata = _read(archive, _METADATA) if _METADATA in names else {}
-    except (zipfile.BadZipFile, zlib.error, ValueError, RuntimeError, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, ValueError, RuntimeError, EOFError, OSError) as error:
         raise UsageError(
             f"{path} is no .keras file, or damaged ({error}): save it again with model.save"
         ) from error
@@ -91,9 +95,11 @@ def check_archive(path: Path) -> str:
 
 
 def _read(archive: zipfile.ZipFile, name: str) -> Any:  # noqa: ANN401 - JSON
-    if archive.getinfo(name).file_size > _MOST:
+    with archive.open(name) as opened:
+        content = opened.read(_MOST + 1)  # whatever size the file claims for it
+    if len(content) > _MOST or sum(map(content.count, (b"[", b"{", b","))) > _MOST_PARTS:
         raise ValueError(f"{name} is too large")
-    return json.loads(archive.read(name))
+    return json.loads(content)
 
 
 def _named(config: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - JSON
@@ -145,7 +151,22 @@ def _is_known(name: str, module: str, registered: object) -> bool:
         return False
     if module.startswith("keras.src.backend.") and ".optimizers." in module:
         return _holds(keras.optimizers, name)  # a backend's own form of one of these
-    return _holds(sys.modules.get(module), name)
+    return _holds(_module(module), name)
+
+
+def _module(name: str) -> Any:  # noqa: ANN401 - a module or None
+    """A module of Keras that is imported, by the name it is meant to be known by.
+
+    Before 3.9 its public modules are imported under `keras.api` and only found as attributes.
+    """
+    if name in sys.modules:
+        return sys.modules[name]
+    found: Any = keras
+    for part in name.split(".")[1:]:
+        found = getattr(found, part, None)
+        if not isinstance(found, ModuleType):
+            return None
+    return found
 
 
 def _holds(module: Any, name: str) -> bool:  # noqa: ANN401 - a module or None

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 from collections import Counter
 from collections.abc import Iterator
 from functools import lru_cache
@@ -12,6 +13,7 @@ from urllib.parse import quote
 from normdrop.lint.source import read_text
 from normdrop.values.findings import Finding, Findings
 from normdrop.values.location import Location
+from normdrop.values.text import printable
 
 if TYPE_CHECKING:
     from normdrop.lint.rules import Rule
@@ -24,20 +26,13 @@ _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
 
 def to_text(findings: Findings) -> str:
-    """All findings, one after another, and how many there are."""
-    return "".join(map(_shown, "\n".join([*map(_text_of, findings), _total(findings)]))) + "\n"
-
-
-def _shown(character: str) -> str:
-    """No control character of somebody's source acts on the terminal."""
-    # `normdrop.values.display.printable` does the same and would bring the tables of rich with it.
-    return (
-        character if character.isprintable() or character == "\n" else "\N{REPLACEMENT CHARACTER}"
-    )
+    """All findings, one after another, how many there are, and what was checked."""
+    shown = "\n".join([*map(_text_of, findings), _total(findings)])
+    return f"{shown}\n{findings.scope}.\n"
 
 
 def _text_of(finding: Finding) -> str:
-    return "\n".join(_text_parts(finding)) + "\n"
+    return "\n".join(map(printable, _text_parts(finding))) + "\n"
 
 
 def _text_parts(finding: Finding) -> Iterator[str]:
@@ -84,12 +79,13 @@ def to_json(findings: Findings) -> str:
 
 
 def to_github(findings: Findings) -> str:
-    """One workflow command a finding.
+    """One workflow command a finding, and a line of the log that says what was checked.
 
     >>> print(to_github(Findings((Finding("ND101", "error", "drop feeds norm"),))), end="")
     ::error title=ND101::drop feeds norm
+    0 files and 0 models checked, 0 skipped
     """
-    return "".join(map(_command, findings))
+    return "".join(map(_command, findings)) + f"{findings.scope}\n"
 
 
 def _command(finding: Finding) -> str:
@@ -109,7 +105,7 @@ def _message(finding: Finding) -> str:
 
 
 def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return printable(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def _property(text: str) -> str:
@@ -136,15 +132,20 @@ def to_sarif(findings: Findings) -> str:
         "invocations": [
             {
                 "executionSuccessful": not findings.notes,
-                "toolExecutionNotifications": [
-                    *({"level": "error", "message": {"text": note}} for note in findings.notes),
-                    *({"level": "warning", "message": {"text": part}} for part in findings.unread),
-                ],
+                "toolExecutionNotifications": [*_notifications(findings)],
             }
         ],
+        "properties": {"checked": findings.scope.to_dict()},
         "results": [_result(each, indices) for each in findings],
     }
     return json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
+
+
+def _notifications(findings: Findings) -> Iterator[dict[str, object]]:
+    """What could not be checked, and what was only left out."""
+    for note in findings.remarks:
+        level = "error" if note in findings.notes else "warning"
+        yield {"level": level, "message": {"text": printable(note)}}
 
 
 def _rule(rule: "type[Rule]") -> dict[str, object]:
@@ -163,7 +164,7 @@ def _result(finding: Finding, indices: dict[str, int]) -> dict[str, object]:
         "ruleId": finding.code,
         "ruleIndex": indices[finding.code],
         "level": finding.severity,
-        "message": {"text": _message(finding)},
+        "message": {"text": printable(_message(finding))},
         "locations": [_location(finding)],
         "relatedLocations": [
             {"physicalLocation": _physical(each)} for each in dict.fromkeys(finding.related)
@@ -180,7 +181,7 @@ def _location(finding: Finding) -> dict[str, object]:
         location["physicalLocation"] = _physical(finding.location)
     if finding.layers:
         location["logicalLocations"] = [
-            {"fullyQualifiedName": layer, "kind": "member"}
+            {"fullyQualifiedName": printable(layer), "kind": "member"}
             for layer in dict.fromkeys(finding.layers)
         ]
     return location
@@ -191,7 +192,7 @@ def _physical(place: Location) -> dict[str, object]:
     region = {"startLine": max(place.line, 1)}
     if place.column:
         region["startColumn"] = place.column
-    uri = path.as_uri() if path.is_absolute() else quote(path.as_posix())
+    uri = path.as_uri() if path.is_absolute() else quote(os.fsencode(path.as_posix()))
     return {"artifactLocation": {"uri": uri}, "region": region}
 
 

@@ -98,15 +98,42 @@ class Finding:
         return {**plain, **lists, "fix": repair and {"message": repair.pop("what"), **repair}}
 
 
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a check looked at.
+
+    Attributes:
+        files: How many files were read.
+        models: How many models were looked at, in files and by themselves.
+        skipped: What was left out though it was given, and why, one line each.
+
+    >>> print(Scope(files=3, models=1))
+    3 files and 1 model checked, 0 skipped
+    """
+
+    files: int = 0
+    models: int = 0
+    skipped: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """The three numbers in words."""
+        files = f"{self.files} file{'' if self.files == 1 else 's'}"
+        models = f"{self.models} model{'' if self.models == 1 else 's'}"
+        return f"{files} and {models} checked, {len(self.skipped)} skipped"
+
+    def to_dict(self) -> dict[str, int]:
+        """The three numbers, as JSON knows them."""
+        return {"files": self.files, "models": self.models, "skipped": len(self.skipped)}
+
+
 @dataclass(frozen=True)
 class Findings(Sequence[Finding]):
     """Everything a check found, the worst first for a model, in reading order for source.
 
     Attributes:
         found: The findings.
-        notes: The files that could not be checked, and why, one line each.
-        unread: The parts of files that were not read, and why, one line each; the rest of each was
-            checked.
+        notes: What could not be checked, and why, one line each.
+        scope: What was looked at.
         judged: How many norm layers with running statistics were judged; None for source, where
             layers are not counted.
         unknown: The norm layers of a model that could not be judged, and why.
@@ -119,7 +146,7 @@ class Findings(Sequence[Finding]):
 
     found: tuple[Finding, ...]
     notes: tuple[str, ...] = ()
-    unread: tuple[str, ...] = ()
+    scope: Scope = Scope()
     judged: int | None = None
     unknown: tuple[Unjudged, ...] = ()
 
@@ -152,6 +179,11 @@ class Findings(Sequence[Finding]):
         return replace(self, found=tuple(kept))
 
     @property
+    def remarks(self) -> tuple[str, ...]:
+        """What could not be checked and what was skipped, each once."""
+        return tuple(dict.fromkeys([*self.notes, *self.scope.skipped]))
+
+    @property
     def summary(self) -> str:
         """What was found, in how many norm layers, and which could not be judged, in one line."""
         number = len(self.found)
@@ -180,7 +212,8 @@ class Findings(Sequence[Finding]):
         """All findings, as JSON knows them."""
         return {
             "findings": [each.to_dict() for each in self],
-            "notes": [*self.notes, *self.unread],
+            "notes": list(self.remarks),
+            "checked": self.scope.to_dict(),
             "judged": self.judged,
             "unknown": [asdict(each) for each in self.unknown],
         }
@@ -216,8 +249,7 @@ class Findings(Sequence[Finding]):
             Column("fix"),
         ]
         rows = [Row(_cells(each), "bad" if each.severity == "error" else "plain") for each in self]
-        notes = (*self.notes, *self.unread)
-        return Table(self.summary, tuple(columns), tuple(rows), notes)
+        return Table(self.summary, tuple(columns), tuple(rows), self.remarks)
 
     def __str__(self) -> str:
         """The table as text."""

@@ -30,9 +30,13 @@ def test_each_unreadable_file_is_one_note_and_the_rest_is_checked(tmp_path: Path
     (tmp_path / "good.py").write_bytes(_HEAD)
     found = check_files([str(tmp_path)], selected())
     assert [finding.code for finding in found] == ["ND101"]
-    assert len(found.notes) == len(bad) + 1
+    assert len(found.notes) == len(bad)
     named = {Path(note.partition(": ")[0]).name for note in found.notes}
-    assert named == {*bad, "loop.py"}
+    assert named == set(bad)
+    assert set(found.scope.skipped) - set(found.notes) == {
+        f"{tmp_path}/loop.py: a link that leads nowhere"
+    }
+    assert found.scope.files == 1
     assert not any("\n" in note for note in found.notes)
 
 

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from normdrop.values.display import Column, Row, Table, escaped, printable
+from normdrop.values.display import Column, Row, Table, escaped
+from normdrop.values.text import printable
 
 HOSTILE = "<script>alert('x')</script>[bold]\x1b[31m&\""
 

@@ -9,7 +9,12 @@ from typing import Any
 import keras
 
 from normdrop.errors import CaptureError
+from normdrop.keras._version import numbers
 from normdrop.keras.capture._layers import is_open
+
+_CONVERT = "_convert_inputs_to_tensors"
+_CONVERTS_ALL = numbers(keras.__version__) < (3, 8)
+"""Whether Functional models make arrays of all that they are given, which symbols cannot be."""
 
 
 @dataclass(frozen=True)
@@ -140,6 +145,8 @@ def trace(
     try:
         for layer in layers:
             layer.__dict__["symbolic_call"] = _watch(layer)(layer, made)
+            if _CONVERTS_ALL and hasattr(layer, _CONVERT):
+                layer.__dict__[_CONVERT] = _converted(layer)
         outputs = keras.tree.flatten(model(arguments, training=training))
         if not all(isinstance(each, keras.KerasTensor) for each in outputs):
             raise CaptureError(f"{model.name} returns something else than tensors")
@@ -147,6 +154,7 @@ def trace(
     finally:
         for layer in layers:
             layer.__dict__.pop("symbolic_call", None)
+            layer.__dict__.pop(_CONVERT, None)
         for key, each in operations.items():
             inbound, outbound = before[key]
             del each._inbound_nodes[inbound:]  # noqa: SLF001 - see above
@@ -180,6 +188,20 @@ def _step_by_step(layer: keras.layers.TimeDistributed, made: Trace) -> Callable[
         return outputs
 
     return symbolic_call
+
+
+def _converted(model: Any) -> Callable[..., Any]:  # noqa: ANN401 - a Functional model
+    """Inputs in the element types that a Functional model takes, symbolic ones too."""
+
+    def convert(inputs: list[Any]) -> list[Any]:
+        return [
+            each
+            if each is None or each.dtype == wanted.dtype
+            else keras.ops.cast(each, wanted.dtype)
+            for each, wanted in zip(inputs, model.inputs, strict=False)
+        ]
+
+    return convert
 
 
 def _opened(layer: keras.layers.Layer, made: Trace) -> Callable[..., Any]:

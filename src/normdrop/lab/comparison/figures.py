@@ -7,8 +7,8 @@ import plotly.graph_objects as go
 
 from normdrop.lab.comparison._results import Results
 from normdrop.lab.trial import Epoch, Outcome
-from normdrop.values.display import printable
 from normdrop.values.display.figures import Curve, DotPair, Estimate, curves, dot_pairs, ranking
+from normdrop.values.text import printable
 
 
 def ranking_figure(results: Results) -> go.Figure:

@@ -10,12 +10,13 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from normdrop.lint.rules._registry import codes
 from normdrop.lint.rules._rule import Rule
 from normdrop.lint.rules._subject import Subject
 from normdrop.lint.rules._suppressions import Suppression, comments, suppress
 from normdrop.lint.source import (
     MODEL_WORDS,
+    SUFFIXES,
+    NoFileError,
     Source,
     Text,
     files,
@@ -24,7 +25,7 @@ from normdrop.lint.source import (
     read_text,
     unreadable,
 )
-from normdrop.values.findings import Finding, Findings
+from normdrop.values.findings import Finding, Findings, Scope
 from normdrop.values.location import Location
 
 if TYPE_CHECKING:
@@ -72,7 +73,8 @@ def check_captured(
     unknown = tuple(subject.unjudged(norms))
     judged = len({node.layer for node in subject.graph if node.carries_statistics})
     judged -= len({each.path for each in unknown} & {node.layer for node in subject.graph})
-    return Findings(tuple(found), judged=judged, unknown=unknown).worst_first()
+    looked = Scope(models=1)
+    return Findings(tuple(found), scope=looked, judged=judged, unknown=unknown).worst_first()
 
 
 def without_accepted(findings: Findings, suppressions: Sequence[Suppression]) -> Findings:
@@ -192,28 +194,37 @@ def check_files(
         suppressions: What is accepted for layers or files; see also the comments in the files.
 
     Returns:
-        The findings, one note for every file that could not be checked, and a line for every cell
-        of a notebook that was not read.
+        The findings, one note for every file or folder that could not be checked, and how many
+        were. What is no file, a pipe or a link that leads nowhere, is noted where it is given
+        itself and skipped where it lies in a folder; so are cells of a notebook that are no Python.
 
     Raises:
-        UsageError: A path does not exist.
+        UsageError: A path does not exist, or holds a model and no source.
     """
     found: list[Finding] = []
     notes: list[str] = []
-    unread: list[str] = []
+    skipped: list[str] = []
     used: set[Suppression] = set()
     worth, neighbours = _RulesByWord(rules), Neighbours()
-    for path in files(paths, exclude):
+    read = models = 0
+    for path in files(paths, exclude, notes):
         try:
-            kept, of_use, left_out = _check_file(path, worth, suppressions, neighbours)
+            kept, of_use, seen, left_out = _check_file(path, worth, suppressions, neighbours)
+        except NoFileError as error:
+            skipped.append(f"{path}: {error}")
+            if path in paths:
+                notes.append(skipped[-1])
         except Exception as error:  # noqa: BLE001 - one unreadable file must not stop the others
-            notes.append(f"{path}: {unreadable(error)}")
+            skipped.append(f"{path}: {unreadable(error)}")
+            notes.append(skipped[-1])
         else:
+            read, models = read + 1, models + seen
             found.extend(kept)
             used |= of_use
-            unread.extend(left_out)
+            skipped.extend(left_out)
     found.extend(_unused(suppressions, used, rules))
-    return Findings(tuple(found), tuple(notes), unread=tuple(unread))
+    scope = Scope(read, models, tuple(dict.fromkeys([*notes, *skipped])))
+    return Findings(tuple(found), tuple(notes), scope)
 
 
 def _check_file(
@@ -221,15 +232,18 @@ def _check_file(
     worth: "_RulesByWord",
     suppressions: Sequence[Suppression],
     neighbours: Neighbours,
-) -> tuple[list[Finding], set[Suppression], tuple[str, ...]]:
-    """The findings of one file, the suppressions they needed, and what of it was not read."""
+) -> tuple[list[Finding], set[Suppression], int, tuple[str, ...]]:
+    """The findings of one file, the suppressions they needed, its models, and what was not read."""
     text = read_text(path)
     rules = worth.rules(path, text.code, neighbours)
     if not rules:
-        return [], set(), ()
+        if not path.endswith(SUFFIXES):
+            parse_source(path, text.code)  # a file of something else holds no Python
+        return [], set(), 0, ()
     with _without_collection():
         text, source = _parsed(path, text, neighbours.project)
         found = check_source(source, rules, neighbours)
+        models = len(source.sketches)
     written = comments(path, text.lines()) if b"normdrop:" in text.code else []
     kept, used = suppress(found, [*written, *suppressions])
     kept.extend(_unused(written, used, worth.every))
@@ -238,7 +252,7 @@ def _check_file(
             _moved(each, lambda at: Location(*text.place(path, at.line), at.column))
             for each in kept
         ]
-    return kept, used, text.unread
+    return kept, used, models, text.unread
 
 
 def _parsed(path: str, text: Text, project: "Project") -> tuple[Text, Source]:
@@ -299,8 +313,6 @@ def _unused(
     if not suppressions:
         return []
     ran = {rule.code for rule in rules}
-    # A code that no rule has is never of use.
-    ran |= {code for each in suppressions for code in each.codes} - codes().keys()
     return [finding for rule in rules for finding in rule.in_suppressions(suppressions, used, ran)]
 
 

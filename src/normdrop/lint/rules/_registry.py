@@ -1,43 +1,13 @@
 """The rules there are: a file `nd101_noise_before_norm.py` of this folder holds ND101."""
 
 import importlib
-import pkgutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache, cached_property
-from pathlib import Path
-from types import MappingProxyType
 from typing import overload
 
 from normdrop.errors import NormdropError, UsageError
-from normdrop.lint.rules._rule import FILE, Rule
-
-_PACKAGE = __name__.rpartition(".")[0]
-_FOLDER = Path(__file__).parent
-
-
-@cache
-def codes() -> Mapping[str, str]:
-    """Every rule's code and its module, by code; no rule is imported for it.
-
-    Raises:
-        NormdropError: A file of the folder is not named as a rule's, or two have one code.
-
-    >>> codes()["ND101"]
-    'normdrop.lint.rules.nd101_noise_before_norm'
-    """
-    found: dict[str, str] = {}
-    for module in pkgutil.iter_modules([str(_FOLDER)]):
-        if module.name.startswith("_"):
-            continue
-        named = FILE.fullmatch(module.name)
-        if named is None:
-            raise NormdropError(
-                f"{_PACKAGE}.{module.name} is not named as a rule: nd101_noise_before_norm"
-            )
-        path = f"{_PACKAGE}.{module.name}"
-        if found.setdefault(named[1].upper(), path) != path:
-            raise NormdropError(f"{found[named[1].upper()]} and {path} have one code")
-    return MappingProxyType(dict(sorted(found.items())))
+from normdrop.lint.rules._codes import FILE, codes, meant
+from normdrop.lint.rules._rule import Rule
 
 
 @cache
@@ -70,7 +40,7 @@ def _held(module: str) -> type[Rule]:
 
 
 def rule(code: str) -> type[Rule]:
-    """The rule of a code, or of a name in words.
+    """The rule of a code, or of a name in words, in any case.
 
     Raises:
         UsageError: There is none.
@@ -78,10 +48,11 @@ def rule(code: str) -> type[Rule]:
     >>> rule("ND101").name
     'noise-before-norm'
     """
-    for each in all_rules():
-        if code.upper() == each.code or code.lower() == each.name:
-            return each
-    raise UsageError(f"no rule is called {code!r}: there are {', '.join(codes())}")
+    found = meant(code)
+    if found not in codes():
+        such = ", ".join(each for each in codes() if each.startswith(found))
+        raise UsageError(f"{code!r} is the beginning of several codes: {such}")
+    return _held(codes()[found])
 
 
 class Selection(Sequence[Rule]):
@@ -90,6 +61,12 @@ class Selection(Sequence[Rule]):
     def __init__(self, select: tuple[str, ...], ignore: tuple[str, ...]) -> None:
         self._select = select
         self._ignore = ignore
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether what is ignored takes out all that is selected; no rule is imported for it."""
+        chosen = [code for code in codes() if code.startswith(self._select or ("ND",))]
+        return bool(self._ignore) and all(code.startswith(self._ignore) for code in chosen)
 
     @overload
     def __getitem__(self, index: int) -> Rule: ...
@@ -129,10 +106,4 @@ def selected(select: tuple[str, ...] = (), ignore: tuple[str, ...] = ()) -> Sele
     >>> [rule.code for rule in selected(("noise-before-norm",))]
     ['ND101']
     """
-    return Selection(tuple(map(_prefix, select)), tuple(map(_prefix, ignore)))
-
-
-def _prefix(selected: str) -> str:
-    """The beginning of codes that is meant."""
-    prefix = selected.upper()
-    return prefix if any(code.startswith(prefix) for code in codes()) else rule(selected).code
+    return Selection(tuple(map(meant, select)), tuple(map(meant, ignore)))

@@ -1,11 +1,11 @@
 """What every rule is: one class in a file of its own, whose docstring is its page."""
 
 import inspect
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from normdrop.lint.rules._codes import FILE
 from normdrop.lint.rules._mend import ModelMend, SourceMend
 from normdrop.lint.rules._subject import Subject
 from normdrop.lint.rules._suppressions import Suppression
@@ -22,10 +22,6 @@ HEADINGS = (
     "Fix safety",
     "References",
 )
-
-
-FILE = re.compile(r"(nd[1-9]\d\d)_([a-z0-9]+(?:_[a-z0-9]+)*)")
-"""How the file of a rule is called: its code, then its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +96,7 @@ class Rule:
         Args:
             suppressions: All that were written.
             used: Those that a finding needed.
-            ran: The codes whose findings were looked for, and those that no rule has.
+            ran: The codes whose findings were looked for.
         """
         return ()
 

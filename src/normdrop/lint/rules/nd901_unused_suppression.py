@@ -42,10 +42,17 @@ class UnusedSuppression(Rule):
     ) -> Iterator[Finding]:
         """One finding for every suppression of a rule that ran and that was of no use."""
         for each in suppressions:
-            if each in used or not set(each.codes) <= ran:
-                continue
             what = ", ".join(each.codes) or "nothing"
-            if each.reason:
+            if each.unknown:
+                yield self.finding(
+                    f"no rule is called {each.unknown[0]!r}, which a suppression names",
+                    each.place,
+                    fix="write the code or the name of a rule",
+                    changes_outputs=False,
+                )
+            elif each in used or not each.is_judged(ran):
+                continue
+            elif each.reason:
                 yield self.finding(
                     f"nothing is found that the suppression of {what} accepts",
                     each.place,

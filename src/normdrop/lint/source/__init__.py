@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from normdrop.lint.source._files import SUFFIXES as SUFFIXES
+from normdrop.lint.source._files import NoFileError as NoFileError
 from normdrop.lint.source._files import Text as Text
 from normdrop.lint.source._files import files as files
 from normdrop.lint.source._files import read_text as read_text

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import re
+import stat
 import tokenize
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
@@ -25,7 +26,38 @@ _HELP = re.compile(r"[\w.]+\?{1,2}\s*")
 _ASSIGNED = re.compile(r"(\s*[A-Za-z_][\w., ]*\s*=\s*)[!%]")
 # Longer files are generated, and following them is not worth the wait.
 MOST_BYTES = 4_000_000
-_SUFFIXES = (".py", ".ipynb")
+SUFFIXES = (".py", ".ipynb")
+"""How files of source end; another file is read where it is given itself."""
+# Weights and whole models as other programs write them; there is no source in them.
+_MODELS = (
+    *(
+        ".pt",
+        ".pth",
+        ".ckpt",
+        ".bin",
+        ".safetensors",
+        ".pkl",
+        ".joblib",
+        ".npz",
+        ".npy",
+        ".msgpack",
+    ),
+    *(
+        ".onnx",
+        ".pb",
+        ".tflite",
+        ".index",
+        ".mlmodel",
+        ".pt2",
+        ".zip",
+        ".tar",
+        ".gz",
+        ".weights.h5",
+    ),
+)
+_MODEL_FOLDERS = ("saved_model.pb", "saved_model.pbtxt", "model.safetensors", "pytorch_model.bin")
+"""What lies in a folder that is one model, and no folder of source."""
+_INSTEAD = "write a callable that makes the model and pass FACTORY, such as net.py:make"
 _NEVER = frozenset(
     [
         ".git",
@@ -45,45 +77,72 @@ _NEVER = frozenset(
 )
 
 
-def files(paths: Sequence[str], exclude: Sequence[str] = ()) -> Iterator[str]:
+class NoFileError(ValueError):
+    """A link that leads nowhere, a pipe or a device: there is nothing to read, or no end to it."""
+
+
+def files(
+    paths: Sequence[str], exclude: Sequence[str] = (), notes: list[str] | None = None
+) -> Iterator[str]:
     """The Python files and notebooks at and below some paths, in order.
 
     Folders that are links are not entered. What `.gitignore` files name is left out, unless it is
     given itself.
 
+    Args:
+        paths: Files and folders.
+        exclude: Patterns, as in a `.gitignore`, of what to leave out.
+        notes: What could not be looked through is added here, one line each.
+
     Raises:
-        UsageError: A path does not exist.
+        UsageError: A path does not exist, or holds a model and no source.
     """
     left_out = _excluded(exclude) if exclude else None
+    troubles: list[str] = [] if notes is None else notes
     for path in paths:
         if os.path.isdir(path):  # noqa: PTH112 - one call a file on a path that is a string
-            yield from _below(path, left_out)
+            yield from _below(path, left_out, troubles)
         elif os.path.lexists(path):
+            if path.lower().endswith(_MODELS):
+                raise UsageError(f"{path} holds weights or a model, and no source: {_INSTEAD}")
             yield _without_dot(path)
         else:
             raise UsageError(
-                f"{path} does not exist: name a file, a folder or package.module:callable"
+                f"{path or repr(path)} does not exist: name a file, a folder or package.module:callable"
             )
 
 
-def _below(folder: str, left_out: "GitIgnoreSpec | None") -> Iterator[str]:
+def _below(folder: str, left_out: "GitIgnoreSpec | None", troubles: list[str]) -> Iterator[str]:
+    def trouble(error: OSError) -> None:
+        troubles.append(f"{error.filename}: {error.strerror or error}: not looked through")
+
     ignores = _above(folder)
-    for root, inner, names in os.walk(folder):
+    any_source, before = False, len(troubles)
+    for root, inner, names in os.walk(folder, onerror=trouble):
+        any_source = any_source or any(each.endswith(SUFFIXES) for each in names)
         if ".gitignore" in names:
             ignores[os.path.abspath(root)] = _read_ignore(root)  # noqa: PTH100 - as above
         relevant = [
             (base, spec) for base, spec in ignores.items() if spec and _is_inside(root, base)
         ]
-        inner[:] = sorted(
+        kept = [
             each
             for each in inner
             if each not in _NEVER and not _ignored(os.path.join(root, each) + "/", relevant)  # noqa: PTH118
-        )
+        ]
+        any_source = any_source or len(kept) < len(inner)
+        inner[:] = sorted(kept)
         for name in sorted(names):
-            if name.endswith(_SUFFIXES):
+            if name.endswith(SUFFIXES):
                 path = os.path.join(root, name)  # noqa: PTH118 - as above
                 if not _ignored(path, relevant) and not (left_out and left_out.match_file(path)):
                     yield _without_dot(path)
+    if not any_source:
+        held = [each for each in _MODEL_FOLDERS if (Path(folder) / each).exists()]
+        if held:
+            raise UsageError(f"{folder} holds a model, {held[0]}, and no source: {_INSTEAD}")
+        if len(troubles) == before:
+            troubles.append(f"{folder}: no Python file and no notebook in it: nothing was checked")
 
 
 def _without_dot(path: str) -> str:
@@ -145,7 +204,7 @@ def _spec(lines: list[str]) -> "GitIgnoreSpec | None":
 
     try:
         return GitIgnoreSpec.from_lines(lines)
-    except ValueError:
+    except (ValueError, re.error):  # of a range that ends before it begins, too
         return None
 
 
@@ -228,8 +287,10 @@ def read_text(path: str) -> Text:
 
     Raises:
         OSError: It cannot be read.
+        NoFileError: It is a link that leads nowhere, a pipe or a device.
         ValueError: Its code is too long, or it is a notebook that is no JSON.
     """
+    _check_kind(path)
     notebook = path.endswith(".ipynb")
     with open(path, "rb") as file:  # noqa: PTH123 - one call a file on a path that is a string
         # The outputs of a notebook may be of any size.
@@ -238,6 +299,18 @@ def read_text(path: str) -> Text:
     if len(text.code) > MOST_BYTES:
         raise ValueError(f"longer than {MOST_BYTES // 1_000_000} million bytes: not checked")
     return text
+
+
+def _check_kind(path: str) -> None:
+    """Refuse what is no file, before it is opened: a pipe would keep whoever opens it waiting."""
+    try:
+        mode = os.stat(path).st_mode  # noqa: PTH116 - as above
+    except OSError as error:
+        if os.path.islink(path):  # noqa: PTH114 - as above
+            raise NoFileError("a link that leads nowhere") from error
+        raise
+    if not stat.S_ISREG(mode):
+        raise NoFileError("a pipe, a socket or a device")
 
 
 def _notebook(content: bytes) -> Text:

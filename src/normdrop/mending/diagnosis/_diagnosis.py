@@ -13,8 +13,9 @@ from rich.text import Text
 from normdrop.mending.diagnosis._tables import costs, findings_table, next_changes, shifts_table
 from normdrop.mending.repairs import Fix
 from normdrop.shifts.report import ModeTable, Recalibration, ShiftReport
-from normdrop.values.display import Table, escaped, printable, rounded
+from normdrop.values.display import Table, escaped, rounded
 from normdrop.values.findings import Findings
+from normdrop.values.text import printable
 
 ModelT = TypeVar("ModelT")
 

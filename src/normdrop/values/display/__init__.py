@@ -13,4 +13,3 @@ from normdrop.values.display._table import Table as Table
 from normdrop.values.display._table import Tone as Tone
 from normdrop.values.display._table import escaped as escaped
 from normdrop.values.display._table import in_markdown as in_markdown
-from normdrop.values.display._table import printable as printable

@@ -2,7 +2,7 @@
 
 import html
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from io import StringIO
 from types import MappingProxyType
@@ -12,6 +12,8 @@ from rich import box
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table as RichTable
 from rich.text import Text
+
+from normdrop.values.text import printable
 
 Tone: TypeAlias = Literal["plain", "good", "bad"]
 
@@ -198,17 +200,6 @@ def in_markdown(text: str) -> str:
     """The text as Markdown shows it literally, on one line."""
     line = " ".join(printable(text).split())
     return re.sub(r"([\\`*_{}\[\]<>|#])", r"\\\1", line)
-
-
-def printable(text: str) -> str:
-    """The text with every control character but a line break replaced, so that none acts."""
-    return "".join(_shown(text))
-
-
-def _shown(text: str) -> Iterable[str]:
-    for character in text:
-        control = not character.isprintable() and character not in "\n "
-        yield "\N{REPLACEMENT CHARACTER}" if control else character
 
 
 def escaped(text: str) -> str:

@@ -1,0 +1,82 @@
+"""What rules are called: codes, their beginnings and names, known without importing any rule."""
+
+import pkgutil
+import re
+from collections.abc import Mapping
+from difflib import get_close_matches
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+
+from normdrop.errors import NormdropError, UsageError
+
+FILE = re.compile(r"(nd[1-9]\d\d)_([a-z0-9]+(?:_[a-z0-9]+)*)")
+"""How the file of a rule is called: its code, then its name."""
+_PACKAGE = __name__.rpartition(".")[0]
+_FOLDER = Path(__file__).parent
+
+
+@cache
+def codes() -> Mapping[str, str]:
+    """Every rule's code and its module, by code; no rule is imported for it.
+
+    Raises:
+        NormdropError: A file of the folder is not named as a rule's, or two have one code.
+
+    >>> codes()["ND101"]
+    'normdrop.lint.rules.nd101_noise_before_norm'
+    """
+    found: dict[str, str] = {}
+    for module in pkgutil.iter_modules([str(_FOLDER)]):
+        if module.name.startswith("_"):
+            continue
+        named = FILE.fullmatch(module.name)
+        if named is None:
+            raise NormdropError(
+                f"{_PACKAGE}.{module.name} is not named as a rule: nd101_noise_before_norm"
+            )
+        path = f"{_PACKAGE}.{module.name}"
+        if found.setdefault(named[1].upper(), path) != path:
+            raise NormdropError(f"{found[named[1].upper()]} and {path} have one code")
+    return MappingProxyType(dict(sorted(found.items())))
+
+
+@cache
+def names() -> Mapping[str, str]:
+    """Every rule's code by its name.
+
+    >>> names()["noise-before-norm"]
+    'ND101'
+    """
+    named = {
+        code: module.rpartition(".")[2].partition("_")[2].replace("_", "-")
+        for code, module in codes().items()
+    }
+    return MappingProxyType({name: code for code, name in named.items()})
+
+
+def meant(selector: str) -> str:
+    """The code, or the beginning of codes, that a selector stands for.
+
+    Args:
+        selector: A code, the beginning of one, or a rule's name, in any case.
+
+    Raises:
+        UsageError: It stands for no rule; the message names the nearest.
+
+    >>> meant("nd101"), meant("ND1"), meant("Noise-Before-Norm")
+    ('ND101', 'ND1', 'ND101')
+    >>> meant("ND1O1")
+    Traceback (most recent call last):
+    normdrop.errors.UsageError: no rule is called 'ND1O1': did you mean 'ND101'?
+    """
+    bare = selector.strip()
+    prefix, name = bare.upper(), bare.lower().replace("_", "-")
+    if prefix and any(code.startswith(prefix) for code in codes()):
+        return prefix
+    if name in names():
+        return names()[name]
+    known = [*codes(), *names()]
+    near = get_close_matches(prefix, known, 1, 0.7) or get_close_matches(name, known, 1, 0.7)
+    hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(codes())}"
+    raise UsageError(f"no rule is called {bare!r}: {hint}")
