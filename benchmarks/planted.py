@@ -11,6 +11,7 @@ original is the test for false alarms: what it already says of the very place co
 
 import argparse
 import ast
+import itertools
 import random
 import re
 import time
@@ -110,7 +111,9 @@ class File:
     @cached_property
     def classes(self) -> list["Module"]:
         """The classes of modules in it."""
-        return [Module(self, node) for node in ast.walk(self.tree) if isinstance(node, ast.ClassDef)]
+        return [
+            Module(self, node) for node in ast.walk(self.tree) if isinstance(node, ast.ClassDef)
+        ]
 
 
 @dataclass
@@ -130,12 +133,17 @@ class Module:
                 if isinstance(target, ast.Attribute) and _is_self(target.value):
                     call = each.value
                     found[target.attr].append((each, call) if isinstance(call, ast.Call) else ...)  # type: ignore[arg-type] # dropped below
-        return {name: made[0] for name, made in found.items() if len(made) == 1 and made[0] is not ...}
+        return {
+            name: made[0] for name, made in found.items() if len(made) == 1 and made[0] is not ...
+        }
 
     def calls(self, pattern: re.Pattern[str]) -> Iterator[tuple[str, ast.Call]]:
         """Calls `self.name(x)` of layers whose class fits, outside the constructor."""
         for function in self.node.body:
-            if not isinstance(function, ast.FunctionDef) or function.name not in {"forward", "call"}:
+            if not isinstance(function, ast.FunctionDef) or function.name not in {
+                "forward",
+                "call",
+            }:
                 continue
             for call in ast.walk(function):
                 if (
@@ -175,9 +183,7 @@ def _norms(file: File, pattern: re.Pattern[str]) -> Iterator[ast.Call]:
 
 
 def _parents(file: File) -> dict[ast.AST, ast.AST]:
-    return {
-        below: above for above in ast.walk(file.tree) for below in ast.iter_child_nodes(above)
-    }
+    return {below: above for above in ast.walk(file.tree) for below in ast.iter_child_nodes(above)}
 
 
 _Planter = Callable[[File], Iterator[Fault]]
@@ -399,12 +405,10 @@ def torch_other_norm_called(file: File) -> Iterator[Fault]:
     """One norm called twice, the other never."""
     for module in file.classes:
         calls = list(module.calls(_TORCH_NORM))
-        for (first, _), (second, call) in zip(calls, calls[1:], strict=False):
+        for (first, _), (second, call) in itertools.pairwise(calls):
             if first != second and module.uses(second) == 2:  # noqa: PLR2004 - as above
                 lines = (module.made[second][0].lineno, module.made[first][0].lineno)
-                yield Fault(
-                    (file.replaced(call.func, f"self.{first}"),), ("ND208", "ND401"), lines
-                )
+                yield Fault((file.replaced(call.func, f"self.{first}"),), ("ND208", "ND401"), lines)
 
 
 @_kind
@@ -503,7 +507,7 @@ def keras_in_call(file: File) -> Iterator[Fault]:
 def keras_bias_before_norm(file: File) -> Iterator[Fault]:
     """A bias that the norm behind it takes away."""
     for body in _statements(file):
-        for first, second in zip(body, body[1:], strict=False):
+        for first, second in itertools.pairwise(body):
             if not (isinstance(first, ast.Assign) and isinstance(second, ast.Assign)):
                 continue
             weight, norm = first.value, second.value
@@ -546,7 +550,7 @@ def keras_norm_always_on(file: File) -> Iterator[Fault]:
 
 @_kind
 def keras_torch_momentum(file: File) -> Iterator[Fault]:
-    """torch's convention of momentum on a norm of Keras."""
+    """Torch's convention of momentum on a norm of Keras."""
     for norm in _norms(file, _KERAS_NORM):
         if not any(each.arg in {"momentum", None} for each in norm.keywords):
             comma = ", " if norm.args or norm.keywords else ""
@@ -648,7 +652,7 @@ def _read(path: Path) -> File | None:
 
 def _fits(name: str, file: File) -> bool:
     """Whether a file is of the library that a kind of fault is about."""
-    library = name.split("_")[0]
+    library = name.split("_", maxsplit=1)[0]
     return bool(re.search(rf"(?m)^\s*(import|from)\s[^\n]*\b{library}\b", file.text))
 
 
@@ -693,13 +697,15 @@ def main() -> None:
                     clean[file.path] = check_text(str(file.path), file.text, rules)
                 before = file.text.split("\n")
                 after = text.split("\n")
-                new = {
-                    number
-                    for number, line in enumerate(after, 1)
-                    if number > len(before) or line != before[number - 1]
-                } if len(before) == len(after) else {
-                    number for number, line in enumerate(after, 1) if "planted" in line
-                }
+                new = (
+                    {
+                        number
+                        for number, line in enumerate(after, 1)
+                        if number > len(before) or line != before[number - 1]
+                    }
+                    if len(before) == len(after)
+                    else {number for number, line in enumerate(after, 1) if "planted" in line}
+                )
                 was = time.perf_counter()
                 found = check_text(str(file.path), text, rules)
                 slowest = max(slowest, time.perf_counter() - was)

@@ -188,8 +188,8 @@ class KerasModel:
 
         if not isinstance(self.model, keras.Sequential) and not hasattr(self.model, "operations"):
             raise UsageError(
-                f"{self.name} is a subclassed model, which cannot be copied: use check, measure and "
-                "recalibrate, which work on it as it is"
+                f"{self.name} is a subclassed model, which cannot be copied: use check, measure "
+                "and recalibrate, which work on it as it is"
             )
         with own_seeds():
             return copied(self.model)[0]

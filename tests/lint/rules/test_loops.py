@@ -83,7 +83,10 @@ def test_train_mode_is_to_be_restored(model: str, validation: str) -> None:
         {"start": "with torch.no_grad():\n    target = model(old)"},
         {"end": "with torch.no_grad():\n    for x, y in train:\n        model(x)"},
         {
-            "end": "for phase in (0, 1):\n    if phase:\n        model.train()\n    else:\n        model.eval()"
+            "end": (
+                "for phase in (0, 1):\n"
+                "    if phase:\n        model.train()\n    else:\n        model.eval()"
+            )
         },
     ],
 )

@@ -170,7 +170,7 @@ def _watch(layer: keras.layers.Layer) -> Callable[[keras.layers.Layer, Trace], C
 
 
 def _step_by_step(layer: keras.layers.TimeDistributed, made: Trace) -> Callable[..., Any]:
-    """Instead of one call for each step, which is no call to Keras, one with all steps in the batch.
+    """Instead of a call for each step, which is none to Keras, one with all steps in the batch.
 
     No layer but a norm tells the two apart, and a norm that is called step by step remembers what
     it would of all steps at once.

@@ -105,9 +105,10 @@ def _redirect() -> None:
             vars(module)["make_default_seed"] = make_default_seed
 
 
-def _numpy_state() -> tuple[object, ...]:
-    kind, keys, *rest = np.random.get_state()  # noqa: NPY002 - see above
-    return kind, tuple(keys), *rest
+def _numpy_state() -> dict[str, Any]:
+    state: dict[str, Any] = np.random.get_state(legacy=False)  # noqa: NPY002 - see above
+    state["state"]["key"] = state["state"]["key"].tolist()  # arrays do not compare as a whole
+    return state
 
 
 def _variables(model: keras.Model) -> list[Any]:

@@ -19,7 +19,8 @@ _WANTED = re.compile(
 )
 # A comment that says that it is meant.
 _MEANT = re.compile(
-    rb"#.*(?i:always|inference|(?<![a-z])eval(?!\w*\()|test.?time|monte|stochastic|sampl|on purpose)"
+    rb"#.*(?i:always|inference|(?<![a-z])eval(?!\w*\()|test.?time|monte|stochastic|sampl"
+    rb"|on purpose)"
 )
 _ENDS = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 

@@ -108,7 +108,8 @@ def files(
             yield _without_dot(path)
         else:
             raise UsageError(
-                f"{path or repr(path)} does not exist: name a file, a folder or package.module:callable"
+                f"{path or repr(path)} does not exist: "
+                "name a file, a folder or package.module:callable"
             )
 
 

@@ -5,6 +5,7 @@ import os
 import re
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 from normdrop.lint.source._index import Index
 from normdrop.lint.source._keras_layers import KERAS_NOISE_AND_NORMS
@@ -134,9 +135,9 @@ class Project:
             for name in _WORD.findall(line[2]):
                 led = self._module(file, f"{module}{dot}{name.decode(errors='replace')}")
                 # Of packages that hand names on, only their own files are asked.
-                if led and len(led[1]) == 1 and self._text[led[0], _NORMS]:
-                    if re.search(rb"\b%b\(" % name, text):
-                        return True
+                own = led and len(led[1]) == 1 and self._text[led[0], _NORMS]
+                if own and re.search(rb"\b%b\(" % name, text):
+                    return True
         return False
 
     def _module(self, file: str, target: str) -> tuple[str, list[str]] | None:
@@ -208,11 +209,9 @@ class Project:
         if self._text[path, _NORMS]:
             self._leading[path] = leading(tree, names, text.splitlines())
         run = Interpreter(self.notes[shown], World(()), self)
-        try:
+        with suppress(TooLarge, RecursionError):
             # What it defines; what it does besides is its own business.
             run.execute([each for each in tree.body if isinstance(each, _DEFINING)], names)
-        except (TooLarge, RecursionError):
-            pass
         return names
 
 

@@ -92,7 +92,9 @@ class RoundEnded(Exception):  # noqa: N818 - a way out of nested statements, not
 class Surroundings(Protocol):
     """The other files of a project."""
 
-    notes: Mapping[str, Notes]
+    @property
+    def notes(self) -> Mapping[str, Notes]:
+        """What is known of the nodes of each of them."""
 
     def member(self, module: ModuleFile, name: str) -> Value:
         """What a name of another file stands for."""
@@ -454,23 +456,29 @@ class Interpreter:
         if isinstance(node.func, ast.Attribute):
             if _calls(node.func.value, "super"):
                 return self._call_super(node.func.attr, given)
-            # Once: what its calls draw is drawn once, and a chain of calls takes no longer than its
-            # length.
-            owner = self.value(node.func.value, names)
-            handed = _handed_over(node.func) if isinstance(owner, Opaque | Symbol) else None
-            if handed is not None:
-                return self.call(handed, given, place)
-            if not isinstance(owner, _ATTRIBUTED):
-                return self.method_of(owner, node.func.attr, given, place)
-            if isinstance(owner, Instance) and node.func.attr == "add_module":
-                return self._add_module(owner, given)
-            return self.call(self._attribute(owner, node.func.attr), given, place)
+            return self._call_attribute(node.func, given, names, place)
         called = self.value(node.func, names)
         if isinstance(called, Opaque) and isinstance(node.func, ast.Name):
             listed = _looped(node.func.id, given)
             if listed is not None:
                 return listed
         return self.call(called, given, place)
+
+    def _call_attribute(
+        self, function: ast.Attribute, given: Arguments, names: Names, place: Location
+    ) -> Value:
+        """A method, or a layer that is an attribute."""
+        # Once: what its calls draw is drawn once, and a chain of calls takes no longer than its
+        # length.
+        owner = self.value(function.value, names)
+        handed = _handed_over(function) if isinstance(owner, Opaque | Symbol) else None
+        if handed is not None:
+            return self.call(handed, given, place)
+        if not isinstance(owner, _ATTRIBUTED):
+            return self.method_of(owner, function.attr, given, place)
+        if isinstance(owner, Instance) and function.attr == "add_module":
+            return self._add_module(owner, given)
+        return self.call(self._attribute(owner, function.attr), given, place)
 
     def _call_super(self, name: str, given: Arguments) -> Value:
         """A method that the class around it overrides."""
