@@ -42,10 +42,10 @@ def codes() -> Mapping[str, str]:
 
 
 @cache
-def names() -> Mapping[str, str]:
+def codes_by_name() -> Mapping[str, str]:
     """Every rule's code by its name.
 
-    >>> names()["noise-before-norm"]
+    >>> codes_by_name()["noise-before-norm"]
     'ND101'
     """
     named = {
@@ -74,9 +74,9 @@ def meant(selector: str) -> str:
     prefix, name = bare.upper(), bare.lower().replace("_", "-")
     if prefix and any(code.startswith(prefix) for code in codes()):
         return prefix
-    if name in names():
-        return names()[name]
-    known = [*codes(), *names()]
+    if name in codes_by_name():
+        return codes_by_name()[name]
+    known = [*codes(), *codes_by_name()]
     near = get_close_matches(prefix, known, 1, 0.7) or get_close_matches(name, known, 1, 0.7)
     hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(codes())}"
     raise UsageError(f"no rule is called {bare!r}: {hint}")
