@@ -2,9 +2,10 @@
 
 import pkgutil
 import re
-from collections.abc import Mapping
-from difflib import get_close_matches
+from collections.abc import Iterable, Mapping
+from difflib import SequenceMatcher, get_close_matches
 from functools import cache
+from os.path import commonprefix
 from pathlib import Path
 from types import MappingProxyType
 
@@ -76,7 +77,16 @@ def meant(selector: str) -> str:
         return prefix
     if name in codes_by_name():
         return codes_by_name()[name]
-    known = [*codes(), *codes_by_name()]
-    near = get_close_matches(prefix, known, 1, 0.7) or get_close_matches(name, known, 1, 0.7)
-    hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(codes())}"
+    near = _nearest(prefix, codes()) or _nearest(name, codes_by_name())
+    hint = f"did you mean {near!r}?" if near else f"there are {', '.join(codes())}"
     raise UsageError(f"no rule is called {bare!r}: {hint}")
+
+
+def _nearest(written: str, known: Iterable[str]) -> str | None:
+    """What may have been meant: of those as near, the one that begins alike, as with ND1O1."""
+    near = get_close_matches(written, known, len(codes()), 0.7)
+
+    def likeness(each: str) -> tuple[float, int]:
+        return SequenceMatcher(None, each, written).ratio(), len(commonprefix([each, written]))
+
+    return max(near, key=likeness, default=None)
