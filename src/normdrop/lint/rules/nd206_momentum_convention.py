@@ -1,16 +1,25 @@
 """ND206."""
 
+import ast
 from collections.abc import Iterator
 
 from normdrop.lint.rules._mend import ModelMend, SourceMend
 from normdrop.lint.rules._rule import Invalid, Rule
 from normdrop.lint.rules._subject import Subject
-from normdrop.lint.source import MODEL_WORDS
+from normdrop.lint.source import MODEL_WORDS, Source
 from normdrop.shifts.graph import Kind
 from normdrop.values.findings import Finding
+from normdrop.values.location import Location
+from normdrop.values.operations import NORMS
 
 # At 0.9 PyTorch keeps a tenth of its history per batch, and Keras forgets nine tenths at 0.1.
 _HASTY = 0.5
+_NORMS = frozenset(
+    [
+        *(f"torch.nn.{name}" for name in NORMS["batch"].modules),
+        *(f"keras.layers.{name}" for name in NORMS["batch"].keras_layers),
+    ]
+)
 
 
 class MomentumConvention(Rule):
@@ -72,6 +81,17 @@ class MomentumConvention(Rule):
         ),
     )
 
+    def in_source(self, source: Source) -> Iterator[Finding]:
+        """One finding for every hasty norm layer, whether or not its model can be followed."""
+        for call in source.calls_of(_NORMS):
+            keras = call.name.startswith("keras.")
+            written = call.argument("momentum", 1 if keras else 2 - ("Lazy" in call.name))
+            value = written.value if isinstance(written, ast.Constant) else None
+            if isinstance(value, int | float) and _HASTY <= (1 - value if keras else value) < 1:
+                yield self._found(
+                    call.name.rpartition(".")[2], float(value), source.place(call.node), keras=keras
+                )
+
     def in_model(self, subject: Subject) -> Iterator[Finding]:
         """One finding for every hasty norm layer."""
         for norm in subject.graph.of_kind(Kind.NORM):
@@ -81,12 +101,23 @@ class MomentumConvention(Rule):
             if _HASTY <= details.momentum < 1:
                 keras = subject.is_keras(norm)
                 written = 1 - details.momentum if keras else details.momentum
-                other = "PyTorch's" if keras else "Keras'"
-                yield self.finding(
-                    f"{subject.describe(norm)} has momentum {written:.3g}, as in {other} "
-                    f"convention: the newest batch counts {details.momentum:.0%} in its "
-                    "running statistics",
-                    subject.made(norm),
-                    layers=[norm.layer],
-                    fix=f"write momentum={1 - written:.3g}",
-                )
+                name, place = subject.describe(norm), subject.made(norm)
+                yield self._found(name, written, place, keras=keras, layers=(norm.layer,))
+
+    def _found(
+        self,
+        name: str,
+        written: float,
+        place: Location | None,
+        *,
+        keras: bool,
+        layers: tuple[str, ...] = (),
+    ) -> Finding:
+        other, newest = ("PyTorch's", 1 - written) if keras else ("Keras'", written)
+        return self.finding(
+            f"{name} has momentum {written:.3g}, as in {other} convention: the newest batch counts "
+            f"{newest:.0%} in its running statistics",
+            place,
+            layers=layers,
+            fix=f"write momentum={1 - written:.3g}",
+        )

@@ -242,15 +242,11 @@ _PLAIN = re.compile(
 def _hands_self_on(call: ast.Call) -> bool:
     """Whether something else is given the whole module."""
     handed = any(isinstance(each, ast.Name) and each.id == "self" for each in call.args)
-    return handed and last_name(call.func) not in {
-        "super",
-        "__init__",
-        "isinstance",
-        "hasattr",
-        "type",
-        "len",
-        "id",
-    }
+    name = last_name(call.func)
+    return handed and not _SETS_UP.search(name) and name not in _LOOKS
+
+
+_LOOKS = frozenset({"super", "isinstance", "hasattr", "type", "len", "id"})
 
 
 def _goes_up(call: ast.Call) -> bool:

@@ -56,6 +56,7 @@ class Notes:
         self.place: Memo[ast.AST, Location] = Memo(self._place)
         self.constant: Memo[ast.Constant, Constant] = Memo(lambda node: Constant(node.value))
         self.condition: Memo[ast.expr, Condition] = Memo(_condition)
+        self.matters: Memo[ast.If | ast.IfExp, bool] = Memo(_matters)
         self.layers: dict[tuple[str, Location], tuple[Arguments, tuple[LayerOperation, ...]]] = {}
         self.signature: Memo[ast.FunctionDef, Signature] = Memo(self._signature)
 
@@ -90,4 +91,16 @@ def _condition(test: ast.expr) -> Condition:
     return Condition(text, names, _MODE.search(text) is not None)
 
 
+def _matters(node: ast.If | ast.IfExp) -> bool:
+    """Whether norms or noise stand on one of the ways from a condition."""
+    ways = [node.body, node.orelse] if isinstance(node, ast.IfExp) else [*node.body, *node.orelse]
+    for way in ways:
+        for each in ast.walk(way):
+            name = each.attr if isinstance(each, ast.Attribute) else getattr(each, "id", "")
+            if name and _LAYERS.search(name):
+                return True
+    return False
+
+
+_LAYERS = re.compile(r"(?i)norm|drop|(?:^|_)bn")
 _MODE = re.compile(r"(?i)(?<!cons)(?<!pre)train(?!ed|able)|(?<![a-z])eval|infer|predict|determin")

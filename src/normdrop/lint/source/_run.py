@@ -20,6 +20,7 @@ from normdrop.lint.source._values import (
     TRAINING,
     Class,
     Constant,
+    Default,
     Elsewhere,
     FunctionValue,
     Imported,
@@ -142,6 +143,8 @@ class Interpreter:
         # condition asked for it.
         self._guards = 0
         self._by_mode = False
+        # Whether more than one way from the condition that is read leads to noise or norms.
+        self._matters = False
 
     @property
     def chains(self) -> list[SequentialValue]:
@@ -225,7 +228,7 @@ class Interpreter:
         if _raises(node.body) or (node.orelse and _raises(node.orelse)):
             self.execute(node.orelse if _raises(node.body) else node.body, names)
             return
-        taken, by_mode = self._chosen(node.test, names)
+        taken, by_mode = self._chosen(node, names)
         way, other = (node.body, node.orelse) if taken else (node.orelse, node.body)
         self._guards += by_mode
         self.execute(way, names)
@@ -418,17 +421,17 @@ class Interpreter:
 
     def read_choice(self, node: ast.IfExp, names: Names) -> Value:
         """`a if test else b`."""
-        taken, by_mode = self._chosen(node.test, names)
+        taken, by_mode = self._chosen(node, names)
         self._guards += by_mode
         value = self.value(node.body if taken else node.orelse, names)
         self._guards -= by_mode
         return InTraining(value.value) if by_mode and isinstance(value, Constant) else value
 
-    def _chosen(self, test: ast.expr, names: Names) -> tuple[bool, bool]:
+    def _chosen(self, node: ast.If | ast.IfExp, names: Names) -> tuple[bool, bool]:
         """Whether a condition holds, and whether it asks for the mode."""
-        self._by_mode = False
-        holds = self.holds(test, names)
-        by_mode, self._by_mode = self._by_mode, False
+        self._by_mode, self._matters = False, self._notes.matters[node]
+        holds = self.holds(node.test, names)
+        by_mode, self._by_mode, self._matters = self._by_mode, False, False
         return holds, by_mode
 
     def holds(self, test: ast.expr, names: Names) -> bool:
@@ -446,7 +449,21 @@ class Interpreter:
             known = _truth(value)
         if known is None:
             self._by_mode |= self._notes.condition[test].by_mode
-        return self._world.decide(self._key(test, names)) if known is None else known
+            return self._world.decide(self._key(test, names))
+        return self._unless_told(test, names, known=known)
+
+    def _unless_told(self, test: ast.expr, names: Names, *, known: bool) -> bool:
+        """A condition on what a parameter is worth by default: whoever calls may say otherwise."""
+        first = test.left if isinstance(test, ast.Compare) else test
+        if not isinstance(first, ast.Name | ast.Attribute):
+            return known
+        value = self.value(first, names)
+        if not isinstance(value, Default):
+            return known
+        key = value.name, "" if first is test else ast.unparse(test).partition(" ")[2]
+        if self._matters or key in self._world.taken:
+            return self._world.decide(key, usual=known)
+        return known
 
     def _compared(self, test: ast.Compare, names: Names) -> bool | None:
         """A comparison with one sign, if both sides are known."""
@@ -731,7 +748,10 @@ class Interpreter:
             elif not given.whole or name not in signature.defaults or counts_classes(name):
                 names[name] = Symbol(name)
             else:
-                names[name] = self.value(signature.defaults[name], names)
+                value = self.value(signature.defaults[name], names)
+                # What nobody calls may be called in any way.
+                opens = not self._inside and isinstance(value, Constant)
+                names[name] = Default(value.value, name) if opens else value
         if taken.vararg:
             names[taken.vararg.arg] = Listing([*positional[count:]])
         if taken.kwarg:

@@ -33,6 +33,13 @@ class Constant:
 
 
 @dataclass(frozen=True, slots=True)
+class Default(Constant):
+    """What a parameter is worth if nobody says anything else, and its name."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class InTraining(Constant):
     """A value that holds in train mode alone: `self.training`, or what is chosen by it."""
 

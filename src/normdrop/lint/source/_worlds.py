@@ -22,17 +22,22 @@ class World:
     taken: dict[Hashable, bool] = field(default_factory=dict)
     others: list[tuple[bool, ...]] = field(default_factory=list)
 
-    def decide(self, condition: Hashable) -> bool:
-        """Whether a condition holds in this world."""
+    def decide(self, condition: Hashable, *, usual: bool = True) -> bool:
+        """Whether a condition holds in this world.
+
+        Args:
+            condition: What makes two conditions the same.
+            usual: The answer that is tried first.
+        """
         if condition in self.taken:
             return self.taken[condition]
         answered = tuple(self.taken.values())
         if len(answered) < len(self.choices):
             choice = self.choices[len(answered)]
         else:
-            choice = True
+            choice = usual
             if len(answered) < _MOST_BRANCHES:
-                self.others.append((*answered, False))
+                self.others.append((*answered, not usual))
         self.taken[condition] = choice
         return choice
 
