@@ -21,14 +21,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from normdrop.lint.rules import check_text, selected
+from normdrop.lint.rules import Neighbours, check_text, selected
 from normdrop.values.findings import Finding
 
 _TORCH_NORM = re.compile(r"BatchNorm[123]d")
 _TORCH_WEIGHT = re.compile(r"Conv[123]d|ConvTranspose[123]d|Linear")
 _KERAS_NORM = re.compile(r"BatchNormalization")
 _KERAS_WEIGHT = re.compile(r"Conv[123]D|Dense|SeparableConv2D|DepthwiseConv2D|Conv2DTranspose")
-_LAST = re.compile(r"(?i)(last_?|out_?|final_?)?(fc|linear|classifier|head|logits|cls|lin)[_\d]*")
 _MOST_BYTES = 300_000
 # How often a file speaks of a layer that is made, and called once.
 _MADE_AND_CALLED = 2
@@ -369,7 +368,9 @@ def torch_dropout_on_logits(file: File) -> Iterator[Fault]:
     above = _parents(file)
     for module in file.classes:
         for name, call in module.calls(re.compile("Linear")):
-            if extra and isinstance(above[call], ast.Return) and _LAST.fullmatch(name):
+            made = file.source(module.made[name][1])
+            of_classes = re.search(r"(?i)class|label|logit", f"{name} {made}")
+            if extra and isinstance(above[call], ast.Return) and of_classes:
                 text = f"planted_f.dropout({file.source(call)}, 0.5, self.training)"
                 yield Fault((extra, file.replaced(call, text)), ("ND106",))
 
@@ -520,9 +521,8 @@ def keras_in_call(file: File) -> Iterator[Fault]:
                 yield Fault(edits, ("ND101",))
 
 
-@_kind
-def keras_bias_before_norm(file: File) -> Iterator[Fault]:
-    """A bias that the norm behind it takes away."""
+def _pairs(file: File) -> Iterator[tuple[ast.Call, ast.Call]]:
+    """`x = Conv2D(…)(x); x = BatchNormalization(…)(x)`: the layers of such statements."""
     for body in _statements(file):
         for first, second in itertools.pairwise(body):
             if not (isinstance(first, ast.Assign) and isinstance(second, ast.Assign)):
@@ -538,9 +538,16 @@ def keras_bias_before_norm(file: File) -> Iterator[Fault]:
                 and ast.unparse(norm.args[:1] or ast.Tuple([])) == ast.unparse(first.targets[:1])  # type: ignore[arg-type] # any list of nodes
                 and not any(each.arg == "activation" for each in weight.func.keywords)
             ):
-                edit = _without(file, weight.func, "use_bias")
-                if edit:
-                    yield Fault((edit,), ("ND201",), (weight.func.lineno,))
+                yield weight.func, norm.func
+
+
+@_kind
+def keras_bias_before_norm(file: File) -> Iterator[Fault]:
+    """A bias that the norm behind it takes away."""
+    for weight, _ in _pairs(file):
+        edit = _without(file, weight, "use_bias")
+        if edit:
+            yield Fault((edit,), ("ND201",), (weight.lineno,))
 
 
 @_kind
@@ -580,14 +587,11 @@ def keras_wrong_axis(file: File) -> Iterator[Fault]:
     """A norm over the rows of maps whose channels are last."""
     if re.search("channels_first|data_format|axis|K.image", file.text):
         return
-    for norm in _norms(file, _KERAS_NORM):
-        if not norm.args:
+    for weight, norm in _pairs(file):
+        if not norm.args and _last(weight).startswith("Conv2D"):
             start = file.span(norm.func)[1] + 1
             comma = ", " if norm.keywords else ""
-            body = _parents(file)
-            call = body[norm]
-            if isinstance(call, ast.Call) and call.func is norm and "conv" in file.text.lower():
-                yield Fault((Edit(start, start, f"axis=1{comma}"),), ("ND209",))
+            yield Fault((Edit(start, start, f"axis=1{comma}"),), ("ND209",))
 
 
 @_kind
@@ -668,6 +672,8 @@ def _read(path: Path) -> File | None:
 def _fits(name: str, file: File) -> bool:
     """Whether a file is of the library that a kind of fault is about."""
     library = name.split("_", maxsplit=1)[0]
+    if library == "keras":
+        return "BatchNormalization(" in file.text or "Dropout(" in file.text
     return bool(re.search(rf"(?m)^\s*(import|from)\s[^\n]*\b{library}\b", file.text))
 
 
@@ -697,6 +703,7 @@ class Bench:
     shows: bool
     tallies: dict[str, Tally]
     slowest: float = 0.0
+    _around: Neighbours = field(default_factory=Neighbours)
 
     def plant(self, folder: Path) -> None:
         """Plant faults of every kind into one package."""
@@ -707,6 +714,7 @@ class Bench:
                 if file and _fits(name, file):
                     chosen[name].extend((file, fault) for fault in KINDS[name](file))
         clean: dict[Path, list[Finding]] = {}
+        self._around = Neighbours()
         for name, faults in chosen.items():
             chance = random.Random(f"{self.seed} {folder.name} {name}")  # noqa: S311 - no secret
             for file, fault in chance.sample(faults, min(self.most, len(faults))):
@@ -716,14 +724,14 @@ class Bench:
                 except SyntaxError:
                     continue
                 if file.path not in clean:
-                    clean[file.path] = check_text(str(file.path), file.text, _RULES)
+                    clean[file.path] = check_text(str(file.path), file.text, _RULES, self._around)
                 self.tallies[name].packages.add(folder.name)
                 self._judge(name, file, fault, text, clean[file.path])
 
     def _judge(self, name: str, file: File, fault: Fault, text: str, clean: list[Finding]) -> None:
-        lines = _changed(file.text, text) | set(fault.lines)
+        lines = _around(text, _changed(file.text, text)) | set(fault.lines)
         was = time.perf_counter()
-        found = check_text(str(file.path), text, _RULES)
+        found = check_text(str(file.path), text, _RULES, self._around)
         self.slowest = max(self.slowest, time.perf_counter() - was)
         already = {str(each) for each in _named(clean, fault, lines)}
         hit = [each for each in _named(found, fault, lines) if str(each) not in already]
@@ -753,6 +761,18 @@ class Bench:
                 f"{library}: {total['found']} of {total['planted']} ({share:.0%}); "
                 f"said of the original {total['alarms']}\n"
             )
+
+
+def _around(text: str, lines: set[int]) -> set[int]:
+    """Lines, and those of the statements that they belong to."""
+    found = set(lines)
+    for each in ast.walk(ast.parse(text)):
+        # What has a body is no line of its own.
+        if isinstance(each, ast.stmt) and not hasattr(each, "body"):
+            span = set(range(each.lineno, (each.end_lineno or each.lineno) + 1))
+            if span & lines:
+                found |= span
+    return found
 
 
 def _changed(before: str, after: str) -> set[int]:

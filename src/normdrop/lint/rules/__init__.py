@@ -4,6 +4,7 @@ from normdrop.lint.rules._baseline import without_known as without_known
 from normdrop.lint.rules._baseline import write_baseline as write_baseline
 from normdrop.lint.rules._codes import codes as codes
 from normdrop.lint.rules._codes import meant as meant
+from normdrop.lint.rules._engine import Neighbours as Neighbours
 from normdrop.lint.rules._engine import check_captured as check_captured
 from normdrop.lint.rules._engine import check_files as check_files
 from normdrop.lint.rules._engine import check_source as check_source

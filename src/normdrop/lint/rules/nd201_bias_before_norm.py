@@ -190,5 +190,16 @@ def _cancels_in_source(subject: Subject, weight: Node, norm: Node, *, regrouped:
         known = [part.width for part in between if part and part.width is not None]
         if len(known) < 2 or len(set(known)) > 1:  # noqa: PLR2004 - one of each
             return False
-    # Keras: an axis that is stated may not be that of the weight's channels.
-    return not subject.is_keras(norm) or (norm.norm is not None and norm.norm.axes == (-1,))
+    return not subject.is_keras(norm) or _is_of_channels(weight, made, norm)
+
+
+def _is_of_channels(weight: Node, made: "LayerOperation | None", norm: Node) -> bool:
+    """Whether the axis of a norm of Keras is that of the channels of a weight."""
+    axes = norm.norm.axes if norm.norm is not None else ()
+    # What is worked out elsewhere follows the format of the data, as the weight does.
+    if axes in {(-1,), ()}:
+        return True
+    stated = made.axis if made is not None else None
+    extents = next((int(each) for each in weight.operation if each.isdigit()), 0)
+    last = {(extents + 1,)} if extents else set()
+    return (axes in last and stated in {None, -1}) or (axes == (1,) and stated == 1)

@@ -36,9 +36,10 @@ class WrongAxis(Rule):
     words = MODEL_WORDS
     valid = (
         """
-        from keras import Sequential, layers
+        from keras import Sequential, backend, layers
+        axis = 1 if backend.image_data_format() == "channels_first" else -1
         model = Sequential([
-            layers.Conv2D(8, 3, use_bias=False), layers.BatchNormalization(axis=1),
+            layers.Conv2D(8, 3, use_bias=False), layers.BatchNormalization(axis=axis),
             layers.ReLU(),
         ])
         """,
@@ -79,6 +80,22 @@ class WrongAxis(Rule):
             from torch import nn
             # 20 tokens of 16 features
             model = nn.Sequential(nn.Linear(8, 16), nn.LayerNorm(16), nn.ReLU())
+            """,
+        ),
+        Invalid(
+            """
+            from keras import Sequential, layers
+            model = Sequential([
+                layers.Conv2D(8, 3, use_bias=False), layers.BatchNormalization(axis=1),
+                layers.ReLU(),
+            ])
+            """,
+            """
+            from keras import Sequential, layers
+            model = Sequential([
+                layers.Conv2D(8, 3, use_bias=False), layers.BatchNormalization(),
+                layers.ReLU(),
+            ])
             """,
         ),
     )

@@ -1,9 +1,11 @@
 """ND301."""
 
 import ast
+import re
 from collections.abc import Iterator
 
-from normdrop.lint.rules._guards import is_reached_always, is_wanted
+from normdrop.lint.rules._classes import classes_of, is_own
+from normdrop.lint.rules._guards import is_guarded, is_reached_always, is_wanted
 from normdrop.lint.rules._mend import SourceMend
 from normdrop.lint.rules._rule import Invalid, Rule
 from normdrop.lint.rules._subject import Subject
@@ -19,6 +21,11 @@ _FUNCTIONS = {
     for each in noise.functions
     if each.address.startswith("torch.nn.functional.")
 }
+_LAYERS = frozenset(f"keras.layers.{name}" for noise in NOISES for name in noise.keras_layers)
+# Who samples, or predicts with a model that draws, means it; ND315 says what Keras makes of that.
+_SAMPLES = re.compile(
+    rb"(?i)monte.?carlo|mc.?dropout|bayes|uncertain|(?<![a-z])sample[sd]?\b|\.(?:predict|evaluate)\w*\("
+)
 _CALLED = functional_call(*sorted(each.name for each in _FUNCTIONS.values()))
 
 
@@ -28,7 +35,8 @@ class AlwaysOnDropout(Rule):
     ## What it does
     Finds calls of `F.dropout` and its relatives without `training=`, or with `training=True`,
     in methods and in functions that methods of the file call, and in a captured model every
-    dropout that draws in evaluation mode, however it was made. A call that a mode, an argument
+    dropout that draws in evaluation mode, however it was made; and calls of dropout layers of Keras
+    with `training=True` in files that neither sample nor predict. A call that a mode, an argument
     or a switch decides about is not found.
 
     ## Why is this bad?
@@ -43,7 +51,7 @@ class AlwaysOnDropout(Rule):
     - pytorch/pytorch issues 11999 and 26338, rixwew/pytorch-fm issue 21
     """
 
-    words = ("drop",)
+    words = ("drop", "Drop")
     severity = "error"
     source_mend = SourceMend.HAND_ON_MODE
     valid = (
@@ -206,12 +214,26 @@ class AlwaysOnDropout(Rule):
                     return x
             """,
         ),
+        Invalid(
+            """
+            from keras import layers
+            def head(x, width):
+                x = layers.Dense(width)(x)
+                return layers.Dropout(0.5)(x, training=True)
+            """,
+            """
+            from keras import layers
+            def head(x, width):
+                x = layers.Dense(width)(x)
+                return layers.Dropout(0.5)(x)
+            """,
+        ),
     )
 
     @classmethod
     def is_worth(cls, text: bytes) -> bool:
         """Many files have a rate called `dropout`."""
-        return _CALLED(text)
+        return _CALLED(text) or (b"training" in text and b"Dropout" in text)
 
     def in_model(self, subject: Subject) -> Iterator[Finding]:
         """One finding for every layer of a captured model that draws in evaluation mode."""
@@ -239,6 +261,41 @@ class AlwaysOnDropout(Rule):
                     if call.owner is not None
                     else "take training as an argument and hand it on",
                 )
+        for call in _keras_calls(source):
+            yield self.finding(
+                "a dropout layer that is called with training=True stays on in evaluation mode",
+                source.place(call.node),
+                severity="warning",
+                fix="leave training= out: Keras tells the layer the mode",
+            )
+
+
+def _keras_calls(source: Source) -> Iterator[SourceCall]:
+    """The calls of dropout layers of Keras that are always on, where nobody samples."""
+    layers = {id(call.node): call for call in source.calls_of(_LAYERS)}
+    if not layers or any(map(_SAMPLES.search, source.lines)):
+        return
+    for call in source.calls:
+        training = call.argument("training")
+        if not isinstance(training, ast.Constant) or training.value is not True:
+            continue
+        layer = layers.get(id(call.node.func))
+        if layer is None and not _is_kept(source, call):
+            continue
+        rate = layer.argument("rate", 0) if layer is not None else None
+        if not is_wanted(source, call.node) and not is_guarded(source, call.node, rate):
+            yield call
+
+
+def _is_kept(source: Source, call: SourceCall) -> bool:
+    """Whether it is a call of a dropout layer that a class of Keras keeps."""
+    written = call.node.func
+    if not is_own(written) or call.owner is None:
+        return False
+    kept = classes_of(source).kept(call.owner)
+    return any(
+        each.name == written.attr and source.name(each.made.func) in _LAYERS for each in kept
+    )
 
 
 def _drops(node: Node) -> bool:

@@ -192,6 +192,8 @@ class Libraries:
         if name in _WRAPPERS:
             wrapped = given.get("layer", 0)
             return wrapped if wrapped is not None else OPAQUE
+        if self._notes.channels_last and "Conv" in name:
+            given = given.with_default("data_format", Constant("channels_last"))
         return LayerValue(self._parts(keras_layer, name, given, place), place, library="keras")
 
     def _parts(

@@ -48,10 +48,14 @@ class Notes:
     Args:
         file: The file's path.
         lines: The lines of the file; empty if no function in it yields, None if they are not known.
+        channels_last: Whether nothing in the file speaks of another format than that of default.
     """
 
-    def __init__(self, file: str, lines: Sequence[bytes] | None) -> None:
+    def __init__(
+        self, file: str, lines: Sequence[bytes] | None, *, channels_last: bool = False
+    ) -> None:
         self.file = file
+        self.channels_last = channels_last
         self._lines = lines
         self.place: Memo[ast.AST, Location] = Memo(self._place)
         self.constant: Memo[ast.Constant, Constant] = Memo(lambda node: Constant(node.value))

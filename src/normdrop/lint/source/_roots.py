@@ -30,6 +30,8 @@ from normdrop.shifts.graph import Kind
 
 # A function this long is followed on no further way.
 _ENOUGH_STEPS = 3000
+# Who speaks of these knows that channels may come first.
+_FORMATS = (b"channels_first", b"data_format", b"dim_ordering", b"theano")
 _NORMS = [word.encode() for word in MODEL_WORDS]
 
 
@@ -54,7 +56,8 @@ def sketches(
     reach = Reach(tree, imported, lines)
     if not reach:
         return
-    notes = Notes(file, lines if b"yield" in text else ())
+    plain = not any(word in text for word in _FORMATS)
+    notes = Notes(file, lines if b"yield" in text else (), channels_last=plain)
     seen: set[Hashable] = set()
     for draft in _drafts(notes, tree, dict(imported), reach, project):
         # A condition often decides nothing that is drawn.
@@ -127,6 +130,9 @@ def _start(run: Interpreter, file: str, shared: Names, root: _Root) -> None:
         result = run.enter(FunctionValue(root.function, shared, file), Arguments(), owner)
     elif owner is not None:
         result = run.forward(owner, Arguments(), owner.place)
+    if isinstance(result, FunctionValue):
+        # `def block(width): def apply(x): ...; return apply`
+        result = run.enter(result, Arguments())
     if isinstance(result, TensorValue):
         run.draft.outputs.append(result.node)
     elif isinstance(result, SequentialValue) and not result.used:

@@ -60,6 +60,9 @@ _CHECKPOINTS = {
 }
 # What has attributes that are values; anything else has methods alone.
 _ATTRIBUTED = (Imported, Instance, Symbol, Opaque, ModuleFile)
+# Modules that a file takes from its caller, and what it says of them until then.
+_HANDED_ON = frozenset({"keras", "keras.layers", "keras.models", "keras.backend"})
+_NOTHING = (OPAQUE, Constant(None))
 _SUMS = (ast.Add, ast.Sub)
 # Whoever asks how many classes there are asks whether there are any.
 _MANY = Constant(1000)
@@ -198,6 +201,9 @@ class Interpreter:
     def bind(self, target: ast.expr, value: Value, names: Names) -> None:
         """Give a value to a name, an attribute, or to several."""
         if isinstance(target, ast.Name):
+            was = names.get(target.id)
+            if isinstance(was, Imported) and was.name in _HANDED_ON and value in _NOTHING:
+                return  # `layers = None`, which somebody fills in
             names[target.id] = value
         elif isinstance(target, ast.Tuple | ast.List):
             for index, item in enumerate(target.elts):
@@ -674,9 +680,10 @@ class Interpreter:
 
     def construct(self, instance: Instance, given: Arguments) -> None:
         """Run the constructor of a module."""
-        start = method(instance.made_of, "__init__")
-        if start is not None:
-            self.enter(start, given, instance)
+        for name in ("__init__", "build"):
+            start = method(instance.made_of, name)
+            if start is not None:
+                self.enter(start, given if name == "__init__" else Arguments(whole=False), instance)
 
     def forward(self, instance: Instance, given: Arguments, place: Location) -> Value:
         """Call a module of the file's own."""

@@ -120,6 +120,10 @@ def parse_source(path: str, text: str | bytes, project: "Project | None" = None)
 
         imported = starred(stars) | imported
     imported |= _handed_on(path, data, imported, project)
+    if b"keras" in data:
+        called = {call.node.func.id for call in found.calls if isinstance(call.node.func, ast.Name)}
+        alone = _KERAS_ALONE | (set() if b"torch" in data else {"Dropout"})
+        imported |= {name: f"keras.layers.{name}" for name in alone & called - set(imported)}
     for name in found.defined & set(imported):
         del imported[name]
     calls = tuple(
@@ -149,6 +153,10 @@ _HANDED_ON = {
     "layers": "keras.layers",
     "models": "keras.models",
 }
+# What nothing but Keras calls a layer, wherever a file gets it.
+_KERAS_ALONE = frozenset(
+    {"BatchNormalization", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D"}
+)
 _HANDED_OVER = re.compile(
     rb"\b(layers|models|keras)\b[\w, \t]*=[ \t]*[\w.]*(?:kwargs\b|submodules|keras_module)"
 )
