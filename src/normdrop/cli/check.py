@@ -32,6 +32,7 @@ _FORMATS = ("text", "json", "sarif", "github")
 @click.option("--exclude", multiple=True, help="Files to leave out, as in a .gitignore.")
 @click.option("--format", "form", type=click.Choice(_FORMATS), default="text", show_default=True)
 @click.option("--statistics", is_flag=True, help="Count the findings of each rule.")
+@click.option("--verbose", is_flag=True, help="Name each place that was not followed to its end.")
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 also when something is found.")
 @click.option(
     "--baseline", type=click.Path(path_type=Path), help="Leave out findings this file knows."
@@ -53,6 +54,7 @@ def command(  # noqa: PLR0917 - one argument an option
     write_baseline: Path | None,
     *,
     statistics: bool,
+    verbose: bool,
     exit_zero: bool,
 ) -> None:
     """Find where dropout and normalization work against each other.
@@ -82,6 +84,8 @@ def command(  # noqa: PLR0917 - one argument an option
     known = baseline or _configured(settings)
     if known is not None:
         findings = rules.without_known(findings, known, line_of)
+    for place in findings.scope.unfollowed if verbose else ():
+        click.echo(f"normdrop: {one_line(place)}", err=True)
     _show(findings, form, statistics=statistics)
     if findings.notes and findings.judged is None:  # source that cannot be read; of a model, asides
         context.exit(2)

@@ -106,20 +106,27 @@ class Scope:
         files: How many files were read.
         models: How many models were looked at, in files and by themselves.
         skipped: What was left out though it was given, and why, one line each.
+        unfollowed: Where the following of source stopped, and why, one line each.
 
     >>> print(Scope(files=3, models=1))
     3 files and 1 model checked, 0 skipped
+    >>> print(Scope(files=1, models=0, unfollowed=("net.py:3: Net is too long",)))
+    1 file and 0 models checked, 0 skipped, 1 place not followed to its end (--verbose)
     """
 
     files: int = 0
     models: int = 0
     skipped: tuple[str, ...] = ()
+    unfollowed: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """The three numbers in words."""
         files = f"{self.files} file{'' if self.files == 1 else 's'}"
         models = f"{self.models} model{'' if self.models == 1 else 's'}"
-        return f"{files} and {models} checked, {len(self.skipped)} skipped"
+        count = len(self.unfollowed)
+        places = f", {count} place{'' if count == 1 else 's'} not followed to its end (--verbose)"
+        said = f"{files} and {models} checked, {len(self.skipped)} skipped"
+        return said + (places.replace("its", "their" if count > 1 else "its") if count else "")
 
     def to_dict(self) -> dict[str, int]:
         """The three numbers, as JSON knows them."""

@@ -204,12 +204,15 @@ def check_files(
     found: list[Finding] = []
     notes: list[str] = []
     skipped: list[str] = []
+    unfollowed: list[str] = []
     used: set[Suppression] = set()
     worth, neighbours = _RulesByWord(rules), Neighbours()
     read = models = 0
     for path in files(paths, exclude, notes):
         try:
-            kept, of_use, seen, left_out = _check_file(path, worth, suppressions, neighbours)
+            kept, of_use, seen, left_out = _check_file(
+                path, worth, suppressions, neighbours, unfollowed
+            )
         except NoFileError as error:
             skipped.append(f"{path}: {error}")
             if path in paths:
@@ -223,7 +226,7 @@ def check_files(
             used |= of_use
             skipped.extend(left_out)
     found.extend(_unused(suppressions, used, rules))
-    scope = Scope(read, models, tuple(dict.fromkeys([*notes, *skipped])))
+    scope = Scope(read, models, tuple(dict.fromkeys([*notes, *skipped])), tuple(unfollowed))
     return Findings(tuple(found), tuple(notes), scope)
 
 
@@ -232,8 +235,12 @@ def _check_file(
     worth: "_RulesByWord",
     suppressions: Sequence[Suppression],
     neighbours: Neighbours,
+    unfollowed: list[str],
 ) -> tuple[list[Finding], set[Suppression], int, tuple[str, ...]]:
-    """The findings of one file, the suppressions they needed, its models, and what was not read."""
+    """The findings of one file, the suppressions they needed, its models, and what was not read.
+
+    Where following stopped is added to `unfollowed`.
+    """
     text = read_text(path)
     rules = worth.rules(path, text.code, neighbours)
     if not rules:
@@ -244,6 +251,10 @@ def _check_file(
         text, source = _parsed(path, text, neighbours.project)
         found = check_source(source, rules, neighbours)
         models = len(source.sketches)
+        unfollowed.extend(
+            f"{Location(*text.place(path, at.line)) if text.cells else at}: {why}"
+            for at, why in source.stops
+        )
     written = comments(path, text.lines()) if b"normdrop:" in text.code else []
     kept, used = suppress(found, [*written, *suppressions])
     kept.extend(_unused(written, used, worth.every))

@@ -237,9 +237,9 @@ class _DroppedLogits:
                 for each in ast.walk(self._node)
                 if isinstance(each, ast.Assign)
                 and any(isinstance(t, ast.Name) and t.id == node.id for t in each.targets)
-                and each.lineno < before.lineno
+                and _at(each) < _at(before)
             ]
-            last = max(made, key=lambda each: each.lineno, default=None)
+            last = max(made, key=_at, default=None)
             return (
                 last is not None and isinstance(last.value, ast.Call) and self._yields(last.value)
             )
@@ -266,10 +266,15 @@ class _DroppedLogits:
             if isinstance(each, ast.Name)
             and each.id == name
             and isinstance(each.ctx, ast.Load)
-            and each.lineno > holder.lineno
+            and _at(each) >= (holder.end_lineno or 0, holder.end_col_offset or 0)
         ]
         users = [next(self._source.above(each), None) for each in later]
         return all(_takes_logits(each) for each in users if isinstance(each, ast.Call))
+
+
+def _at(node: ast.stmt | ast.expr) -> tuple[int, int]:
+    """Where a node begins."""
+    return node.lineno, node.col_offset
 
 
 def _logit_layers(source: Source, node: ast.ClassDef) -> Iterator[str]:

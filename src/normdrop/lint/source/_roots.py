@@ -1,7 +1,7 @@
 """Where models are described in a file: its body, its functions and its classes of modules."""
 
 import ast
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Generator, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
 from normdrop.lint.source._arguments import Arguments
@@ -27,6 +27,7 @@ from normdrop.lint.source._values import (
 )
 from normdrop.lint.source._worlds import World, worlds
 from normdrop.shifts.graph import Kind
+from normdrop.values.location import Location
 
 # A function this long is followed on no further way.
 _ENOUGH_STEPS = 3000
@@ -44,10 +45,24 @@ class _Root:
     is_module: bool
 
 
-def sketches(
-    file: str, tree: ast.Module, imported: Names, lines: Sequence[bytes], project: Surroundings
+def sketches(  # noqa: PLR0917 - a file, what is around it, and where it was left
+    file: str,
+    tree: ast.Module,
+    imported: Names,
+    lines: Sequence[bytes],
+    project: Surroundings,
+    stops: list[tuple[Location, str]],
 ) -> Iterator[Sketch]:
-    """Every model, and part of a model, that the file describes; each once."""
+    """Every model, and part of a model, that the file describes; each once.
+
+    Args:
+        file: Its path.
+        tree: Its syntax tree.
+        imported: What its imports stand for.
+        lines: Its lines.
+        project: The files around it.
+        stops: Takes the places where following stopped short, and why.
+    """
     text = b"\n".join(lines)
     if not any(word in text for word in _NORMS) and not any(
         isinstance(value, Elsewhere) and value.matters() for value in imported.values()
@@ -59,15 +74,20 @@ def sketches(
     plain = not any(word in text for word in _FORMATS)
     notes = Notes(file, lines if b"yield" in text else (), channels_last=plain)
     seen: set[Hashable] = set()
-    for draft in _drafts(notes, tree, dict(imported), reach, project):
+    for draft in _drafts(notes, tree, dict(imported), reach, project, stops):
         # A condition often decides nothing that is drawn.
         if draft.content not in seen:
             seen.add(draft.content)
             yield draft.sketch()
 
 
-def _drafts(
-    notes: Notes, tree: ast.Module, shared: Names, reach: Reach, project: Surroundings
+def _drafts(  # noqa: PLR0917 - as above
+    notes: Notes,
+    tree: ast.Module,
+    shared: Names,
+    reach: Reach,
+    project: Surroundings,
+    stops: list[tuple[Location, str]],
 ) -> Iterator[Draft]:
     """What the module's body draws, and each function and class worth following."""
     whole = Interpreter(notes, World(()), project)
@@ -75,11 +95,15 @@ def _drafts(
         whole.body(tree.body, shared)
         yield from _drawn(whole)
     except (TooLarge, RecursionError):
-        pass
+        stops.append(
+            (Location(notes.file, 1, 1), "the body of the file does more than is followed")
+        )
     for root in _roots(notes.file, tree, shared):
         segment = root.owner if root.owner and root.is_module else root.function
         if segment is not None and segment in reach:
-            yield from _explored(notes, shared, root, project)
+            cut = yield from _explored(notes, shared, root, project)
+            if cut:
+                stops.append((notes.place[segment], f"{segment.name} {cut}"))
 
 
 def _roots(file: str, tree: ast.Module, shared: Names) -> Iterator[_Root]:
@@ -103,19 +127,22 @@ def _is_called(made_of: Class) -> bool:
     return is_sequential(made_of) or any(method(made_of, name) for name in FORWARDS)
 
 
-def _explored(notes: Notes, shared: Names, root: _Root, project: Surroundings) -> Iterator[Draft]:
-    """One function, or one class by its forward, in all its worlds."""
+def _explored(
+    notes: Notes, shared: Names, root: _Root, project: Surroundings
+) -> Generator[Draft, None, str]:
+    """One function, or one class by its forward, in all its worlds; what was cut short."""
     steps = 0
     for world in worlds():
         if steps > _ENOUGH_STEPS:
-            return
+            return "has more ways to go than are followed"
         run = Interpreter(notes, world, project)
         try:
             _start(run, notes.file, shared, root)
             yield from _drawn(run)
             steps += run.steps
         except (TooLarge, RecursionError):
-            return
+            return "does more than is followed"
+    return ""
 
 
 def _start(run: Interpreter, file: str, shared: Names, root: _Root) -> None:

@@ -396,6 +396,8 @@ class Interpreter:
             part = LayerOperation(Kind.ADD, "add", Sum((1.0,) * len(inputs)))
         elif isinstance(sign, ast.Mult | ast.Div):
             part = LayerOperation(Kind.MULTIPLY, "multiply", Product((1.0,) * len(inputs)))
+        elif isinstance(sign, ast.MatMult):
+            part = LayerOperation(Kind.MATMUL, "matmul")
         else:
             part = LayerOperation(Kind.UNKNOWN, type(sign).__name__.lower())
         return TensorValue(self.draft.add(part, inputs, place))
@@ -757,8 +759,9 @@ class Interpreter:
             else:
                 value = self.value(signature.defaults[name], names)
                 # What nobody calls may be called in any way.
-                opens = not self._inside and isinstance(value, Constant)
-                names[name] = Default(value.value, name) if opens else value
+                if not self._inside and isinstance(value, Constant):
+                    value = Default(value.value, name)
+                names[name] = value
         if taken.vararg:
             names[taken.vararg.arg] = Listing([*positional[count:]])
         if taken.kwarg:

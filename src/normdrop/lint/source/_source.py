@@ -29,6 +29,7 @@ class Source:
         calls: Every call.
         classes: Every class.
         functions: Every function, and the class it is a method of.
+        stops: Where the following of `sketches` stopped short, and why; filled as they are drawn.
     """
 
     path: str
@@ -38,6 +39,7 @@ class Source:
     calls: tuple[SourceCall, ...] = field(repr=False)
     classes: tuple[ast.ClassDef, ...] = field(repr=False)
     functions: tuple[Definition, ...] = field(repr=False)
+    stops: list[tuple[Location, str]] = field(default_factory=list, repr=False)
     _stars: tuple[str, ...] = field(default=(), repr=False)
     _project: "Project | None" = field(default=None, repr=False, compare=False)
 
@@ -49,7 +51,7 @@ class Source:
 
         project = self._project or open_project()
         names = project.bound(self.path, self.imported, self._stars)
-        return tuple(sketches(self.path, self.tree, names, self.lines, project))
+        return tuple(sketches(self.path, self.tree, names, self.lines, project, self.stops))
 
     def calls_of(self, names: Collection[str]) -> list[SourceCall]:
         """The calls of what has one of these names, in reading order."""
@@ -141,8 +143,8 @@ def parse_source(path: str, text: str | bytes, project: "Project | None" = None)
         calls,
         tuple(found.classes),
         tuple(found.functions),
-        tuple(stars),
-        project,
+        _stars=tuple(stars),
+        _project=project,
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-from normdrop.lint.source._names import canonical
+from normdrop.lint.source._names import canonical, is_library
 from normdrop.shifts.graph import Details, Kind
 from normdrop.values.location import Location
 
@@ -320,7 +320,16 @@ def module_kind(made_of: Class, deepest: int = DEEPEST) -> str | None:
             return "torch"
         elif base in {"keras.Model", "keras.models.Model", "keras.layers.Layer", "keras.Layer"}:
             return "keras"
-    return None
+    return _by_methods(made_of)
+
+
+def _by_methods(made_of: Class) -> str | None:
+    """The kind of a class of which nothing is known but that it derives from one of elsewhere."""
+    foreign = [base for base in bases(made_of) if isinstance(base, str) and not is_library(base)]
+    own = {each.name for each in made_of.node.body if isinstance(each, ast.FunctionDef)}
+    if "__init__" not in own or not set(foreign) - {"object", "ABC", "Enum", "NamedTuple"}:
+        return None
+    return "torch" if "forward" in own else "keras" if "call" in own else None
 
 
 def definitions(statements: Sequence[ast.stmt]) -> Iterator[ast.FunctionDef | ast.ClassDef]:
