@@ -80,17 +80,14 @@ def plan(
 
 
 def _known(variant: str, rivals: Sequence[str], recipe: Recipe) -> str:
-    if variant in rivals or (recipe.any_order and _same_parts(variant, rivals[0])):
+    parts, known = (sorted(each.split("-")) for each in (variant, rivals[0]))
+    if variant in rivals or (recipe.any_order and parts == known):
         return variant
     (near,) = difflib.get_close_matches(variant, rivals, n=1, cutoff=0.0)
     raise RecipeError(
         f"recipe {recipe.name} has no variant {variant!r}; did you mean {near!r}? "
         "`normdrop recipes` lists them"
     )
-
-
-def _same_parts(order: str, other: str) -> bool:
-    return sorted(order.split("-")) == sorted(other.split("-"))
 
 
 def _known_device(device: str, *, here: bool) -> str:

@@ -132,6 +132,18 @@ def paper_network(
     return with_noise_before_last_weights(build(kind, width, shape, classes, head=head), noise)
 
 
+def network_by_place(variant: str, shape: Shape, classes: int, settings: Settings) -> Network:
+    """A network of the paper with noise of `rate` in the place that its variant begins with."""
+    place = variant.partition(" ")[0]
+    return paper_network(
+        shape,
+        classes,
+        settings,
+        place="b" if place == "b" else "a",
+        noise=0.0 if place == "none" else float(settings["rate"] or 0.0),
+    )
+
+
 def _small(
     kind: object,
     width: int,

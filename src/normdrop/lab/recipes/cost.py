@@ -11,8 +11,6 @@ from normdrop.lab.recipe import Network, Panel, Recipe
 from normdrop.lab.recipes._settings import number, widths, word
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from normdrop.lab.context import TrialContext
 
 _MEBI = 2**20
@@ -67,7 +65,7 @@ def _network(variant: str, context: "TrialContext") -> Network:
     return context.prepared(network)
 
 
-def _experiment(context: "TrialContext") -> "Mapping[str, float]":
+def _experiment(context: "TrialContext") -> dict[str, float]:
     from normdrop.lab.recipes._step_cost import bytes_kept, median_step_seconds
 
     batch = next(context.training.batches(context.training_settings.batch_size))

@@ -10,7 +10,7 @@ from normdrop.lab.recipes._residual import PAPER, SMALL, three_stage_network
 from normdrop.verbs import modes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from torch import Tensor, nn
 
@@ -56,7 +56,7 @@ def _trained(member: _Member) -> Network:
     return prepared.eval()
 
 
-def _experiment(context: "TrialContext") -> "Mapping[str, float]":
+def _experiment(context: "TrialContext") -> dict[str, float]:
     import torch
 
     networks, passes = _NETWORKS.get(context.variant, 1), _PASSES.get(context.variant, 0)

@@ -8,8 +8,6 @@ from normdrop.lab.recipe import Panel, Recipe
 from normdrop.theory import relu_block_shift, residual_shift
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from torch import Generator, Tensor
 
     from normdrop.lab.context import TrialContext
@@ -40,7 +38,7 @@ _FORMULA = Metric(
 )
 
 
-def _experiment(context: "TrialContext") -> "Mapping[str, float]":
+def _experiment(context: "TrialContext") -> dict[str, float]:
     shifted = float(context.settings["mean"] or 0.0)
     ratios = {mean: _ratio(context, mean) for mean in {*_MEANS, shifted}}
     return {

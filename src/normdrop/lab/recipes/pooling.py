@@ -7,14 +7,12 @@ from normdrop.lab.recipe import Panel, Recipe
 from normdrop.lab.recipes._misfit import MISFIT, OFFSET, RATIO, misfit, moments_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from torch import Tensor
 
     from normdrop.lab.context import TrialContext
 
 
-def _experiment(context: "TrialContext") -> "Mapping[str, float]":
+def _experiment(context: "TrialContext") -> dict[str, float]:
     from torch.nn import functional
 
     x = _windows(context)

@@ -14,8 +14,6 @@ from normdrop.theory import Moments
 from normdrop.verbs import measure
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from torch import Tensor
 
     from normdrop.lab.context import TrialContext
@@ -24,8 +22,11 @@ if TYPE_CHECKING:
 _WIDTH = 64
 
 
-def _experiment(context: "TrialContext") -> "Mapping[str, float]":
-    return _of_values(context) if context.dataset is None else _of_training(context)
+def _experiment(context: "TrialContext") -> dict[str, float]:
+    if context.dataset is not None:
+        return _of_training(context)
+    x = _values(context)
+    return misfit(moments_of(_dropout(context)(x)), moments_of(x))
 
 
 def _dropout(context: "TrialContext") -> Network:
@@ -33,11 +34,6 @@ def _dropout(context: "TrialContext") -> Network:
 
     rate = float(context.settings["rate"] or 0.0)
     return RescaledDropout(rate, cast("Correction", context.variant))
-
-
-def _of_values(context: "TrialContext") -> "Mapping[str, float]":
-    x = _values(context)
-    return misfit(moments_of(_dropout(context)(x)), moments_of(x))
 
 
 def _values(context: "TrialContext") -> "Tensor":
@@ -48,7 +44,7 @@ def _values(context: "TrialContext") -> "Tensor":
     return x.relu() if context.settings["relu"] else x
 
 
-def _of_training(context: "TrialContext") -> "Mapping[str, float]":
+def _of_training(context: "TrialContext") -> dict[str, float]:
     """Train a perceptron with dropout between ReLU and batch norm, and measure its norms."""
     network = context.prepared(_perceptron(context))
     *_, last = context.fit().epochs(network, context.progress)

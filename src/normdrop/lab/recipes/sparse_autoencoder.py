@@ -15,8 +15,6 @@ from normdrop.lab.recipes._settings import number
 from normdrop.lab.task import Task
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from torch import Tensor
 
     from normdrop.lab.context import TrialContext
@@ -72,7 +70,7 @@ def sparse_loss(activity: float, penalty: float) -> "Loss":
     return loss
 
 
-def _experiment(context: "TrialContext") -> "Mapping[str, float]":
+def _experiment(context: "TrialContext") -> dict[str, float]:
     """Train to the end; note when both goals were first reached together."""
     network = _network(context)
     # a copy: looking in train mode moves the running statistics
@@ -121,7 +119,7 @@ def _measured(
     return {_ERROR.name: 100 * (error / variance).item(), _ACTIVITY.name: codes.mean().item()}
 
 
-def _good(values: "Mapping[str, float]", context: "TrialContext") -> bool:
+def _good(values: dict[str, float], context: "TrialContext") -> bool:
     return values[_ERROR.name] <= number(context.settings, "goal_unexplained") and values[
         _ACTIVITY.name
     ] <= number(context.settings, "goal_activity")

@@ -14,8 +14,6 @@ from normdrop.lab.recipes._settings import number, widths
 from normdrop.lab.task import REGRESSION
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from normdrop.lab.context import TrialContext
 
 _INPUTS = ("raw", "bn first", "standardised")
@@ -41,7 +39,7 @@ _TRAINING_ERROR = Metric(
 )
 
 
-def _experiment(context: "TrialContext") -> "Mapping[str, float]":
+def _experiment(context: "TrialContext") -> dict[str, float]:
     """Train the variant on inputs as it has them; errors in the data's own units."""
     inputs, _, _ = context.variant.partition(" + ")
     if inputs == "standardised":

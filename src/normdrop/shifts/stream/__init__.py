@@ -13,6 +13,7 @@ from normdrop.shifts.stream._layer import extent as extent
 from normdrop.shifts.stream._layer import layer_shift as layer_shift
 from normdrop.shifts.stream._layer import population as population
 from normdrop.shifts.stream._log import ShiftLog as ShiftLog
+from normdrop.shifts.stream._log import WatchedTraining as WatchedTraining
 from normdrop.shifts.stream._log import affordable as affordable
 from normdrop.shifts.stream._log import scalars as scalars
 from normdrop.shifts.stream._metric import MetricMean as MetricMean
