@@ -9,9 +9,9 @@ from rich.console import Console, ConsoleOptions, RenderResult
 
 from normdrop.errors import NormdropError
 from normdrop.lab.comparison import _sentences
+from normdrop.lab.comparison._analysis import VariantSummary
 from normdrop.lab.comparison._results import Results, settings_used, versions_used
 from normdrop.lab.comparison._sentences import sentences
-from normdrop.lab.comparison._summary import VariantSummary
 from normdrop.lab.comparison._table import ranking_table
 from normdrop.lab.trial import Outcome
 from normdrop.values.display import Table

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from normdrop.lab.comparison._agreement import agreement
+from normdrop.lab.comparison._analysis import VariantSummary
 from normdrop.lab.comparison._results import Results, versions_used
-from normdrop.lab.comparison._summary import VariantSummary
 from normdrop.lab.metric import GAP
 from normdrop.lab.statistics import FEWEST_SEEDS, group_letter, seeds_needed
 from normdrop.lab.trial import NO_DATA

@@ -98,7 +98,7 @@ def paper_network(
     settings: Settings,
     *,
     place: NoisePlace = "a",
-    noise: "float | nn.Module" = 0.0,
+    noise: "float | Network" = 0.0,
     head: dict[str, Any] | None = None,
 ) -> Network:
     """A network of the paper, or a small one of its kind.

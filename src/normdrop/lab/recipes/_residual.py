@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from normdrop.lab.metric import TEST_ERROR
-from normdrop.lab.recipe import Network, Published, Settings, Shape
+from normdrop.lab.recipe import Network, Published, Recipe, Settings, Shape
 from normdrop.lab.recipes._settings import LONG_TRAINING, SHORT_TRAINING
 
 SMALL: Settings = {
@@ -22,6 +22,12 @@ PAPER: Settings = {**LONG_TRAINING, "scale": "paper"}
 """Settings of Kim et al. (2023) in their place."""
 
 _INSIDE = (8, 16, 32)
+
+
+def residual_recipe(**own: Any) -> Recipe:  # noqa: ANN401 - what `Recipe` takes
+    """A recipe on residual networks: on digits or as published, by error, unless it says else."""
+    usual = {"data": "digits", "paper": PAPER, "paper_data": "cifar-10", "dimensions": 3}
+    return Recipe(**{**usual, "endpoint": TEST_ERROR, **own})
 
 
 def errors(accuracies: Mapping[str, float]) -> Published:

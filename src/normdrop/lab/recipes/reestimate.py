@@ -1,13 +1,9 @@
 """Test error before and after batch norm's statistics are re-estimated in eval mode."""
 
-from typing import TYPE_CHECKING
-
 from normdrop.lab.measures import REESTIMATED_ERROR, SHIFT, mean_shift, reestimated_error
 from normdrop.lab.metric import Metric
+from normdrop.lab.recipe import Trained
 from normdrop.lab.recipes import _disharmony as li
-
-if TYPE_CHECKING:
-    from normdrop.lab.context import Trained
 
 _AFTER = " re-estimated"
 _VARIANTS = ("none", "a", f"a{_AFTER}", "b", f"b{_AFTER}")
@@ -37,7 +33,7 @@ _CHANGE = Metric(
 )
 
 
-def _measure(trained: "Trained") -> dict[str, float]:
+def _measure(trained: Trained) -> dict[str, float]:
     """The variant's own error and shift, and what re-estimation changes whatever the variant."""
     final = trained.epochs[-1]
     before = 100 * (1 - (final.test_accuracy or 0.0))
