@@ -131,7 +131,6 @@ class _WorkerPool:
         self._busy: dict[WorkerProcess, list[Trial]] = {}
 
     def outcomes(self) -> Iterator[Outcome]:
-        """Whatever ends, as it ends."""
         while self._waiting or self._busy:
             while self._waiting and len(self._busy) < self._jobs:
                 self._hand_over(WorkerProcess(self._events, self._payload))
@@ -147,7 +146,6 @@ class _WorkerPool:
                 yield from self._died(worker)
 
     def stop(self) -> None:
-        """End every process."""
         for worker in self._busy:
             worker.stop()
 

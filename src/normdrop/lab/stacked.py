@@ -41,11 +41,7 @@ def train_stacked(
     stacked is trained one after the other, each outcome yielded as it comes: a recipe with an
     experiment of its own, and networks that raise under `torch.vmap`, whose outcomes say why.
 
-    Args:
-        trials: The trials, one per seed.
-        dataset: The data set they name; `None` where they name none.
-        progress: Called after every batch with the epochs done so far, fractions included.
-        recipe: Their recipe; found by its name if left out.
+    Args are those of `train`, but for the trials, one per seed.
     """
     why = ""
     if len(trials) > 1:
@@ -93,7 +89,6 @@ class _Stack:
         self._fit = self._context.fit()
 
     def outcomes(self) -> list[Outcome]:
-        """Train every epoch and measure every seed."""
         start = time.perf_counter()
         epochs: list[list[Epoch]] = [[] for _ in self._trials]
         bad: Mapping[int, str] = {}

@@ -175,7 +175,6 @@ def _connect(cluster: Cluster) -> None:
 
 
 def _resolved(cluster: Cluster) -> str:
-    """The host and port to ask."""
     if cluster.address != "auto":
         return cluster.target
     # Private: Ray has no other way to learn what "auto" means before it waits for it for minutes.

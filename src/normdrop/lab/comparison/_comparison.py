@@ -78,7 +78,6 @@ class Comparison(Results):
         yield self.table()
 
     def _repr_html_(self) -> str:
-        """The notebook's table."""
         return self.table(full=True).to_html()
 
 

@@ -43,11 +43,8 @@ def three_stage_network(
 ) -> Network:
     """A residual network of three stages, for digits or as in the papers on CIFAR-10.
 
-    Args:
-        shape: The input's (channels, height, width).
-        classes: The number of outputs.
-        settings: Of which `scale`, `block`, `style`, `blocks` and `paper_blocks` are read.
-        **given: What else `normdrop.lab.networks.residual_network` takes.
+    Of the settings `scale`, `block`, `style`, `blocks` and `paper_blocks` are read. What else is
+    `given` is what `normdrop.lab.networks.residual_network` takes.
     """
     from normdrop.lab.networks import pre_resnet, residual_network
 

@@ -153,11 +153,7 @@ def _eval_shift(
     Variances are unbiased on both sides, as torch keeps the running ones. The module is left as
     it was, and so is the random state.
 
-    Args:
-        module: What is called.
-        prefix: The module's own path, which the layers' paths begin with.
-        args: Positional arguments of the call.
-        kwargs: Keyword arguments of the call.
+    `prefix` is the path of the module itself, with which the layers' paths begin.
     """
     seen: dict[str, list[TensorStatistics]] = {}
     stored: dict[str, TensorStatistics] = {}

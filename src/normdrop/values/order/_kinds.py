@@ -99,7 +99,6 @@ ArgumentKind: TypeAlias = Real | Count | Choice
 
 
 def _number(text: str) -> float | None:
-    """A finite number, or nothing."""
     try:
         value = float(text)
     except ValueError:

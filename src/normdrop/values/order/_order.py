@@ -217,7 +217,6 @@ def _pieces(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _token(text: str, column: int, piece: str) -> Token:
-    """One token."""
     if not piece:
         _refuse(text, column, piece, "is no token", None)
     match = _TOKEN.fullmatch(piece)
@@ -230,7 +229,6 @@ def _token(text: str, column: int, piece: str) -> Token:
 
 
 def _with_argument(text: str, column: int, piece: str, match: re.Match[str]) -> Token:
-    """One token with an argument."""
     name, argument = match["name"], match["argument"].strip()
     kind = KINDS[name].argument
     if kind is None:
@@ -262,7 +260,6 @@ def _nearest(name: str, argument: str | None) -> str | None:
 
 
 def _refuse(text: str, column: int, piece: str, reason: str, proposal: str | None) -> Never:
-    """Raise the error for one token."""
     hint = (
         f"did you mean {proposal!r}?" if proposal else f"the tokens are {', '.join(sorted(KINDS))}"
     )
