@@ -54,8 +54,38 @@ class Comparison(Results):
         return ranking_table(self, full=full)
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything as JSON has it: description, ranking, pairs, settings, versions, trials."""
-        return record(self)
+        """Everything one needs to check or redo the comparison, as JSON has it; NaN is null."""
+        trial = self.outcomes[0].trial
+        names = [summary.name for summary in self]
+        pairs = self.analysis.pairs
+        endpoint = self.description.endpoint.name
+        whole = {
+            "description": asdict(self.description),
+            "level": self.level,
+            "recipe": trial.recipe,
+            "recipe_version": trial.recipe_version,
+            "data": {"name": trial.data, "checksum": trial.data_checksum},
+            "precision": trial.precision,
+            "devices": sorted({outcome.trial.device for outcome in self.outcomes}),
+            "settings": settings_used(self),
+            "versions": versions_used(self),
+            "ranking": [_row(summary, endpoint) for summary in self],
+            "pairs": [
+                {
+                    "first": names[row],
+                    "second": names[column],
+                    "difference": float(pairs.difference[row, column]),
+                    "p": float(pairs.p[row, column]),
+                    "seeds": int(pairs.seeds[row, column]),
+                }
+                for row in range(len(names))
+                for column in range(row + 1, len(names))
+            ],
+            "groups": [[names[row] for row in group] for group in self.analysis.groups],
+            "sentences": sentences(self),
+            "trials": [_trial(outcome) for outcome in self.outcomes],
+        }
+        return {name: _plain(value) for name, value in whole.items()}
 
     def to_dataframe(self) -> "pd.DataFrame":
         """One row per variant, best first, one column per field of its summary."""
@@ -79,41 +109,6 @@ class Comparison(Results):
 
     def _repr_html_(self) -> str:
         return self.table(full=True).to_html()
-
-
-def record(results: Results) -> dict[str, Any]:
-    """Everything a reader needs to check or redo the comparison; NaN becomes None."""
-    trial = results.outcomes[0].trial
-    names = [summary.name for summary in results]
-    pairs = results.analysis.pairs
-    endpoint = results.description.endpoint.name
-    whole = {
-        "description": asdict(results.description),
-        "level": results.level,
-        "recipe": trial.recipe,
-        "recipe_version": trial.recipe_version,
-        "data": {"name": trial.data, "checksum": trial.data_checksum},
-        "precision": trial.precision,
-        "devices": sorted({outcome.trial.device for outcome in results.outcomes}),
-        "settings": settings_used(results),
-        "versions": versions_used(results),
-        "ranking": [_row(summary, endpoint) for summary in results],
-        "pairs": [
-            {
-                "first": names[row],
-                "second": names[column],
-                "difference": float(pairs.difference[row, column]),
-                "p": float(pairs.p[row, column]),
-                "seeds": int(pairs.seeds[row, column]),
-            }
-            for row in range(len(names))
-            for column in range(row + 1, len(names))
-        ],
-        "groups": [[names[row] for row in group] for group in results.analysis.groups],
-        "sentences": sentences(results),
-        "trials": [_trial(outcome) for outcome in results.outcomes],
-    }
-    return {name: _plain(value) for name, value in whole.items()}
 
 
 def _row(summary: VariantSummary, endpoint: str) -> dict[str, Any]:

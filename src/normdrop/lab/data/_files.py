@@ -9,7 +9,7 @@ import hashlib
 import lzma
 import tarfile
 import zlib
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cached_property
 from io import BytesIO
@@ -86,8 +86,15 @@ def unpack(path: Path, stored: bytes, wanted: Collection[str]) -> dict[str, Part
     # Expanded first: tarfile seeks over a member in a compressed stream by reading, for ever if a
     # damaged header says so, but in memory by setting a position.
     content = BytesIO(expand(path, stored).content)
+    parts: dict[str, Part] = {}
     try:
-        parts = dict(_members(path, content, wanted))
+        with tarfile.open(fileobj=content, mode="r:") as archive:
+            for member in archive:
+                name = member.name.rpartition("/")[2]
+                if name in wanted and member.type in {tarfile.REGTYPE, tarfile.AREGTYPE}:
+                    end = member.offset_data + member.size
+                    data = bytearray(content.getbuffer()[member.offset_data : end])
+                    parts[name] = Part(f"{path}:{member.name}", data)
     except (tarfile.TarError, EOFError, OSError, ValueError, OverflowError) as error:
         raise DataError(
             f"{path}: expected a complete .tar.gz archive, found damage: {error}"
@@ -95,16 +102,6 @@ def unpack(path: Path, stored: bytes, wanted: Collection[str]) -> dict[str, Part
     if missing := sorted(set(wanted) - set(parts)):
         raise DataError(f"{path}: expected {', '.join(missing)} in the archive, found none")
     return parts
-
-
-def _members(path: Path, content: BytesIO, wanted: Collection[str]) -> Iterator[tuple[str, Part]]:
-    with tarfile.open(fileobj=content, mode="r:") as archive:
-        for member in archive:
-            name = member.name.rpartition("/")[2]
-            if name in wanted and member.type in {tarfile.REGTYPE, tarfile.AREGTYPE}:
-                end = member.offset_data + member.size
-                data = bytearray(content.getbuffer()[member.offset_data : end])
-                yield name, Part(f"{path}:{member.name}", data)
 
 
 def _up_to_limit(read: Callable[[int], bytes], where: str) -> bytearray:

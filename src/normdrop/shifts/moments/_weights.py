@@ -305,6 +305,7 @@ def _correlated(flow: Flow, kernel: _Kernel) -> tuple[Array, Window]:
     border = _pairwise(parts, taps, met.excess[0])
     same = np.flatnonzero(taps.first == taps.second)
     own = grams[:, same] @ met.share[0, same] * levels
+    # Correlated taps may cancel each other, and over a sample of the outputs by more than there is.
     factor = np.maximum(signal + border, 0.02 * own) / np.maximum(own, 1e-30)
     if factor.shape[1] < kernel.weights.shape[0] * kernel.weights.shape[1]:  # a sample of outputs
         factor = factor.mean(axis=1, keepdims=True)
