@@ -21,7 +21,7 @@ Network: TypeAlias = "torch.nn.Module"
 Tensor: TypeAlias = "torch.Tensor"
 TrialContext: TypeAlias = "context.TrialContext"
 Trained: TypeAlias = "context.Trained"
-"""These four are named here, so that recipes, which are listed without torch, need not import it."""
+"""These four are named here: recipes are listed without torch, so they must not import it."""
 NetworkFactory: TypeAlias = Callable[[str, Shape, int, Settings], Network]
 Measure: TypeAlias = "Callable[[Trained], Mapping[str, float]]"
 Experiment: TypeAlias = "Callable[[TrialContext], Mapping[str, float]]"
