@@ -69,10 +69,10 @@ def parts(subject: Subject) -> dict[str, dict[str, float | None]]:
     for norm, layer in subject.shifts.items():
         if norm not in layers or not layer.shift > 0:
             continue
-        log, least = math.log(layer.shift), max(_NOTHING, _ERRORS * (layer.error or 0.0))
+        log = math.log(layer.shift)
         shares = {noise: share for noise, share in layer.causes.items() if noise in layers}
         for noise, share in (shares or dict.fromkeys(reaching.get(norm, ()), 1.0)).items():
-            if abs(share * log) > least:
+            if abs(share * log) > max(_NOTHING, _ERRORS * share * (layer.error or 0.0)):
                 found.setdefault(noise, {})[norm] = share * log
     return found
 
