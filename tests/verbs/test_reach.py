@@ -1,12 +1,15 @@
 """Dropout reaches a norm through any operation: `check` says so, and sizes it as running does."""
 
 import math
+import warnings
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.utils import parametrizations
 
 import normdrop
 from normdrop.errors import UsageError
@@ -19,6 +22,14 @@ def _written(x: Tensor) -> Tensor:
     out = torch.zeros_like(x)
     out[:, :, ::2] = x[:, :, ::2]
     return out
+
+
+def _messages(x: Tensor) -> Tensor:
+    """Each node's neighbours summed up, the rows as nodes of a ring."""
+    nodes = x.flatten(2)
+    source = torch.arange(nodes.shape[2])
+    target = (source + 1) % nodes.shape[2]
+    return torch.zeros_like(nodes).index_add(2, target, nodes[:, :, source])
 
 
 # From a map of 8 channels, 6 × 10, to one of any rank with channels on axis 1.
@@ -68,9 +79,86 @@ OPERATIONS: dict[str, Operation] = {
     "square": lambda x: x.square(),
     "normalize": lambda x: functional.normalize(x, dim=1),
     "interpolate": lambda x: functional.interpolate(x, scale_factor=2),
+    "repeat_interleave": lambda x: x.repeat_interleave(2, 3),
+    "expand": lambda x: x.unsqueeze(4).expand(-1, -1, -1, -1, 2).flatten(3),
+    "pixel shuffle": lambda x: functional.pixel_shuffle(x, 2),
+    "channel shuffle": lambda x: functional.channel_shuffle(x, 4),
+    "movedim": lambda x: x.movedim(1, 3).movedim(3, 1),
+    "masked_fill": lambda x: x.masked_fill(x < 0.1, 0.0),
+    "maximum": lambda x: torch.maximum(x, x.roll(1, 3)),
+    "division": lambda x: x / (1 + x.mean(1, keepdim=True)),
+    "exponential": lambda x: (-x).exp(),
+    "square root": lambda x: (x + 0.1).sqrt(),
+    "group norm": lambda x: functional.group_norm(x, 2),
+    "layer norm": lambda x: functional.layer_norm(x, x.shape[1:]),
+    "sort": lambda x: x.sort(3).values,
+    "top": lambda x: x.topk(3, 3).values,
+    "messages": _messages,
+    "difference": lambda x: x.diff(dim=3),
+    "norm of columns": lambda x: x.norm(dim=2),
+    "list": lambda x: torch.cat([each.squeeze(2) for each in x.split(1, 2)], 2),
+    "dict": lambda x: {"kept": x, "other": -x}["kept"],
+    "half precision": lambda x: x.to(torch.bfloat16).float(),
+    "complex": lambda x: torch.fft.rfft(x, dim=3).abs() / 3,
     "max pool": lambda x: functional.max_pool2d(x, 2),
     "average pool": lambda x: functional.avg_pool2d(x, 2),
 }
+
+
+class Sequence(nn.Module):
+    """A layer for sequences, of the rows of a map."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Features on axis 1."""
+        rows = x.mean(2).transpose(1, 2)
+        attends = isinstance(self.layer, nn.MultiheadAttention)
+        out = self.layer(rows, rows, rows) if attends else self.layer(rows)
+        out = out[0] if isinstance(out, tuple) else out
+        made: Tensor = out.transpose(1, 2)
+        return made
+
+
+LAYERS: dict[str, Callable[[], nn.Module]] = {
+    "convolution": lambda: nn.Conv2d(8, 12, 3),
+    "transposed convolution": lambda: nn.ConvTranspose2d(8, 4, 3, stride=2),
+    "weight norm": lambda: parametrizations.weight_norm(nn.Conv2d(8, 12, 3)),
+    "spectral norm": lambda: parametrizations.spectral_norm(nn.Conv2d(8, 12, 3)),
+    "old weight norm": lambda: _old_weight_norm(nn.Conv2d(8, 12, 3)),
+    "linear": lambda: Sequence(nn.Linear(8, 12)),
+    "lstm": lambda: Sequence(nn.LSTM(8, 12, batch_first=True)),
+    "gru": lambda: Sequence(nn.GRU(8, 12, batch_first=True, bidirectional=True)),
+    "rnn": lambda: Sequence(nn.RNN(8, 12, batch_first=True)),
+    "attention layer": lambda: Sequence(nn.MultiheadAttention(8, 2, batch_first=True)),
+    "transformer layer": lambda: Sequence(
+        nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0, batch_first=True)
+    ),
+    "activations": lambda: nn.Sequential(nn.PReLU(), nn.Softplus(), nn.Tanh()),
+    "global pool": lambda: nn.AdaptiveAvgPool2d(1),
+    "upsampling": lambda: nn.Upsample(scale_factor=2, mode="bilinear"),
+    "local response": lambda: nn.LocalResponseNorm(3),
+    "bilinear": lambda: _Twice(nn.Bilinear(8, 8, 6)),
+}
+
+
+class _Twice(nn.Module):
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x: Tensor) -> Tensor:
+        rows = x.mean(2).transpose(1, 2)
+        made: Tensor = self.layer(rows, rows).transpose(1, 2)
+        return made
+
+
+def _old_weight_norm(layer: nn.Module) -> nn.Module:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        return nn.utils.weight_norm(layer)
 
 
 class Samples(nn.Module):
@@ -98,7 +186,7 @@ class Net(nn.Module):
         self.conv = nn.Conv2d(1, 8, 3, padding=1, bias=False)
         self.first = nn.BatchNorm2d(8)
         self.drop = noise
-        self.operation = operation
+        self.operation = operation  # a module among the layers, too
         with torch.no_grad():
             made = operation(torch.randn(2, 8, 6, 10))
         kinds = {2: nn.BatchNorm1d, 3: nn.BatchNorm1d, 4: nn.BatchNorm2d}
@@ -130,25 +218,36 @@ def brute_force(net: Net) -> float:
 
 
 @pytest.mark.parametrize("noise", NOISES)
-@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize("operation", [*OPERATIONS, *LAYERS])
 def test_the_noise_is_named_and_its_shift_sized(operation: str, noise: str) -> None:
-    """Where running the model shows a shift, `check` names the noise, and a size it states is near.
+    """Where running the model shows a shift, `check` and `predict` name the noise and are near.
 
     Near is the same severity, or one that a shift 1.1 times as large or as small has: the inputs of
-    the run are white where those of `check` may be pink. An unknown size is a warning.
+    the run are white where those of the verbs are pink; or one within the error that is stated. An
+    unknown size is a warning.
     """
     torch.manual_seed(0)
-    net = Net(NOISES[noise](), OPERATIONS[operation])
+    net = Net(NOISES[noise](), OPERATIONS.get(operation) or LAYERS[operation]())
     true = brute_force(net)
     net.first.momentum = 0.1
     net.first.reset_running_stats()
     found = [each for each in normdrop.check(net, (1, 6, 10)) if each.code == "ND101"]
     if abs(true) > 0.1:
         assert [each.layers[0].partition(".")[0] for each in found] == ["drop"]
-    near = {severity(math.exp(true + move)) for move in (-0.1, 0.0, 0.1)}
     for each in found:
         assert each.layers[-1] == "norm"
+        near = _near(true, each.error)
         assert each.severity == "warning" if each.shift is None else each.severity in near
+    predicted = normdrop.predict(net, (1, 6, 10))["norm"]
+    assert predicted.unknown or predicted.severity in _near(true, predicted.error)
+    if 0.1 < abs(true) < 3:  # beyond, train mode leaves no variance to share
+        assert [each.partition(".")[0] for each in predicted.causes] == ["drop"]
+
+
+def _near(true: float, error: float | None) -> set[str]:
+    """The severities of shifts near a true one."""
+    far = max(0.1, 2 * (error or 0.0))
+    return {severity(math.exp(true + move)) for move in np.linspace(-far, far, 9)}
 
 
 def test_without_noise_nothing_is_found() -> None:

@@ -158,12 +158,10 @@ def widened(found: Shifts[AnyStatistics], other: Shifts[AnyStatistics]) -> Shift
     """
     error = dict(found.error)
     for path in found.eval.keys() & other.eval.keys():
-        one, two = (
-            _log_ratio(Both(each.train, each.eval), path) for each in (found, other)
-        )
+        one, two = (_log_ratio(Both(each.train, each.eval), path) for each in (found, other))
         if math.isfinite(one - two):
             known = error[path] if math.isfinite(error[path]) else 0.0
-            error[path] = math.hypot(known, (one - two) / 2)
+            error[path] = math.hypot(known, one - two)
     return replace(found, error=error)
 
 
