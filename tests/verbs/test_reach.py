@@ -13,7 +13,9 @@ from torch.nn.utils import parametrizations
 
 import normdrop
 from normdrop.errors import UsageError
+from normdrop.lint.rules import selected
 from normdrop.values.severity import severity
+from normdrop.verbs import check_with
 
 Operation = Callable[[Tensor], Tensor]
 
@@ -96,7 +98,7 @@ OPERATIONS: dict[str, Operation] = {
     "messages": _messages,
     "difference": lambda x: x.diff(dim=3),
     "norm of columns": lambda x: x.norm(dim=2),
-    "list": lambda x: torch.cat([each.squeeze(2) for each in x.split(1, 2)], 2),
+    "list": lambda x: torch.cat([each.squeeze(2) for each in x.chunk(6, 2)], 2),
     "dict": lambda x: {"kept": x, "other": -x}["kept"],
     "half precision": lambda x: x.to(torch.bfloat16).float(),
     "complex": lambda x: torch.fft.rfft(x, dim=3).abs() / 3,
@@ -270,3 +272,75 @@ def test_batches_are_measured_and_serve_as_the_example() -> None:
     assert finding.shift == pytest.approx(normdrop.measure(net, batches)["2"].shift)
     with pytest.raises(UsageError, match="pass a shape"):
         normdrop.check(net)
+
+
+def _convolution(width: int) -> nn.Conv2d:
+    return nn.Conv2d(width, 128, 3, padding=1, bias=False)
+
+
+class Large(nn.Module):
+    """A trained model whose statistics take minutes to invert."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        layers = [
+            [_convolution(width), nn.BatchNorm2d(128), nn.ReLU(), nn.Dropout(0.3)]
+            for width in (3, 128, 128)
+        ]
+        self.layers = nn.Sequential(*(each for block in layers for each in block))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """All layers."""
+        made: Tensor = self.layers(x)
+        return made
+
+
+@pytest.fixture(scope="module")
+def large() -> tuple[Large, list[Tensor]]:
+    """The model, and batches like those that its statistics are from."""
+    torch.manual_seed(0)
+    net = Large()
+    batches = [functional.avg_pool2d(torch.randn(8, 3, 36, 36), 5, 1) * 3 for _ in range(3)]
+    for norm in (net.layers[1], net.layers[5], net.layers[9]):
+        assert isinstance(norm, nn.BatchNorm2d)
+        norm.momentum = None
+        nn.init.uniform_(norm.bias)
+    with torch.no_grad():
+        for batch in batches:
+            net(batch)
+    return net.eval(), batches
+
+
+def test_a_large_trained_model_has_sizes(large: tuple[Large, list[Tensor]]) -> None:
+    """Where inverting costs too much, a few inputs bound the shift, near the measured one."""
+    net, batches = large
+    measured = normdrop.measure(net, batches)
+    found = normdrop.check(net, (3, 32, 32))
+    assert [each.layers for each in found] == [
+        ("layers.3", "layers.5"),
+        ("layers.7", "layers.9"),
+    ]
+    for each in found:
+        assert each.shift is not None
+        assert each.error is not None
+        assert each.method == "simulate"
+        true = math.log(measured[each.layers[1]].shift)
+        assert abs(math.log(each.shift) - true) < 0.1 + 2 * each.error
+
+
+def test_reach_alone_runs_nothing(large: tuple[Large, list[Tensor]]) -> None:
+    """`fast` names the same layers as a check in full, sizes nothing and runs no real tensor."""
+    net, _ = large
+    ran = []
+    handle = net.register_forward_pre_hook(lambda _, args: ran.append(not args[0].is_meta))
+    found = check_with(net, (3, 32, 32), selected(), fast=True)
+    handle.remove()
+    assert not any(ran)
+    assert [(each.code, each.severity, each.shift) for each in found] == [
+        ("ND101", "warning", None)
+    ] * 2
+    assert {each.path for each in found.unknown} == {"layers.5", "layers.9"}
+    assert found.summary == (
+        "2 findings in 1 norm layer; 2 could not be judged: layers.5, layers.9 (only its reach was "
+        "asked for)"
+    )

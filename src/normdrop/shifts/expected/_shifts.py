@@ -179,8 +179,8 @@ def bounded(
         stored: The running statistics.
         shares: Of the noise layers.
 
-    >>> one = One(Statistics(np.zeros(2), np.full(2, 4.0)), Statistics(np.zeros(2), np.full(2, 3.0)))
-    >>> layer = bounded("norm", [one], Statistics(np.zeros(2), np.full(2, 4.4)), {})
+    >>> four, three, stored = (Statistics(np.zeros(2), np.full(2, each)) for each in (4, 3, 4.4))
+    >>> layer = bounded("norm", [One(four, three)], stored, {})
     >>> round(layer.shift, 3), round(layer.error or 0, 3)
     (0.761, 0.015)
     """
