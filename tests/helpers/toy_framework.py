@@ -219,7 +219,8 @@ class _Inputs:
     def __init__(self, shape: tuple[int, ...], seed: int) -> None:
         self._shape, self._random = shape, np.random.default_rng(seed)
 
-    def draw(self, count: int) -> Arguments:
+    def draw(self, count: int, *, white: bool = False) -> Arguments:
+        del white  # there are no positions
         return (self._random.standard_normal((count, *self._shape)),), {}
 
     def channels(self, inputs: Arguments) -> tuple[int, ...]:

@@ -38,9 +38,10 @@ class SyntheticInputs:
         """
         return positions(self._example, first=self._first)
 
-    def draw(self, count: int) -> Arguments:
+    def draw(self, count: int, *, white: bool = False) -> Arguments:
         """A batch, as the one argument of a call of the model."""
-        return (synthetic(self._example, count, self._generator, first=self._first),), {}
+        made = synthetic(self._example, count, self._generator, first=self._first, white=white)
+        return (made,), {}
 
     def channels(self, inputs: Arguments) -> tuple[int, ...]:
         """How many channels every floating-point input has."""
@@ -76,6 +77,7 @@ def synthetic(
     generator: np.random.Generator,
     *,
     first: bool,
+    white: bool = False,
 ) -> Any:  # noqa: ANN401 - nested
     """A batch of made-up inputs, nested as the example is.
 
@@ -85,11 +87,12 @@ def synthetic(
         count: Batch size.
         generator: Source of randomness.
         first: Whether channels come first, behind the batch axis.
+        white: Whether neighbouring positions are independent; else they are pink noise.
 
     Raises:
         UsageError: The example holds no tensor or shape.
     """
-    return leaves_of(example, lambda leaf: _made(leaf, count, generator, first=first))
+    return leaves_of(example, lambda leaf: _made(leaf, count, generator, first, white))
 
 
 def positions(example: Any, *, first: bool) -> int:  # noqa: ANN401 - nested
@@ -138,10 +141,21 @@ def pink_noise(
     return np.asarray(noise / noise.std(), np.float32)
 
 
-def _made(leaf: Any, count: int, generator: np.random.Generator, *, first: bool) -> Any:  # noqa: ANN401 - a tensor
+def _made(
+    leaf: Any,  # noqa: ANN401 - a tensor
+    count: int,
+    generator: np.random.Generator,
+    first: bool,  # noqa: FBT001 - as for `synthetic`
+    white: bool,  # noqa: FBT001 - same
+) -> Any:  # noqa: ANN401 - a tensor
     shape, dtype = (count, *_extents(leaf)), keras.backend.standardize_dtype(leaf.dtype)
     if keras.backend.is_float_dtype(dtype):
-        return ops.cast(ops.convert_to_tensor(pink_noise(shape, generator, first=first)), dtype)
+        noise = (
+            generator.standard_normal(shape, np.float32)
+            if white
+            else pink_noise(shape, generator, first=first)
+        )
+        return ops.cast(ops.convert_to_tensor(noise), dtype)
     # Whole numbers are names (tokens, classes): drawn from the names the example uses.
     values = np.array([0, 1]) if isinstance(leaf, Input) else np.ravel(ops.convert_to_numpy(leaf))
     if not values.size:

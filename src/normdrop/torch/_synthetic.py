@@ -35,13 +35,13 @@ class SyntheticInputs:
         """How many positions (pixels, steps) the largest of them has per channel."""
         return positions(self._example)
 
-    def draw(self, count: int) -> Arguments:
+    def draw(self, count: int, *, white: bool = False) -> Arguments:
         """A batch, as the arguments of one call of the model.
 
         Raises:
             UsageError: The example is nothing a model takes.
         """
-        return synthetic(self._example, count, self._generator, self._device)
+        return synthetic(self._example, count, self._generator, self._device, white=white)
 
     def channels(self, inputs: Arguments) -> tuple[int, ...]:
         """How many channels every floating-point input has."""
@@ -67,7 +67,12 @@ class SyntheticInputs:
 
 
 def synthetic(
-    example: object, count: int, generator: torch.Generator, device: torch.device
+    example: object,
+    count: int,
+    generator: torch.Generator,
+    device: torch.device,
+    *,
+    white: bool = False,
 ) -> Arguments:
     """A batch of made-up inputs, as the arguments of one call of the model.
 
@@ -77,13 +82,14 @@ def synthetic(
         count: Batch size.
         generator: Source of randomness, on the CPU.
         device: Where the model is.
+        white: Whether neighbouring positions are independent; else they are pink noise.
 
     Raises:
         UsageError: The example is nothing of the kind.
     """
 
     def make(leaf: object) -> Any:  # noqa: ANN401 - settings such as None pass through
-        return _leaf(leaf, count, generator, device)
+        return _leaf(leaf, count, generator, device, white=white)
 
     if isinstance(example, Mapping):
         return (), {str(name): make(leaf) for name, leaf in example.items()}
@@ -129,7 +135,9 @@ def pink_noise(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
     return centred / centred.std(correction=0)
 
 
-def _leaf(leaf: object, count: int, generator: torch.Generator, device: torch.device) -> Any:  # noqa: ANN401
+def _leaf(
+    leaf: object, count: int, generator: torch.Generator, device: torch.device, *, white: bool
+) -> Any:  # noqa: ANN401 - settings such as None pass through
     if isinstance(leaf, np.ndarray):
         leaf = torch.from_numpy(leaf)
     if isinstance(leaf, Tensor):
@@ -141,7 +149,8 @@ def _leaf(leaf: object, count: int, generator: torch.Generator, device: torch.de
     else:
         return leaf
     if dtype.is_floating_point:
-        return pink_noise((count, *shape), generator).to(device, dtype)
+        noise = torch.randn if white else pink_noise
+        return noise((count, *shape), generator=generator).to(device, dtype)
     # Whole numbers are names (tokens, classes): drawn from the names the example uses.
     rows = torch.randint(len(values), (count, *shape), generator=generator)
     return values[rows].to(device, dtype)

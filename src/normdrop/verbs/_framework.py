@@ -146,8 +146,12 @@ class Inputs(Protocol):
     @property
     def positions(self) -> int: ...
 
-    def draw(self, count: int) -> Arguments:
+    def draw(self, count: int, *, white: bool = False) -> Arguments:
         """A batch of `count`, as the arguments of one call of the model.
+
+        Args:
+            count: How many examples.
+            white: Whether neighbouring positions are independent; else they are pink noise.
 
         Raises:
             UsageError: The example is nothing a model takes.

@@ -36,7 +36,8 @@ class LayerShift:
         train_variance: Variance that the layer divides by in eval mode, one number per channel.
         causes: Noise layer path to its share of log Δ; the shares add up to 1. Empty when there is
             no shift to explain or nobody asked.
-        error: Standard error of log Δ, `None` where the method gives none.
+        error: Of log Δ: its standard error over passes, and by how much made-up inputs of white
+            and of pink spectra disagree; `None` where the method gives none.
         unknown: Why no shift can be stated, or an empty string. The arrays are then NaN.
 
     >>> layer = LayerShift("bn", "measured", eval_mean=[0.0, 0.1], eval_variance=[1.0, 2.0],
