@@ -1,8 +1,9 @@
 """Expected shift of trained weights without data: find inputs that the stored statistics allow."""
 
-from collections.abc import Callable, Iterable, Mapping
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -37,6 +38,10 @@ _LOUD = 64.0
 _FAR = 8.0
 """Times the variance, or squared deviations, that an optimiser does not reach by itself."""
 _SMALLEST = 1e-12
+_STEEPNESS = (0.0, 2.0)
+"""Of spectra beside pink that a search may start from."""
+_SEARCHES = 2
+"""How often inputs are sought before it is said that there are none; the next with more steps."""
 
 
 def invert(
@@ -81,7 +86,7 @@ def inverted_report(
 ) -> ShiftReport:
     """The same of a model whose door is open, from `count` inputs."""
     with framework.untouched(gradients=True):
-        found = inverted(framework, example, steps, seed, count)
+        found = inverted(framework, example, steps, seed, count=count)
         passes = found.passes
         if found.fit.lags:
             channels = {path: len(one.mean) for path, one in passes.stored.items()}
@@ -121,37 +126,93 @@ class Inverted:
     Attributes:
         passes: Through the model.
         inputs: Those found.
-        others: Where these began, drawn anew: inputs of their scale that nothing was fitted to.
         shifts: What both modes make of them.
         fit: How well the stored statistics fit the weights.
     """
 
     passes: ModelPasses
     inputs: Arguments
-    others: Arguments
     shifts: Shifts[Statistics[Any]]
     fit: StoredFit
 
 
 def inverted(
-    framework: Model, example: object, steps: int, seed: int, count: int | None = None
+    framework: Model,
+    example: object,
+    steps: int,
+    seed: int,
+    *,
+    count: int | None = None,
+    part: tuple[int, int] = (0, 1),
 ) -> Inverted:
-    """Invert the stored statistics, inside `untouched`."""
+    """Invert the stored statistics, inside `untouched`.
+
+    Of several starts the one whose statistics are nearest is taken. Where no inputs are found that
+    show what is stored, the search goes on from the best before that is believed.
+
+    Args:
+        framework: The model.
+        example: What it takes; values are started from where they are nearer than noise.
+        steps: Of the optimiser, in each search.
+        seed: Of inputs and noise.
+        count: How many inputs.
+        part: Which part of an example's rows is looked at, and of how many parts.
+    """
     initial = framework.initial_share()  # passes in train mode count on
     passes = framework.passes(seed)
     made_up = framework.inputs(example, seed)
     size = count or plan.inversion_inputs(made_up.positions)
-    start = made_up.draw(size)
-    placed = _placing(passes, made_up, start)
-    inputs = placed(passes.moved(start, steps, placed))
-    found = shifts(passes, [inputs], plan.INVERTED_REPEATS)
-    distances = [
-        _distance(seen, passes.stored[path], passes.eps[path])
-        for path, seen in found.train.items()
+    start, placed = _nearest(passes, _starts(passes, made_up, size, part))
+    for search in range(_SEARCHES):
+        start = passes.moved(start, steps * (search + 1), placed)
+        inputs = placed(start)
+        found = shifts(passes, [inputs], plan.INVERTED_REPEATS)
+        fit = StoredFit(mismatch(_distances(passes, found.train).values()), initial)
+        if not fit.lags or initial > INITIAL_ABOVE:
+            break
+    return Inverted(passes, inputs, found, fit)
+
+
+Start: TypeAlias = tuple[Arguments, Callable[[Arguments], Arguments]]
+"""Inputs of unit variance, and what places them where the statistics were taken."""
+
+
+def _starts(
+    passes: ModelPasses, made_up: Inputs, size: int, part: tuple[int, int]
+) -> Iterator[Start]:
+    """Noise of several spectra, all placed alike, and the example's own values."""
+    pink = made_up.draw(size)
+    placed = _placing(passes, made_up, pink)
+    yield pink, placed
+    if made_up.positions > 1:
+        for steepness in _STEEPNESS:
+            yield made_up.draw(size, steepness), placed
+    given = made_up.near(size, *part)
+    if given is not None:
+        inputs, places = given
+        yield inputs, lambda inputs: made_up.placed(inputs, places)
+
+
+def _nearest(passes: ModelPasses, starts: Iterable[Start]) -> Start:
+    """The start whose statistics in train mode are nearest to the stored ones."""
+    best, nearest = math.inf, None
+    with passes.without_gradients():
+        for start, placed in starts:
+            seen = passes.train(placed(start), plan.OTHER_NOISE)
+            far = sum(math.log1p(each) for each in _distances(passes, seen).values())
+            if nearest is None or far < best:
+                best, nearest = far, (start, placed)
+    assert nearest is not None  # noqa: S101 - there is always noise
+    return nearest
+
+
+def _distances(passes: ModelPasses, seen: Mapping[str, Statistics[Any]]) -> dict[str, float]:
+    """Trained norm layer path to its divergence."""
+    return {
+        path: _distance(one, passes.stored[path], passes.eps[path])
+        for path, one in seen.items()
         if not is_initial(passes.stored[path])
-    ]
-    fit = StoredFit(mismatch(distances), initial)
-    return Inverted(passes, inputs, placed(made_up.draw(size)), found, fit)
+    }
 
 
 def _distance(seen: Statistics[Any], stored: Statistics[Any], eps: float) -> float:

@@ -13,6 +13,9 @@ from normdrop.verbs._invert import invert, inverted_report, is_trained
 from normdrop.verbs._types import AnyModel, PredictMethod
 
 
+_PINK, _WHITE = 1.0, 0.0
+"""Powers of the frequency by which the amplitude of made-up inputs falls."""
+
 def simulate(model: object, example: object, *, seed: int = 0, blame: bool = True) -> ShiftReport:
     """Expected shift at every norm layer with running statistics, by running the model.
 
@@ -55,7 +58,7 @@ def simulated_report(
         small = inputs.draw(plan.simulated_blamed(count, len(passes.noise_layers)))
         shares = causes(passes, [small]) if blame else {}
         if inputs.positions > 1:
-            white = inputs.draw(count // 2, white=True)
+            white = inputs.draw(count // 2, _WHITE)
             found = widened(found, shifts(passes, [white], 1))
     return report(found, shares, "simulate")
 
@@ -79,8 +82,8 @@ def bounded_report(framework: Model, example: object, *, count: int, blame: int)
     with framework.untouched():
         passes = framework.passes(0)
         found = [
-            shifts(passes, [inputs.draw(count, white=white)], 1)
-            for white in ((False, True) if inputs.positions > 1 else (False,))
+            shifts(passes, [inputs.draw(count, steepness)], 1)
+            for steepness in ((_PINK, _WHITE) if inputs.positions > 1 else (_PINK,))
         ]
         stored = {path: one.numbers() for path, one in passes.stored.items()}
         shares = causes(passes, [inputs.draw(blame)]) if blame else {}
