@@ -130,6 +130,29 @@ def test_a_large_model_stays_legible() -> None:
     assert "nd-box nd-module" not in drawn.svg("3")
 
 
+class Dense(nn.Module):
+    """Every layer takes all before it."""
+
+    def __init__(self, layers: int) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(nn.Linear(4 * (n + 1), 4) for n in range(layers))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """All that was made so far, joined."""
+        made = [x]
+        for layer in self.layers:
+            made.append(layer(torch.cat(made, 1)))
+        return torch.cat(made, 1)
+
+
+@pytest.mark.parametrize(("layers", "arrows"), [(3, 13), (12, 25)])
+def test_where_all_is_joined_to_all_the_next_is_drawn(layers: int, arrows: int) -> None:
+    """A few ways are drawn all; of many, one into each box, which says how many there are."""
+    drawn = normdrop.view(Dense(layers), (4,)).svg()
+    assert drawn.count('class="nd-arrow') == arrows
+    assert ("and 12 earlier outputs" in drawn) == (layers == 12)
+
+
 def test_the_tree_has_every_layer_once() -> None:
     """Nested as the modules are, with parameters as torch counts them."""
     torch.manual_seed(0)
@@ -180,6 +203,7 @@ def test_verdicts() -> None:
         "1 of 1 norm layer is off by more than 20 % in evaluation; dropout '0' is the cause"
     )
     model = MODELS["clean"][0]()
+    assert normdrop.view(model, (8,)).verdict == "ok: no noise reaches the norm layer"
     assert normdrop.predict(model, (8,)).verdict == "ok: 1 norm layer within 5 % in evaluation"
 
 

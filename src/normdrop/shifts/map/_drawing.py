@@ -109,6 +109,7 @@ class Artist:
         self._flow = flow
         self._marks = marks
         self._links = links
+        self._left_out: Mapping[str, int] = {}
         self._head = {node.id for head in heads(graph) for node in head}
 
     def draw(self, picture: Picture, title: str) -> str:
@@ -117,6 +118,7 @@ class Artist:
 
         plan = graphlay.Graph()
         drawn: dict[str, _Label] = {}
+        self._left_out = picture.left_out
         self._place(plan, picture.boxes, None, drawn)
         ends = {**picture.entries, **picture.exits}
         for key, node in ends.items():
@@ -186,6 +188,8 @@ class Artist:
         if self._head.issuperset(each.id for each in box.nodes):
             classes.append("nd-head")
             more = more or "head"
+        if self._left_out.get(box.key):
+            more = f"{more} and {self._left_out[box.key]} earlier outputs".strip()
         name, kind = _short(name), _short(kind)
         first = len(name) + len(kind) + bool(name and kind) + (4 if noise and not more else 0)
         width = max(first, len(more)) * _CHARACTER + 2 * _PAD

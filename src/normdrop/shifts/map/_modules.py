@@ -1,14 +1,20 @@
 """A model's modules as the boxes of a picture."""
 
 import math
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import TypeAlias
 
 from normdrop.shifts.graph import Graph, Kind, Node, Noise
 from normdrop.shifts.graph.paths import residual_branches
 from normdrop.shifts.map._noise import NoiseFlow
 
+_DENSE = 2.5
+"""Arrows a box from which on a picture shows only those that no longer way leads around."""
+Arrows: TypeAlias = dict[tuple[str, str], frozenset[int]]
+"""Pairs of boxes' keys, each with the noise between them, by number."""
 MOST_BOXES = 40
 """Boxes of one picture up to which modules inside are opened."""
 
@@ -55,14 +61,17 @@ class Picture:
         entries: Key of what flows in to the layer it comes from.
         exits: Key of what flows out to the layer it goes to.
         shortcuts: The arrows that carry a residual block's trunk past its branch.
+        left_out: Key of a box to how many arrows into it are not drawn, since what they carry also
+            comes by way of others; empty unless nearly everything is joined to everything.
     """
 
     path: str
     boxes: tuple[Box, ...]
-    arrows: dict[tuple[str, str], frozenset[int]]
+    arrows: Arrows
     entries: dict[str, Node]
     exits: dict[str, Node]
     shortcuts: frozenset[tuple[str, str]]
+    left_out: Mapping[str, int]
 
 
 def modules_inside(flow: NoiseFlow) -> tuple[str, ...]:
@@ -95,7 +104,7 @@ def picture(graph: Graph, flow: NoiseFlow, path: str) -> Picture:
         for branch in residual_branches(graph)
         if not branch.shortcut
     }
-    arrows: dict[tuple[str, str], frozenset[int]] = {}
+    arrows: Arrows = {}
     ways: set[tuple[str, str]] = set()  # arrows that are more than a shortcut
     entries: dict[str, Node] = {}
     exits: dict[str, Node] = {}
@@ -113,7 +122,31 @@ def picture(graph: Graph, flow: NoiseFlow, path: str) -> Picture:
         arrows[start, end] = arrows.get((start, end), frozenset()) | noise
         if (source, target) not in trunks:
             ways.add((start, end))
-    return Picture(path, boxes, arrows, entries, exits, frozenset(arrows.keys() - ways))
+    dense = len(arrows) > _DENSE * max(_count(boxes), 12)
+    drawn = _reduced(arrows) if dense else arrows
+    left_out = Counter(end for _, end in arrows.keys() - drawn.keys())
+    return Picture(path, boxes, drawn, entries, exits, frozenset(drawn.keys() - ways), left_out)
+
+
+def _reduced(arrows: Arrows) -> Arrows:
+    """The arrows without those that a longer way leads around (the transitive reduction).
+
+    Arrows come in the order of their ends' calls, sources before what takes from them.
+    """
+    into: defaultdict[str, list[str]] = defaultdict(list)
+    for start, end in arrows:
+        into[end].append(start)
+    before: dict[str, set[str]] = {}
+    kept: Arrows = {}
+    for end, starts in into.items():
+        reached: set[str] = set()
+        # What comes by way of a later source needs no arrow of its own.
+        for start in sorted(starts, key=lambda key: -len(before.get(key, ()))):
+            if start not in reached:
+                kept[start, end] = arrows[start, end]
+                reached |= {start} | before.get(start, set())
+        before[end] = reached
+    return kept
 
 
 def leaves(boxes: Iterable[Box]) -> Iterator[Box]:
