@@ -2,6 +2,8 @@
 from normdrop.report._diagnosis import diagnosis_html as diagnosis_html
 from normdrop.report._diagnosis import write_diagnosis as write_diagnosis
 from normdrop.report._experiments import experiment_pages as experiment_pages
+from normdrop.report._map import map_html as map_html
+from normdrop.report._map import write_map as write_map
 from normdrop.report._page import to_html as to_html
 from normdrop.report._page import write_html as write_html
 

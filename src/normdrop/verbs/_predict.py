@@ -159,15 +159,17 @@ def predict(model: AnyModel, example: object, method: PredictMethod | None = Non
     ('error', 'simulate', {'1': 1.0})
     """
     framework = opened(model, "predict", example=example).ready()
-    if method is None:
-        if is_trained(framework):
-            return inverted_report(framework, example)
+    if method is not None and method not in _METHODS:
+        raise unknown(f"unknown method {method!r}", method, tuple(_METHODS))
+    if method is not None:
+        found = _METHODS[method](model, example)
+    elif is_trained(framework):
+        found = inverted_report(framework, example)
+    else:
         initial = framework.initial_share()
         found = simulated_report(framework, example)
-        return replace(found, notes=(*found.notes, *_young(initial)))
-    if method not in _METHODS:
-        raise unknown(f"unknown method {method!r}", method, tuple(_METHODS))
-    return _METHODS[method](model, example)
+        found = replace(found, notes=(*found.notes, *_young(initial)))
+    return replace(found, _graph=lambda: framework.capture(example).train)
 
 
 def _young(initial: float) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """How far norm layers' inputs move between train and eval mode: one layer, and a whole model."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
@@ -10,6 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from rich.console import Console, ConsoleOptions, RenderResult
 
+from normdrop.errors import UsageError
+from normdrop.shifts.graph import Graph
+from normdrop.shifts.map import ModelMap, NormMark
 from normdrop.values.display import Column, Row, Table, percentage, rounded
 from normdrop.values.severity import Severity, severity
 
@@ -334,6 +337,7 @@ class ShiftReport:
     notes: tuple[str, ...] = ()
     modes: ModeTable | None = None
     states: tuple[StatisticsState, ...] = ()
+    _graph: Callable[[], Graph] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         """Sort the layers, worst first; equal ones keep the model's order."""
@@ -408,6 +412,40 @@ class ShiftReport:
         if self.modes is not None:
             yield self.modes.to_table()
 
+    @property
+    def verdict(self) -> str:
+        """What the shifts say of the model, in a sentence."""
+        known = [layer for layer in self if math.isfinite(layer.shift)]
+        if not known:
+            return f"The shift is known at none of {_layers(len(self))}" if len(self) else _NO_NORM
+        for level, percent in (("error", 20), ("warning", 5)):
+            off = [layer for layer in known if layer.severity == level]
+            if off:
+                verb = "is" if len(off) == 1 else "are"
+                return (
+                    f"{len(off)} of {_layers(len(self))} {verb} off by more than {percent} % in "
+                    f"evaluation{_main_cause(off)}"
+                )
+        beside = "" if len(known) == len(self) else f", {len(self) - len(known)} unknown"
+        return f"ok: {_layers(len(known))} within 5 % in evaluation{beside}"
+
+    def map(self, name: str = "the model") -> ModelMap:
+        """The model as a map: modules, data flow, and noise on its way to the norm layers.
+
+        In a notebook it is pictures, in a terminal a tree. It shows the model as it is now.
+
+        Args:
+            name: What the model is called.
+
+        Raises:
+            UsageError: The report was not made of a model, by `predict`, `measure` or `view`.
+            CaptureError: The model raised.
+        """
+        if self._graph is None:
+            raise UsageError("this report knows no model: call normdrop.view(model, ...)")
+        marks = {layer.path: NormMark(layer.shift, layer.causes, layer.unknown) for layer in self}
+        return ModelMap(name, self._graph(), marks, self.verdict, self.notes)
+
     def plot(self) -> "go.Figure":
         """A figure with one row per layer: no shift at 1, and the shift it has.
 
@@ -419,6 +457,32 @@ class ShiftReport:
         known = [layer for layer in self if math.isfinite(layer.shift)]
         pairs = [DotPair(layer.path, 1.0, layer.shift) for layer in known]
         return dot_pairs(pairs, "eval variance / train variance", "no shift", self.method)
+
+
+_NO_NORM = "No norm layer with running statistics was called"
+
+
+def _layers(number: int) -> str:
+    return f"{number} norm layer{'' if number == 1 else 's'}"
+
+
+def _main_cause(layers: Sequence[LayerShift]) -> str:
+    """The noise layer with the largest part in some shifts, as a clause; empty without any."""
+    parts: dict[str, float] = {}
+    for layer in layers:
+        size = abs(math.log(layer.shift)) if layer.shift > 0 else 1.0
+        for path, share in layer.causes.items():
+            parts[path] = parts.get(path, 0.0) + share * size
+    total = sum(parts.values())
+    if not total > 0:
+        return ""
+    path = max(parts, key=lambda each: parts[each])
+    share = parts[path] / total
+    if share > 0.99:  # noqa: PLR2004 - what rounding leaves of all
+        return f"; dropout {path!r} is the cause"
+    if share > 0.5:  # noqa: PLR2004 - more than all others together
+        return f"; dropout {path!r} is the main cause"
+    return f"; of {len(parts)} causes dropout {path!r} is the largest ({percentage(share, 0)})"
 
 
 def _rank(layer: LayerShift) -> float:

@@ -3,6 +3,9 @@
 Figures need plotly and live in `normdrop.values.display.figures`, which nothing here imports.
 """
 
+from normdrop.values.display._levels import MARKS as MARKS
+from normdrop.values.display._levels import STYLES as STYLES
+from normdrop.values.display._levels import Level as Level
 from normdrop.values.display._numbers import duration as duration
 from normdrop.values.display._numbers import percentage as percentage
 from normdrop.values.display._numbers import rounded as rounded
