@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Mapping
 from difflib import SequenceMatcher, get_close_matches
 from functools import cache
-from os.path import commonprefix
+from itertools import takewhile
 from pathlib import Path
 from types import MappingProxyType
 
@@ -87,6 +87,7 @@ def _nearest(written: str, known: Iterable[str]) -> str | None:
     near = get_close_matches(written, known, len(codes()), 0.7)
 
     def likeness(each: str) -> tuple[float, int]:
-        return SequenceMatcher(None, each, written).ratio(), len(commonprefix([each, written]))
+        alike = takewhile(lambda pair: pair[0] == pair[1], zip(each, written, strict=False))
+        return SequenceMatcher(None, each, written).ratio(), sum(1 for _ in alike)
 
     return max(near, key=likeness, default=None)
