@@ -29,7 +29,7 @@ DRAWN_BY = "torch"
 
 
 def pads_as_kept() -> bool:
-    """Whether a strided convolution of Keras' pads as on TensorFlow; on torch, Keras 3.6 did not."""
+    """Whether a strided convolution of Keras' pads as on TensorFlow; Keras 3.6 did not."""
     x = np.arange(16, dtype="float32").reshape(1, 4, 4, 1)
     sums_of_nine = keras.layers.Conv2D(1, 3, strides=2, padding="same", kernel_initializer="ones")
     corner = keras.ops.convert_to_numpy(sums_of_nine(x))[0, 0, 0, 0]

@@ -43,10 +43,10 @@ def codes() -> Mapping[str, str]:
 
 
 @cache
-def names() -> Mapping[str, str]:
+def codes_by_name() -> Mapping[str, str]:
     """Every rule's code by its name.
 
-    >>> names()["noise-before-norm"]
+    >>> codes_by_name()["noise-before-norm"]
     'ND101'
     """
     named = {
@@ -75,9 +75,9 @@ def meant(selector: str) -> str:
     prefix, name = bare.upper(), bare.lower().replace("_", "-")
     if prefix and any(code.startswith(prefix) for code in codes()):
         return prefix
-    if name in names():
-        return names()[name]
-    near = _nearest(prefix, codes()) or _nearest(name, names())
+    if name in codes_by_name():
+        return codes_by_name()[name]
+    near = _nearest(prefix, codes()) or _nearest(name, codes_by_name())
     hint = f"did you mean {near!r}?" if near else f"there are {', '.join(codes())}"
     raise UsageError(f"no rule is called {bare!r}: {hint}")
 
@@ -88,6 +88,6 @@ def _nearest(written: str, known: Iterable[str]) -> str | None:
 
     def likeness(each: str) -> tuple[float, int]:
         alike = takewhile(lambda pair: pair[0] == pair[1], zip(each, written, strict=False))
-        return SequenceMatcher(None, each, written).ratio(), sum(1 for _ in alike)
+        return SequenceMatcher(None, each, written).ratio(), len(list(alike))
 
     return max(near, key=likeness, default=None)

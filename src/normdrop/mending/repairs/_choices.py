@@ -38,7 +38,7 @@ _RULE = (
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class Outlook:
     """One thing that may become of one noise layer, all others staying.
 
     Attributes:
@@ -79,9 +79,9 @@ class Choices:
         found: The options, layer by layer.
     """
 
-    found: tuple[Choice, ...]
+    found: tuple[Outlook, ...]
 
-    def __iter__(self) -> Iterator[Choice]:
+    def __iter__(self) -> Iterator[Outlook]:
         """The options, one by one."""
         return iter(self.found)
 
@@ -127,10 +127,10 @@ def choices(editor: Editor) -> Choices:
     return Choices(tuple(found))
 
 
-def _of_layer(editor: Editor, before: Snapshot, finding: Finding) -> Iterator[Choice]:
+def _of_layer(editor: Editor, before: Snapshot, finding: Finding) -> Iterator[Outlook]:
     path = finding.layers[0]
     node = before.nodes(path)[0]
-    yield Choice(path, "keep", MOVES["keep"], finding.shift, 1.0)
+    yield Outlook(path, "keep", MOVES["keep"], finding.shift, 1.0)
     layer = editor.noise_layer(before, path)
     if isinstance(layer, str):
         return
@@ -144,4 +144,4 @@ def _of_layer(editor: Editor, before: Snapshot, finding: Finding) -> Iterator[Ch
             outcome = None, 1.0, str(error)
         editor.journal.back_to(mark)
         what = f"moved {option.words}" if option.words else MOVES[option.move]
-        yield Choice(path, option.move, what, *outcome)
+        yield Outlook(path, option.move, what, *outcome)
