@@ -12,9 +12,9 @@ from normdrop.verbs._framework import Model, opened
 from normdrop.verbs._invert import invert, inverted_report, is_trained
 from normdrop.verbs._types import AnyModel, PredictMethod
 
-
 _PINK, _WHITE = 1.0, 0.0
 """Powers of the frequency by which the amplitude of made-up inputs falls."""
+
 
 def simulate(model: object, example: object, *, seed: int = 0, blame: bool = True) -> ShiftReport:
     """Expected shift at every norm layer with running statistics, by running the model.
