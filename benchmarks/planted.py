@@ -128,16 +128,15 @@ class Module:
     @cached_property
     def made(self) -> dict[str, tuple[ast.Assign, ast.Call]]:
         """By attribute, where a layer is made; attributes that are assigned once."""
-        found: dict[str, list[tuple[ast.Assign, ast.Call]]] = defaultdict(list)
+        found: dict[str, list[tuple[ast.Assign, ast.Call] | None]] = defaultdict(list)
         for each in ast.walk(self.node):
             if isinstance(each, ast.Assign) and len(each.targets) == 1:
                 target = each.targets[0]
                 if isinstance(target, ast.Attribute) and _is_self(target.value):
                     call = each.value
-                    found[target.attr].append((each, call) if isinstance(call, ast.Call) else ...)  # type: ignore[arg-type] # dropped below
-        return {
-            name: made[0] for name, made in found.items() if len(made) == 1 and made[0] is not ...
-        }
+                    found[target.attr].append((each, call) if isinstance(call, ast.Call) else None)
+        once = {name: made[0] for name, made in found.items() if len(made) == 1}
+        return {name: made for name, made in once.items() if made is not None}
 
     def calls(self, pattern: re.Pattern[str]) -> Iterator[tuple[str, ast.Call]]:
         """Calls `self.name(x)` of layers whose class fits, outside the constructor."""
@@ -295,6 +294,11 @@ def torch_appended(file: File) -> Iterator[Fault]:
             start = file.span(call)[0]
             text = f"{file.source(call.func)}(torch.nn.Dropout(0.5)); "
             yield Fault((extra, Edit(start, start, text)), ("ND101",))
+
+
+def _is_plain(call: ast.Call) -> bool:
+    """Whether it is given one tensor and nothing else."""
+    return len(call.args) == 1 and not call.keywords
 
 
 def _statements(file: File) -> Iterator[list[ast.stmt]]:
@@ -545,8 +549,7 @@ def keras_always_on(file: File) -> Iterator[Fault]:
     above = _parents(file)
     for dropout in _norms(file, re.compile("Dropout|SpatialDropout[12]D")):
         call = above[dropout]
-        plain = isinstance(call, ast.Call) and not call.keywords
-        if plain and call.func is dropout and len(call.args) == 1:
+        if isinstance(call, ast.Call) and call.func is dropout and _is_plain(call):
             yield Fault((file.behind(call.args[0], ", training=True"),), ("ND301", "ND315"))
 
 
@@ -556,8 +559,7 @@ def keras_norm_always_on(file: File) -> Iterator[Fault]:
     above = _parents(file)
     for norm in _norms(file, _KERAS_NORM):
         call = above[norm]
-        plain = isinstance(call, ast.Call) and not call.keywords
-        if plain and call.func is norm and len(call.args) == 1:
+        if isinstance(call, ast.Call) and call.func is norm and _is_plain(call):
             yield Fault((file.behind(call.args[0], ", training=True"),), ("ND307",))
 
 

@@ -137,7 +137,7 @@ class DropoutOnLogits(Rule):
         if not any(map(_LOGITS_WORD.search, source.lines)):
             return
         for function, owner in source.functions:
-            for call in _Function(source, classes, function, owner).faults():
+            for call in _DroppedLogits(source, classes, function, owner).faults():
                 yield self.finding(
                     "this dropout drops logits",
                     source.place(call),
@@ -200,7 +200,7 @@ def _is_given_back(subject: Subject, weight: Node, noise: Node) -> bool:
     )
 
 
-class _Function:
+class _DroppedLogits:
     """One function: what its names are made of, and which calls of dropout act on logits."""
 
     def __init__(

@@ -164,10 +164,11 @@ class NeverCalled(Rule):
             kept = (
                 {each.name: each for each in classes.kept(node)} if classes.is_module(node) else {}
             )
-            used = (
-                {name for each in classes.family[node] for name in views[each].used} if kept else ()
-            )
-            idle = {name: each for name, each in kept.items() if name not in used}
+            around = classes.family[node] if kept else []
+            used = {name for each in around for name in views[each].used}
+            # One layer may have several names.
+            called = {id(each.made) for name, each in kept.items() if name in used}
+            idle = {name: each for name, each in kept.items() if id(each.made) not in called}
             if not idle or not _shows_all(classes, node, views):
                 continue
             if elsewhere is None:
