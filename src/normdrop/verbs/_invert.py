@@ -1,7 +1,7 @@
 """Expected shift of trained weights without data: find inputs that the stored statistics allow."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -38,10 +38,6 @@ _LOUD = 64.0
 _FAR = 8.0
 """Times the variance, or squared deviations, that an optimiser does not reach by itself."""
 _SMALLEST = 1e-12
-_STEEPNESS = (0.0, 2.0)
-"""Of spectra beside pink that a search may start from."""
-_SEARCHES = 2
-"""How often inputs are sought before it is said that there are none; the next with more steps."""
 
 
 def invert(
@@ -144,32 +140,37 @@ def inverted(
     *,
     count: int | None = None,
     part: tuple[int, int] = (0, 1),
+    steepness: float = 1.0,
 ) -> Inverted:
     """Invert the stored statistics, inside `untouched`.
 
-    Of several starts the one whose statistics are nearest is taken. Where no inputs are found that
-    show what is stored, the search goes on from the best before that is believed.
+    The search starts from noise, or from values that the example has where their statistics are
+    nearer.
 
     Args:
         framework: The model.
-        example: What it takes; values are started from where they are nearer than noise.
-        steps: Of the optimiser, in each search.
+        example: What it takes.
+        steps: Of the optimiser.
         seed: Of inputs and noise.
         count: How many inputs.
         part: Which part of an example's rows is looked at, and of how many parts.
+        steepness: The power of the frequency that the amplitude of the noise falls by.
     """
     initial = framework.initial_share()  # passes in train mode count on
     passes = framework.passes(seed)
     made_up = framework.inputs(example, seed)
     size = count or plan.inversion_inputs(made_up.positions)
-    start, placed = _nearest(passes, _starts(passes, made_up, size, part))
-    for search in range(_SEARCHES):
-        start = passes.moved(start, steps * (search + 1), placed)
-        inputs = placed(start)
-        found = shifts(passes, [inputs], plan.INVERTED_REPEATS)
-        fit = StoredFit(mismatch(_distances(passes, found.train).values()), initial)
-        if not fit.lags or initial > INITIAL_ABOVE:
-            break
+    drawn = made_up.draw(size, steepness)
+    placed = _placing(passes, made_up, drawn)
+    given = made_up.near(size, *part)
+    starts: list[Start] = [(drawn, placed)]
+    if given is not None:
+        inputs, places = given
+        starts.append((inputs, lambda inputs: made_up.placed(inputs, places)))
+    start, placed = _nearest(passes, starts) if len(starts) > 1 else starts[0]
+    inputs = placed(passes.moved(start, steps, placed))
+    found = shifts(passes, [inputs], plan.INVERTED_REPEATS)
+    fit = StoredFit(mismatch(_distances(passes, found.train).values()), initial)
     return Inverted(passes, inputs, found, fit)
 
 
@@ -177,33 +178,16 @@ Start: TypeAlias = tuple[Arguments, Callable[[Arguments], Arguments]]
 """Inputs of unit variance, and what places them where the statistics were taken."""
 
 
-def _starts(
-    passes: ModelPasses, made_up: Inputs, size: int, part: tuple[int, int]
-) -> Iterator[Start]:
-    """Noise of several spectra, all placed alike, and the example's own values."""
-    pink = made_up.draw(size)
-    placed = _placing(passes, made_up, pink)
-    yield pink, placed
-    if made_up.positions > 1:
-        for steepness in _STEEPNESS:
-            yield made_up.draw(size, steepness), placed
-    given = made_up.near(size, *part)
-    if given is not None:
-        inputs, places = given
-        yield inputs, lambda inputs: made_up.placed(inputs, places)
-
-
-def _nearest(passes: ModelPasses, starts: Iterable[Start]) -> Start:
+def _nearest(passes: ModelPasses, starts: Sequence[Start]) -> Start:
     """The start whose statistics in train mode are nearest to the stored ones."""
-    best, nearest = math.inf, None
+
+    def far(start: Start) -> float:
+        inputs, placed = start
+        seen = passes.train(placed(inputs), plan.OTHER_NOISE)
+        return sum(math.log1p(each) for each in _distances(passes, seen).values())
+
     with passes.without_gradients():
-        for start, placed in starts:
-            seen = passes.train(placed(start), plan.OTHER_NOISE)
-            far = sum(math.log1p(each) for each in _distances(passes, seen).values())
-            if nearest is None or far < best:
-                best, nearest = far, (start, placed)
-    assert nearest is not None  # noqa: S101 - there is always noise
-    return nearest
+        return min(starts, key=far)
 
 
 def _distances(passes: ModelPasses, seen: Mapping[str, Statistics[Any]]) -> dict[str, float]:

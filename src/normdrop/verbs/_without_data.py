@@ -16,10 +16,11 @@ from normdrop.verbs._estimate import under
 from normdrop.verbs._framework import Model
 from normdrop.verbs._invert import Inverted, inverted
 
-_STEPS = 60
+_STEPS = 80
 """Of the optimiser that inputs are sought with."""
-_CANDIDATES = 3
-"""Inversions; what the others call for is tried on the inputs of each."""
+_STEEPNESS = (1.0, 2.0, 0.0)
+"""Of the spectra that inversions start from; what the others call for is tried on each."""
+_CANDIDATES = len(_STEEPNESS)
 _ROUNDS = 4
 """How often norm layers that cannot be trusted are left out before all are."""
 _LEFT = 0.7
@@ -65,12 +66,19 @@ def without_data(
     count = plan.recalibration_inputs(framework.inputs(example, 0).positions)
     with framework.untouched(gradients=True):
         found: list[Inverted] = []
-        for seed in range(_CANDIDATES):
+        for seed, steepness in enumerate(_STEEPNESS):
             tell(seed, _CANDIDATES + 1)
-            part = (seed, _CANDIDATES)
-            found.append(inverted(framework, example, _STEPS, seed, count=count, part=part))
-        best = min((one.fit for one in found), key=lambda fit: fit.mismatch)
-        _need_fit(best)
+            one = inverted(
+                framework,
+                example,
+                _STEPS,
+                seed,
+                count=count,
+                part=(seed, _CANDIDATES),
+                steepness=steepness,
+            )
+            found.append(one)
+        _need_fit(found[0].fit)  # from the start that the verdict is calibrated for
         tell(_CANDIDATES, _CANDIDATES + 1)
         passes = found[0].passes
         with passes.without_gradients():
@@ -81,7 +89,7 @@ def without_data(
     new = {path: corrected[path].numbers() for path in made.correction.moves}
     undo = statistics.snapshot()
     statistics.write(new)
-    notes = (f"Without data: {best}.", *made.notes)
+    notes = (f"Without data: {found[0].fit}.", *made.notes)
     return _recalibration(old, new, made, notes, undo)
 
 
@@ -229,8 +237,8 @@ def _told(
     """All candidates in one, with what was seen of them."""
     shown = percentage(left, 0)
     verified = (
-        f"On inputs that they were not made from the new statistics leave {shown} of the shift, and "
-        f"outputs {outputs[1]:.2g} deviations from right ones, where the stored ones leave "
+        f"On inputs that they were not made from the new statistics leave {shown} of the shift, "
+        f"and outputs {outputs[1]:.2g} deviations from right ones, where the stored ones leave "
         f"{outputs[0]:.2g}."
     )
     notes = [verified]
