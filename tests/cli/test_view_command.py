@@ -43,7 +43,7 @@ def test_the_tree_fits_the_terminal(
     monkeypatch.setenv("COLUMNS", str(width))
     assert _run(factory, "--input-shape", "8") == 0
     shown = capsys.readouterr().out
-    assert shown.startswith("1 of 1 norm layer is off by more than 20 %")
+    assert shown.startswith("✗ 1 of 1 norm layer is off by more than 20 %")
     assert "│" not in shown.splitlines()[-1]
     assert "1 BatchNorm1d" in shown
     assert max(map(len, shown.splitlines())) <= width

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from normdrop.values.display import Headline
 from normdrop.verbs._evidence import evidence, example_of
 from normdrop.verbs._framework import opened
 from normdrop.verbs._measure import measure
@@ -45,8 +46,8 @@ def view(
 
     >>> from torch import nn
     >>> model = nn.Sequential(nn.Linear(8, 8), nn.Dropout(0.5), nn.BatchNorm1d(8))
-    >>> print(view(model, (8,)).to_table().title)
-    1 of 1 norm layer is off by more than 20 % in evaluation; dropout '1' is the cause
+    >>> print(view(model, (8,)).verdict)
+    ✗ 1 of 1 norm layer is off by more than 20 % in evaluation; dropout '1' is the cause
     """
     framework = opened(model, "view", example=example).ready()
     example, batches = example_of(framework, example, batches, "view")
@@ -60,4 +61,4 @@ def view(
     if len(report) or not norms:
         return drawn
     every = "the norm layer" if len(norms) == 1 else f"any of the {len(norms)} norm layers"
-    return replace(drawn, verdict=f"ok: no noise reaches {every}")
+    return replace(drawn, verdict=Headline("ok", f"no noise reaches {every}"))

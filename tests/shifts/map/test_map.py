@@ -199,11 +199,11 @@ def test_names_are_data() -> None:
 def test_verdicts() -> None:
     """In words: how many, how much, whose fault; or that all is well."""
     off = normdrop.view(MODELS["direct"][0](), (8,))
-    assert off.verdict == (
-        "1 of 1 norm layer is off by more than 20 % in evaluation; dropout '0' is the cause"
+    assert str(off.verdict) == (
+        "✗ 1 of 1 norm layer is off by more than 20 % in evaluation; dropout '0' is the cause"
     )
     model = MODELS["clean"][0]()
-    assert normdrop.view(model, (8,)).verdict == "ok: no noise reaches the norm layer"
+    assert str(normdrop.view(model, (8,)).verdict) == "✓ ok: no noise reaches the norm layer"
     assert normdrop.predict(model, (8,)).verdict == "ok: 1 norm layer within 5 % in evaluation"
 
 

@@ -11,7 +11,7 @@ from normdrop.shifts.graph import Graph, Node
 from normdrop.shifts.map._drawing import Artist, numbers_text, styled
 from normdrop.shifts.map._modules import modules_inside, noise_text, parameter_count, picture
 from normdrop.shifts.map._noise import NoiseFlow, NormMark, noise_flow
-from normdrop.values.display import MARKS, Column, Row, Table, escaped
+from normdrop.values.display import MARKS, Column, Headline, Row, Table, Tone, escaped
 
 _COLUMNS = (
     Column("module", meaning="module path, nested"),
@@ -30,7 +30,7 @@ class ModelMap:
         name: What the model is called.
         graph: The calls of one run in train mode.
         marks: Norm layer path to what is known of it.
-        verdict: What the shifts say of the model, in a sentence.
+        verdict: What the shifts say of the model.
         notes: What must be known to read the numbers, in sentences.
 
     >>> from torch import nn
@@ -44,7 +44,7 @@ class ModelMap:
     name: str
     graph: Graph
     marks: Mapping[str, NormMark]
-    verdict: str = ""
+    verdict: Headline | None = None
     notes: tuple[str, ...] = ()
 
     @cached_property
@@ -114,7 +114,7 @@ class ModelMap:
             depth: How many levels are shown; modules below are counted with those they are in.
         """
         rows = tuple(self._rows(depth))
-        return Table(self.verdict or self.name, _COLUMNS, rows, self.notes)
+        return Table(f"Map of {self.name}", _COLUMNS, rows, self.notes, self.verdict)
 
     def _rows(self, depth: int | None) -> Iterator[Row]:
         """One row for each module, and each function outside of one that is noise or a norm."""
@@ -159,21 +159,21 @@ class ModelMap:
             noise = f"{len(numbers)} noise"
         known = [mark for mark in norms.values() if mark.distance >= 0]
         worst = max(known, key=lambda mark: mark.distance) if known else None
-        shift = ""
+        shift = ""  # a layer's mark stands before its row
         if worst is not None:
-            shift = f"{worst.shift:.3f} {MARKS[worst.level]}"
+            shift = f"{worst.shift:.3f}" if single else f"{worst.shift:.3f} {MARKS[worst.level]}"
         elif norms:
             shift = f"unknown {MARKS['unknown']}"
-        bad = worst is not None and worst.level in {"error", "warning"} and single
-        return Row(
-            (name, shape, f"{count:,}" if count else "", noise, shift), "bad" if bad else "plain"
-        )
+        tone: Tone = "plain"
+        if single and worst is not None and worst.level in {"error", "warning"}:
+            tone = "error" if worst.level == "error" else "warning"
+        return Row((name, shape, f"{count:,}" if count else "", noise, shift), tone)
 
     def to_dict(self) -> dict[str, object]:
         """Everything the map shows, in types that JSON knows."""
         return {
             "name": self.name,
-            "verdict": self.verdict,
+            "verdict": None if self.verdict is None else str(self.verdict),
             "notes": list(self.notes),
             "modules": list(self.modules),
             "noises": [
@@ -202,7 +202,8 @@ class ModelMap:
 
     def _repr_html_(self) -> str:
         """How a notebook shows the map: the whole model, and each module on opening it."""
-        parts = [f"<p><strong>{escaped(self.verdict)}</strong></p>", self.svg()]
+        first = "" if self.verdict is None else escaped(str(self.verdict))
+        parts = [f"<p><strong>{first}</strong></p>", self.svg()]
         parts += [
             f"<details><summary>{escaped(path)}</summary>{self.svg(path)}</details>"
             for path in self.modules[1:]

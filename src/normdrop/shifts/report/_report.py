@@ -13,7 +13,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from normdrop.errors import UsageError
 from normdrop.shifts.graph import Graph
 from normdrop.shifts.map import ModelMap, NormMark
-from normdrop.values.display import Column, Row, Table, percentage, rounded
+from normdrop.values.display import Column, Headline, Level, Row, Table, Tone, percentage, rounded
 from normdrop.values.severity import Severity, severity
 
 if TYPE_CHECKING:
@@ -390,7 +390,7 @@ class ShiftReport:
 
     def to_table(self) -> Table:
         """One row per norm layer, worst first: shift, mean shift, severity and causes."""
-        return _table(self.layers, self.method, self.notes)
+        return _table(self.layers, self.method, self.notes, Headline(self.level, self._verdict))
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Draw the table, so that `rich.print(report)` shows it."""
@@ -413,11 +413,27 @@ class ShiftReport:
             yield self.modes.to_table()
 
     @property
-    def verdict(self) -> str:
-        """What the shifts say of the model, in a sentence."""
+    def level(self) -> Level:
+        """How bad the worst of it is."""
         known = [layer for layer in self if math.isfinite(layer.shift)]
         if not known:
-            return f"The shift is known at none of {_layers(len(self))}" if len(self) else _NO_NORM
+            return "unknown" if len(self) else "ok"
+        worst = known[0].severity
+        return "ok" if worst == "note" else worst
+
+    @property
+    def verdict(self) -> str:
+        """What the shifts say of the model, in a sentence."""
+        return f"ok: {self._verdict}" if self.level == "ok" else self._verdict
+
+    @property
+    def _verdict(self) -> str:
+        known = [layer for layer in self if math.isfinite(layer.shift)]
+        if not known:
+            layers = _layers(len(self))
+            return (
+                f"the shift of {layers} is not known" if len(self) else "no norm layer was called"
+            )
         for level, percent in (("error", 20), ("warning", 5)):
             off = [layer for layer in known if layer.severity == level]
             if off:
@@ -427,7 +443,7 @@ class ShiftReport:
                     f"evaluation{_main_cause(off)}"
                 )
         beside = "" if len(known) == len(self) else f", {len(self) - len(known)} unknown"
-        return f"ok: {_layers(len(known))} within 5 % in evaluation{beside}"
+        return f"{_layers(len(known))} within 5 % in evaluation{beside}"
 
     def map(self, name: str = "the model") -> ModelMap:
         """The model as a map: modules, data flow, and noise on its way to the norm layers.
@@ -444,7 +460,7 @@ class ShiftReport:
         if self._graph is None:
             raise UsageError("this report knows no model: call normdrop.view(model, ...)")
         marks = {layer.path: NormMark(layer.shift, layer.causes, layer.unknown) for layer in self}
-        return ModelMap(name, self._graph(), marks, self.verdict, self.notes)
+        return ModelMap(name, self._graph(), marks, Headline(self.level, self._verdict), self.notes)
 
     def plot(self) -> "go.Figure":
         """A figure with one row per layer: no shift at 1, and the shift it has.
@@ -457,9 +473,6 @@ class ShiftReport:
         known = [layer for layer in self if math.isfinite(layer.shift)]
         pairs = [DotPair(layer.path, 1.0, layer.shift) for layer in known]
         return dot_pairs(pairs, "eval variance / train variance", "no shift", self.method)
-
-
-_NO_NORM = "No norm layer with running statistics was called"
 
 
 def _layers(number: int) -> str:
@@ -493,28 +506,31 @@ def _rank(layer: LayerShift) -> float:
     return -abs(math.log(shift)) if shift > 0 else -math.inf
 
 
-def _table(layers: Sequence[LayerShift], method: Method, notes: Sequence[str]) -> Table:
+def _table(
+    layers: Sequence[LayerShift], method: Method, notes: Sequence[str], verdict: Headline
+) -> Table:
     """One row per layer in the order given; errors and warnings are marked."""
     if not layers:
         notes = (*notes, "No norm layer with running statistics was called.")
     # A reason that all layers share is in the notes, where it need not be said row by row.
     said = bool(notes) and len({layer.unknown for layer in layers}) == 1
     rows = tuple(_row(layer, reason="" if said else layer.unknown) for layer in layers)
-    return Table(_TITLES[method], _COLUMNS, rows, tuple(notes))
+    return Table(_TITLES[method], _COLUMNS, rows, tuple(notes), verdict)
 
 
 def _row(layer: LayerShift, *, reason: str) -> Row:
     if math.isnan(layer.shift):
         why = reason if layer.unknown else "no variance in train mode"
-        return Row((layer.path, "unknown", "", "", why))
+        return Row((layer.path, "unknown", "", "", why), "unknown")
+    tone: Tone = "ok" if layer.severity == "note" else layer.severity
     cells = (
         layer.path,
         f"{layer.shift:.3f}",
         f"{layer.mean_shift:.3f}",
-        layer.severity,
+        tone,
         _causes(layer),
     )
-    return Row(cells, "plain" if layer.severity == "note" else "bad")
+    return Row(cells, tone)
 
 
 def _causes(layer: LayerShift) -> str:

@@ -5,6 +5,7 @@ Figures need plotly and live in `normdrop.values.display.figures`, which nothing
 
 from normdrop.values.display._levels import MARKS as MARKS
 from normdrop.values.display._levels import STYLES as STYLES
+from normdrop.values.display._levels import Headline as Headline
 from normdrop.values.display._levels import Level as Level
 from normdrop.values.display._numbers import duration as duration
 from normdrop.values.display._numbers import percentage as percentage

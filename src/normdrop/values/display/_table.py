@@ -13,13 +13,44 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from normdrop.values.display._levels import MARKS, STYLES, Headline, Level
 from normdrop.values.text import printable
 
-Tone: TypeAlias = Literal["plain", "good", "bad"]
+Tone: TypeAlias = Literal["plain", "good", "bad", "error", "warning", "ok", "unknown"]
 
 # A tone shows as a mark beside its row, so that it survives without colour.
-_MARKS: Mapping[Tone, str] = MappingProxyType({"plain": "", "good": "*", "bad": "!"})
-_STYLES: Mapping[Tone, str] = MappingProxyType({"plain": "", "good": "green", "bad": "red"})
+_MARKS: Mapping[Tone, str] = MappingProxyType(
+    {
+        "plain": "",
+        "good": "*",
+        "bad": "!",
+        "error": MARKS["error"],
+        "warning": MARKS["warning"],
+        "ok": MARKS["ok"],
+        "unknown": MARKS["unknown"],
+    }
+)
+_STYLES: Mapping[Tone, str] = MappingProxyType(
+    {
+        "plain": "",
+        "good": "green",
+        "bad": "red",
+        "error": "red",
+        "warning": STYLES["warning"],
+        "ok": "",
+        "unknown": STYLES["unknown"],
+    }
+)
+# Legible on white and on black alike, for notebooks of either kind.
+_INKS: Mapping[Level, str] = MappingProxyType(
+    {
+        "error": "#d93f3a",
+        "warning": "#b7791f",
+        "note": "#3b82c4",
+        "ok": "#2e9e52",
+        "unknown": "#a35fc9",
+    }
+)
 
 # Wide enough to measure what a table would take.
 _UNBOUNDED = 10_000
@@ -36,7 +67,10 @@ class Column:
 
 @dataclass(frozen=True)
 class Row:
-    """A row's cells, as text, and its tone: `good` shows a `*` beside it, `bad` a `!`."""
+    """A row's cells, as text, and its tone: the best or worst of a comparison, or a level.
+
+    `good` shows a `*` beside it, `bad` a `!`, a level its own mark.
+    """
 
     cells: tuple[str, ...]
     tone: Tone = "plain"
@@ -55,6 +89,7 @@ class Table:
         columns: The columns, from the left.
         rows: The rows, from the top, each with one cell for each column.
         notes: Sentences beneath the table, as a list.
+        verdict: What the table comes to, above everything.
 
     Raises:
         ValueError: If a row has not one cell for each column.
@@ -81,6 +116,7 @@ class Table:
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     notes: tuple[str, ...] = ()
+    verdict: Headline | None = None
 
     def __post_init__(self) -> None:
         for number, row in enumerate(self.rows):
@@ -99,7 +135,11 @@ class Table:
             > options.max_width
         ):
             grid = self._grid(gap=1)
-        yield Text(printable(self.title), style="bold")
+        if self.verdict is not None:
+            style = STYLES[self.verdict.level].replace("bold", "").strip()
+            yield Text(printable(f"{self.verdict}"), style=f"bold {style}")
+            yield Text()
+        yield Text(printable(self.title), style="bold" if self.verdict is None else "")
         yield Text()
         yield grid
         if self.notes:
@@ -128,8 +168,8 @@ class Table:
         return grid
 
     def without_notes(self) -> "Table":
-        """The same table alone, for a page that shows the notes elsewhere."""
-        return replace(self, notes=())
+        """The same table alone, for a page that shows notes and verdict elsewhere."""
+        return replace(self, notes=(), verdict=None)
 
     def to_text(self, width: int = 80) -> str:
         """The table as plain text without colour, at most `width` columns wide."""
@@ -152,8 +192,9 @@ class Table:
         body = "\n".join(map(self._html_row, self.rows))
         items = "".join(f"<li>{escaped(note)}</li>\n" for note in self.notes)
         notes = f"<ul>\n{items}</ul>\n" if self.notes else ""
+        first = "" if self.verdict is None else f"{_verdict_html(self.verdict)}\n"
         return (
-            '<div class="normdrop-table"><table>\n'
+            f'{first}<div class="normdrop-table"><table>\n'
             f"<caption>{escaped(self.title)}</caption>\n"
             f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table>\n{notes}</div>"
         )
@@ -189,6 +230,12 @@ class Table:
     def _repr_html_(self) -> str:
         """How a notebook shows the table."""
         return self.to_html()
+
+
+def _verdict_html(verdict: Headline) -> str:
+    mark = f'<span style="color:{_INKS[verdict.level]}">{MARKS[verdict.level]}</span>'
+    words = str(verdict).removeprefix(MARKS[verdict.level])
+    return f'<p class="verdict {verdict.level}"><strong>{mark}{escaped(words)}</strong></p>'
 
 
 def _heading(column: Column) -> str:
