@@ -2,7 +2,6 @@
 
 from normdrop.mending.repairs._choices import Choice as Choice
 from normdrop.mending.repairs._choices import Choices as Choices
-from normdrop.mending.repairs._choices import choices as choices
 from normdrop.mending.repairs._editor import Editor as Editor
 from normdrop.mending.repairs._editor import Journal as Journal
 from normdrop.mending.repairs._fix import Change as Change
