@@ -2,6 +2,7 @@
 
 from normdrop.lint.rules._baseline import without_known as without_known
 from normdrop.lint.rules._baseline import write_baseline as write_baseline
+from normdrop.lint.rules._branches import where_it_belongs as where_it_belongs
 from normdrop.lint.rules._codes import codes as codes
 from normdrop.lint.rules._codes import meant as meant
 from normdrop.lint.rules._engine import check_captured as check_captured
