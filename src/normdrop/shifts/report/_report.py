@@ -8,12 +8,21 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from rich.console import Console, ConsoleOptions, RenderResult
 
 from normdrop.errors import UsageError
 from normdrop.shifts.graph import Graph
 from normdrop.shifts.map import ModelMap, NormMark
-from normdrop.values.display import Column, Headline, Level, Row, Table, Tone, percentage, rounded
+from normdrop.values.display import (
+    Column,
+    Headline,
+    Level,
+    Row,
+    ShownAsTables,
+    Table,
+    Tone,
+    percentage,
+    rounded,
+)
 from normdrop.values.severity import Severity, severity
 
 if TYPE_CHECKING:
@@ -251,7 +260,7 @@ class StatisticsState:
 
 
 @dataclass(frozen=True)
-class ModeTable:
+class ModeTable(ShownAsTables):
     """One metric of one model on the same batches in four modes, and what tells them apart.
 
     Attributes:
@@ -302,21 +311,9 @@ class ModeTable:
         )
         return Table(f"{self.metric} in four modes", columns, rows, self.explanations)
 
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Draw the table, so that `rich.print(table)` shows it."""
-        yield self.to_table()
-
-    def __str__(self) -> str:
-        """The table as plain text."""
-        return self.to_table().to_text()
-
-    def _repr_html_(self) -> str:
-        """How a notebook shows the table."""
-        return self.to_table().to_html()
-
 
 @dataclass(frozen=True, eq=False)
-class ShiftReport:
+class ShiftReport(ShownAsTables):
     """The shift at every norm layer of a model, worst first.
 
     Attributes:
@@ -391,21 +388,6 @@ class ShiftReport:
     def to_table(self) -> Table:
         """One row per norm layer, worst first: shift, mean shift, severity and causes."""
         return _table(self.layers, self.method, self.notes, Headline(self.level, self._verdict))
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Draw the table, so that `rich.print(report)` shows it."""
-        for number, one in enumerate(self._tables()):
-            if number:
-                yield ""
-            yield one
-
-    def __str__(self) -> str:
-        """The tables as plain text."""
-        return "\n".join(one.to_text() for one in self._tables())
-
-    def _repr_html_(self) -> str:
-        """How a notebook shows the report."""
-        return "".join(one.to_html() for one in self._tables())
 
     def _tables(self) -> "Iterator[Table]":
         yield self.to_table()
