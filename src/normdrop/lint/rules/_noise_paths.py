@@ -16,7 +16,9 @@ _UNSIZED = {
 _NOTHING = 0.01
 """Less than this share of log variance is what no measurement on a few batches tells from none."""
 _ERRORS = 2.0
-"""Standard errors that an estimate must be away from no shift."""
+"""Errors that an estimate must be away from no shift, where it is small."""
+_SMALL = 0.1
+"""Beyond this log variance noise is told of, however uncertain its size."""
 # A cap at 6 hardly matters to a standard normal variable.
 _RECTIFIED = {"relu", "relu6"}
 
@@ -74,7 +76,8 @@ def parts(subject: Subject) -> dict[str, dict[str, float | None]]:
     for norm, layer in subject.shifts.items():
         if norm not in layers or not layer.shift > 0:
             continue
-        log, least = math.log(layer.shift), max(_NOTHING, _ERRORS * (layer.error or 0.0))
+        log = math.log(layer.shift)
+        least = max(_NOTHING, min(_SMALL, _ERRORS * (layer.error or 0.0)))
         shares = {noise: share for noise, share in layer.causes.items() if noise in layers}
         for noise, share in (shares or dict.fromkeys(reaching.get(norm, ()), 1.0)).items():
             if abs(share * log) > least:

@@ -237,7 +237,7 @@ class _DroppedLogits:
                 for each in ast.walk(self._node)
                 if isinstance(each, ast.Assign)
                 and any(isinstance(t, ast.Name) and t.id == node.id for t in each.targets)
-                and _at(each) < _at(before)
+                and _end(each) <= _at(before)
             ]
             last = max(made, key=_at, default=None)
             return (
@@ -266,7 +266,7 @@ class _DroppedLogits:
             if isinstance(each, ast.Name)
             and each.id == name
             and isinstance(each.ctx, ast.Load)
-            and _at(each) >= (holder.end_lineno or 0, holder.end_col_offset or 0)
+            and _at(each) >= _end(holder)
         ]
         users = [next(self._source.above(each), None) for each in later]
         return all(_takes_logits(each) for each in users if isinstance(each, ast.Call))
@@ -275,6 +275,11 @@ class _DroppedLogits:
 def _at(node: ast.stmt | ast.expr) -> tuple[int, int]:
     """Where a node begins."""
     return node.lineno, node.col_offset
+
+
+def _end(node: ast.stmt) -> tuple[int, int]:
+    """Where a statement ends."""
+    return node.end_lineno or node.lineno, node.end_col_offset or 0
 
 
 def _logit_layers(source: Source, node: ast.ClassDef) -> Iterator[str]:
