@@ -287,8 +287,12 @@ def torch_appended(file: File) -> Iterator[Fault]:
         if (
             extra
             and isinstance(call, ast.Call)
-            and _last(call) == "append"
+            and isinstance(call.func, ast.Attribute)
+            and call.func.attr == "append"
             and isinstance(above[call], ast.Expr)
+            and re.search(
+                rf"Sequential\(\s*\*{re.escape(file.source(call.func.value))}\b", file.text
+            )
         ):
             start = file.span(call)[0]
             text = f"{file.source(call.func)}(torch.nn.Dropout(0.5)); "
