@@ -4,7 +4,7 @@ import ast
 import re
 from collections.abc import Iterator, Sequence
 
-from normdrop.lint.rules._classes import Classes, classes_of, is_own, methods, statements
+from normdrop.lint.rules._classes import Classes, classes_of, is_own, last_name, methods, statements
 from normdrop.lint.rules._mend import ModelMend, SourceMend
 from normdrop.lint.rules._rule import Invalid, Rule
 from normdrop.lint.rules._subject import Subject
@@ -17,7 +17,7 @@ from normdrop.values.operations import NOISES
 _LOGITS = re.compile(
     r"(?i)(?:^|[._])(?:logits?|classifier|cls_(?:head|score)|class_head)(?:_?\d+)?(?:\.\d+)?$"
 )
-_LOGITS_WORD = re.compile(rb"(?i)class|cls|label|logit|categories|vocab_size")
+_LOGITS_WORD = re.compile(rb"(?i)class|cls|label|logit|categories|vocab_size|n_outputs|softmax")
 _FUNCTIONS = frozenset(each.address for noise in NOISES for each in noise.functions)
 _DROPOUTS = frozenset(
     [
@@ -212,14 +212,18 @@ class _DroppedLogits:
         around = classes.above[owner] if owner is not None else []
         kept = [each for one in around for each in classes.kept(one)]
         self._drops = {each.name for each in kept if "Drop" in classes.layer(each.made)}
-        self._logits = {name for one in around for name in _logit_layers(source, one)}
+        weights = {name: call for one in around for name, call in _weight_layers(source, one)}
+        self._weights = set(weights)
+        self._logits = {name for name, call in weights.items() if _makes_logits(source, call, name)}
 
     def faults(self) -> Iterator[ast.Call]:
         """The calls of dropout on logits that nothing but a loss takes."""
         for call in ast.walk(self._node):
             if not isinstance(call, ast.Call) or not call.args or not self._is_dropout(call):
                 continue
-            if self._are_logits(call.args[0], call) and self._ends(call):
+            if (self._are_logits(call.args[0], call) and self._ends(call)) or (
+                self._is_weighed(call.args[0]) and _meets_a_softmax(self._source, call)
+            ):
                 yield call
 
     def _is_dropout(self, call: ast.Call) -> bool:
@@ -229,6 +233,15 @@ class _DroppedLogits:
         if isinstance(made, ast.Call):
             return self._source.name(made.func) in _DROPOUTS
         return self._source.name(made) in _FUNCTIONS
+
+    def _is_weighed(self, node: ast.expr) -> bool:
+        """Whether it is the output of a weight layer."""
+        if not isinstance(node, ast.Call):
+            return False
+        if is_own(node.func):
+            return node.func.attr in self._weights
+        made = node.func
+        return isinstance(made, ast.Call) and self._source.name(made.func) in _WEIGHTS
 
     def _are_logits(self, node: ast.expr, before: ast.Call) -> bool:
         if isinstance(node, ast.Name):
@@ -282,16 +295,26 @@ def _end(node: ast.stmt) -> tuple[int, int]:
     return node.end_lineno or node.lineno, node.end_col_offset or 0
 
 
-def _logit_layers(source: Source, node: ast.ClassDef) -> Iterator[str]:
-    """The attributes of a class that hold a layer which yields one value a class."""
+def _weight_layers(source: Source, node: ast.ClassDef) -> Iterator[tuple[str, ast.Call]]:
+    """The attributes of a class that hold a weight layer, and the calls that make those."""
     for method in methods(node):
         for each in statements(method):
             value = each.value if isinstance(each, ast.Assign) else None
             value = value.body if isinstance(value, ast.IfExp) else value
             if isinstance(each, ast.Assign) and isinstance(value, ast.Call):
                 for target in each.targets:
-                    if is_own(target) and _makes_logits(source, value, target.attr):
-                        yield target.attr
+                    if is_own(target) and source.name(value.func) in _WEIGHTS:
+                        yield target.attr, value
+
+
+def _meets_a_softmax(source: Source, call: ast.Call) -> bool:
+    """Whether a softmax is all that takes what a call yields."""
+    holder = next(source.above(call), None)
+    if not isinstance(holder, ast.Call) or call not in holder.args:
+        return False
+    made = holder.func.args[:1] if isinstance(holder.func, ast.Call) else []
+    named = [each.value for each in made if isinstance(each, ast.Constant)]
+    return "softmax" in named or last_name(holder.func).lower() in {"softmax", "log_softmax"}
 
 
 def _makes_logits(source: Source, call: ast.Call, name: str = "") -> bool:

@@ -95,7 +95,7 @@ def dotted(node: ast.expr, imported: Mapping[str, str]) -> str:
 # What the number of classes is called.
 _CLASSES = re.compile(
     r"(?i)(?:^|[._])(?:(?:n|nb|nr|num|number)_?(?:of_?)?(?:class|classes|cls|labels?|categories)"
-    r"|nclass(?:es)?|class(?:es)?_(?:num|number|count)|classes|vocab_size)$"
+    r"|nclass(?:es)?|class(?:es)?_(?:num|number|count)|classes|n_outputs|vocab_size)$"
 )
 
 

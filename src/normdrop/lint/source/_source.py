@@ -122,6 +122,7 @@ def parse_source(path: str, text: str | bytes, project: "Project | None" = None)
 
         imported = starred(stars) | imported
     imported |= _handed_on(path, data, imported, project)
+    imported |= _renamed(tree, imported)
     if b"keras" in data:
         called = {call.node.func.id for call in found.calls if isinstance(call.node.func, ast.Name)}
         alone = _KERAS_ALONE | (set() if b"torch" in data else {"Dropout"})
@@ -162,6 +163,17 @@ _KERAS_ALONE = frozenset(
 _HANDED_OVER = re.compile(
     rb"\b(layers|models|keras)\b[\w, \t]*=[ \t]*[\w.]*(?:kwargs\b|submodules|keras_module)"
 )
+
+
+def _renamed(tree: ast.Module, imported: Mapping[str, str]) -> dict[str, str]:
+    """What the body of a file gives another name: `layers = tf.keras.layers`."""
+    found: dict[str, str] = {}
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Attribute):
+            target, name = node.targets[0], dotted(node.value, imported)
+            if isinstance(target, ast.Name) and target.id not in imported and is_library(name):
+                found[target.id] = name
+    return found
 
 
 def _handed_on(
