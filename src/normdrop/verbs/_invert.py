@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -25,6 +25,7 @@ from normdrop.shifts.expected import (
 )
 from normdrop.shifts.report import ShiftReport
 from normdrop.shifts.stream import Arguments
+from normdrop.verbs._cost import cost, is_worth_asking
 from normdrop.verbs._framework import Inputs, Model, ModelPasses, opened
 
 _FEW = 32
@@ -89,7 +90,11 @@ def inverted_report(
             return untrusted(channels, found.fit)
         few = passes.first(found.inputs, plan.INVERTED_BLAMED)
         shares = causes(passes, [few]) if blame else {}
-    return report(found.shifts, shares, "invert")
+        stated = report(found.shifts, shares, "invert")
+        if not is_worth_asking(stated.layers):
+            return stated
+        train, inputs = found.shifts.train, [found.inputs]
+        return replace(stated, cost=cost(passes, inputs, train, "invert", passes.frozen))
 
 
 def is_trained(framework: Model) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from rich.console import Console, ConsoleOptions, RenderResult
 
+from normdrop.shifts.report._cost import Cost
 from normdrop.values.display import Column, Row, Table, percentage, rounded
 from normdrop.values.severity import Severity, severity
 
@@ -321,6 +322,8 @@ class ShiftReport:
         notes: What holds for the whole model and must be known to read the numbers, in sentences.
         modes: A metric in four modes and what explains their difference, where one was measured.
         states: What the stored statistics hold, as far as the evidence tells.
+        cost: How far the model's answers are from those with right statistics, where it was asked:
+            for trained weights, where a shift is large enough to be felt.
 
     >>> report = ShiftReport([LayerShift("bn", "measured", eval_mean=[0], eval_variance=[1],
     ...                                  train_mean=[0], train_variance=[2])], "measured")
@@ -333,6 +336,7 @@ class ShiftReport:
     notes: tuple[str, ...] = ()
     modes: ModeTable | None = None
     states: tuple[StatisticsState, ...] = ()
+    cost: Cost | None = None
 
     def __post_init__(self) -> None:
         """Sort the layers, worst first; equal ones keep the model's order."""
@@ -368,6 +372,7 @@ class ShiftReport:
             "method": self.method,
             "notes": list(self.notes),
             "modes": None if self.modes is None else self.modes.to_dict(),
+            "cost": None if self.cost is None else self.cost.to_dict(),
             "layers": [layer.to_dict() for layer in self],
         }
 
@@ -385,7 +390,8 @@ class ShiftReport:
 
     def to_table(self) -> Table:
         """One row per norm layer, worst first: shift, mean shift, severity and causes."""
-        return _table(self.layers, self.method, self.notes)
+        notes = self.notes if self.cost is None else (*self.notes, str(self.cost))
+        return _table(self.layers, self.method, notes)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Draw the table, so that `rich.print(report)` shows it."""

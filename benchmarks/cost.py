@@ -1,0 +1,237 @@
+"""What a shift costs beside what is said of it beforehand, over many small trained networks.
+
+    NORMDROP_DATA=... python benchmarks/cost.py        # measures, writes cost.txt and the figure
+    python benchmarks/cost.py --kept                   # writes them of what is measured already
+
+The true cost is what the exact recalibration on the training data wins on held examples: of the
+loss, relative to it, and of accuracy. Said beforehand is, without labels, how often right
+statistics change the answer (of regression: by how much they move the output), on the held inputs
+and on inputs found by inversion. Networks of odd seeds set the bounds of the bands, even ones judge
+them. Measured rows lie in `$XDG_CACHE_HOME/normdrop-cost.jsonl`.
+"""
+
+import argparse
+import copy
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.stats import spearmanr
+from torch import Tensor, nn
+from torch.nn import functional
+
+import normdrop
+from normdrop.errors import NormdropError
+from normdrop.lab.data import load
+from normdrop.shifts.report._cost import CHANGED, MOVED  # a benchmark looks inside
+
+_HERE = Path(__file__).parent
+_STEPS, _BATCH, _SETTLING = 150, 64, 50
+_RATES = (0.05, 0.15, 0.3, 0.5)
+_SEEDS = range(5)
+_WIDTH = 32
+_FELT = 0.05
+"""Of the loss: what a user would notice."""
+_TOLD = 0.01
+"""Of the loss: what can be measured."""
+Row = dict[str, Any]
+
+
+class _Residual(nn.Module):
+    def __init__(self, branch: nn.Module) -> None:
+        super().__init__()
+        self.branch = branch
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.branch(x)  # type: ignore[no-any-return] # a tensor
+
+
+def _build(kind: str, place: str, rate: float, inputs: int, outputs: int) -> nn.Module:
+    """Three hidden steps with dropout at a place."""
+    drop: Callable[[], nn.Module] = lambda: nn.Dropout(rate)  # noqa: E731 - made many times
+    if kind == "convolutions":
+
+        def weights(a: int, b: int) -> nn.Module:
+            return nn.Conv2d(a, b, 3, padding=1)
+
+        norm: Callable[[int], nn.Module] = nn.BatchNorm2d
+        first, inputs = [nn.Unflatten(1, (1, 8, 8))], 1
+        last: list[nn.Module] = [nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(4 * _WIDTH, outputs)]
+    else:
+        weights, norm, first, last = nn.Linear, nn.BatchNorm1d, [], [nn.Linear(_WIDTH, outputs)]
+
+    def step(a: int) -> list[nn.Module]:
+        return {
+            "before the norm": lambda: [weights(a, _WIDTH), drop(), norm(_WIDTH), nn.ReLU()],
+            "before the weights": lambda: [drop(), weights(a, _WIDTH), norm(_WIDTH), nn.ReLU()],
+            "after the activation": lambda: [weights(a, _WIDTH), norm(_WIDTH), nn.ReLU(), drop()],
+            "behind the last norm": lambda: [weights(a, _WIDTH), norm(_WIDTH), nn.ReLU()],
+        }[place]()
+
+    body: list[nn.Module] = [*step(inputs)]
+    for number in range(2):
+        body += [_Residual(nn.Sequential(*step(_WIDTH)))] if number else step(_WIDTH)
+    if place == "behind the last norm":
+        body.append(drop())
+    return nn.Sequential(*first, *body, *last)
+
+
+def _row(kind: str, place: str, rate: float, seed: int) -> Row:
+    torch.manual_seed(seed)
+    regression = kind == "regression"
+    found = load("wine" if regression else "digits")
+    (x, y), (u, v) = (
+        (torch.tensor(np.asarray(part.inputs, np.float32)).flatten(1), torch.tensor(part.targets))
+        for part in (found.train, found.test)
+    )
+    centre, scale = x.mean(0), x.std(0) + 1e-6
+    x, u = (x - centre) / scale, (u - centre) / scale
+    if regression:
+        y, v = ((each - y.mean()) / y.std() for each in (y, v))
+    net = _build(kind, place, rate, x.shape[1], 1 if regression else 10)
+    _train(net, x, y)
+
+    def losses(model: nn.Module) -> tuple[np.ndarray, float]:
+        with torch.no_grad():
+            out = model.eval()(u)
+        if regression:
+            return ((out.flatten() - v) ** 2).numpy(), float("nan")
+        each = functional.cross_entropy(out, v, reduction="none").numpy()
+        return each, float((out.argmax(1) == v).float().mean())
+
+    before, accuracy = losses(net)
+    measured = normdrop.measure(net, list(u.split(256)))
+    try:
+        predicted = normdrop.verbs.invert(net, (x.shape[1],), blame=False).cost
+    except NormdropError:
+        predicted = None
+    right = copy.deepcopy(net)
+    normdrop.recalibrate(right, list(x.split(256)), method="exact")
+    after, accurate = losses(right)
+    won = before - after
+    return {
+        "kind": kind, "place": place, "rate": rate, "seed": seed,
+        "loss": float(before.mean()), "won": float(won.mean()),
+        "error": float(won.std() / len(won) ** 0.5), "accuracy": accurate - accuracy,
+        "measured": None if measured.cost is None else measured.cost.to_dict(),
+        "predicted": None if predicted is None else predicted.to_dict(),
+        "shift": max(abs(float(np.log(each.shift))) for each in measured),
+        "mean shift": max(each.mean_shift for each in measured),
+    }
+
+
+def _train(net: nn.Module, x: Tensor, y: Tensor) -> None:
+    optimizer = torch.optim.AdamW(net.train().parameters(), 3e-3, weight_decay=1e-2)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, _STEPS)
+    for _ in range(_STEPS):
+        rows = torch.randint(len(x), (_BATCH,))
+        out = net(x[rows])
+        regression = y.is_floating_point()
+        loss = functional.mse_loss(out.flatten(), y[rows]) if regression else functional.cross_entropy(out, y[rows])
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call] # torch types it so
+        optimizer.step()
+        schedule.step()
+    with torch.no_grad():
+        for _ in range(_SETTLING):
+            net(x[torch.randint(len(x), (_BATCH,))])
+
+
+def said(row: Row, how: str) -> float:
+    """What is said of the cost: the share of answers, or how far outputs move; 0 where nothing is."""
+    cost = row[how]
+    if cost is None:
+        return 0.0
+    return float(cost["moved"] if cost["changed"] is None else cost["changed"])
+
+
+def band(row: Row, how: str) -> str:
+    """The severity by the bounds of today."""
+    errors, warnings = MOVED if row["kind"] == "regression" else CHANGED
+    value = said(row, how)
+    return "error" if value >= errors else "warning" if value >= warnings else "note"
+
+
+def table(rows: list[Row]) -> Iterator[str]:
+    """Rank correlations and bands, the two halves apart."""
+    yield f"{len(rows)} networks: perceptrons, convolutions (digits) and regression (wine)"
+    for name, half in (("odd seeds, which the bounds were set by", 1), ("even seeds, kept for judging", 0)):
+        some = [row for row in rows if row["seed"] % 2 == half]
+        yield f"{name}: {len(some)} networks"
+        for tasks in ("classification", "regression"):
+            chosen = [row for row in some if (row["kind"] == "regression") == (tasks == "regression")]
+            if not chosen:
+                continue
+            won = [row["won"] / row["loss"] for row in chosen]
+            ranks = {
+                "on data": [said(row, "measured") for row in chosen],
+                "without data": [said(row, "predicted") for row in chosen],
+                "largest variance shift": [row["shift"] for row in chosen],
+                "largest mean shift": [row["mean shift"] for row in chosen],
+            }
+            shown = ", ".join(f"{key} {spearmanr(won, each).statistic:.2f}" for key, each in ranks.items())
+            yield f"  {tasks}: rank correlation with the loss that right statistics win: {shown}"
+            for how in ("measured", "predicted"):
+                yield f"  {tasks}, {how}: " + "; ".join(_bands(chosen, how))
+    yield f"bounds: changed answers {CHANGED}, moved outputs {MOVED}"
+    yield f"felt: {_FELT:.0%} of the loss or one accuracy point; measurable: {_TOLD:.0%} or half a point"
+    yield f"{'place':22} rate  {'won of the loss':>16}  accuracy  {'said on data':>12}  said without"
+    for place in dict.fromkeys(row["place"] for row in rows):
+        for rate in _RATES:
+            some = [r for r in rows if r["place"] == place and r["rate"] == rate and r["kind"] != "regression"]
+            if some:
+                columns = [
+                    np.mean([r["won"] / r["loss"] for r in some]), np.mean([r["accuracy"] for r in some]),
+                    np.mean([said(r, "measured") for r in some]), np.mean([said(r, "predicted") for r in some]),
+                ]
+                yield f"{place:22} {rate:.2f}  {columns[0]:16.3f}  {columns[1]:8.3f}  {columns[2]:12.3f}  {columns[3]:12.3f}"
+
+
+def _felt(row: Row) -> bool:
+    accurate = row["accuracy"] == row["accuracy"] and row["accuracy"] >= 0.01  # noqa: PLR0124, PLR2004 - NaN; a point
+    return bool(row["won"] >= _FELT * row["loss"] and row["won"] > 2 * row["error"]) or accurate
+
+
+def _bands(rows: list[Row], how: str) -> Iterator[str]:
+    for name in ("error", "warning", "note"):
+        some = [row for row in rows if band(row, how) == name]
+        yield f"{sum(map(_felt, some))} of {len(some)} {name}s are felt"
+
+
+def figure(rows: list[Row]) -> None:
+    """The scatter: what is said against what is lost."""
+    import matplotlib.pyplot as plt  # not among the dependencies
+
+    del rows, plt
+
+
+def main() -> None:
+    """Measure what is not kept, and write the table."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--kept", action="store_true")
+    chosen = parser.parse_args()
+    path = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "normdrop-cost.jsonl"
+    rows: list[Row] = [json.loads(line) for line in path.read_text("utf-8").splitlines()] if path.exists() else []
+    known = {(row["kind"], row["place"], row["rate"], row["seed"]) for row in rows}
+    places = ("before the norm", "before the weights", "after the activation", "behind the last norm")
+    if not chosen.kept:
+        for key in (
+            (kind, place, rate, seed)
+            for seed in _SEEDS for rate in _RATES for place in places
+            for kind in ("perceptron", "convolutions", "regression")
+        ):
+            if key not in known:
+                rows.append(_row(*key))
+                with path.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(rows[-1]) + "\n")
+                print(*key, file=sys.stderr, flush=True)
+    (_HERE / "cost.txt").write_text("\n".join(table(rows)) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,107 @@
+"""What a shift costs: how far a model's answers are from those with right statistics."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from normdrop.values.display import percentage
+from normdrop.values.severity import Severity
+
+CHANGED = (0.05, 0.02)
+"""Shares of changed answers from which a shift is an error, and a warning."""
+MOVED = (0.2, 0.1)
+"""The same of outputs that are values, in their deviations."""
+
+_SEVERAL = 2
+
+
+@dataclass(frozen=True)
+class Cost:
+    """How far answers by the stored statistics are from those by right ones, without labels.
+
+    Right statistics are those of what reaches a norm layer with dropout off, each layer going by
+    them. The bounds of `severity` are calibrated on trained networks; see the page on cost.
+
+    Attributes:
+        changed: The share of answers (which of several outputs is the largest) that change; NaN
+            where there is a single output.
+        moved: Root mean square of the outputs' differences, in deviations of the right ones.
+        answers: How many answers were looked at.
+        method: Whether the inputs are the user's (`"measured"`) or those of an inversion.
+
+    >>> cost = Cost(0.125, 0.5, 64, "measured")
+    >>> cost.severity, str(cost)
+    ('error', 'Right statistics would change 12.5 % of 64 answers.')
+    """
+
+    changed: float
+    moved: float
+    answers: int
+    method: Literal["measured", "invert"]
+
+    @property
+    def severity(self) -> Severity:
+        """`"error"`, `"warning"` or `"note"`, by how far the answers move."""
+        several = math.isfinite(self.changed)
+        value, bounds = (self.changed, CHANGED) if several else (self.moved, MOVED)
+        if value >= bounds[0]:
+            return "error"
+        return "warning" if value >= bounds[1] else "note"
+
+    def __str__(self) -> str:
+        """One sentence."""
+        if math.isfinite(self.changed):
+            what = f"Right statistics would change {percentage(self.changed, 1)} of {self.answers}"
+            return f"{what} answers{self._on}."
+        return (
+            f"Right statistics would move {self.answers} outputs by {self.moved:.2g} of their "
+            f"deviation{self._on}."
+        )
+
+    @property
+    def _on(self) -> str:
+        return " on inputs found by inversion" if self.method == "invert" else ""
+
+    def to_dict(self) -> dict[str, object]:
+        """In types that JSON knows."""
+        return {
+            "changed": self.changed if math.isfinite(self.changed) else None,
+            "moved": self.moved,
+            "answers": self.answers,
+            "method": self.method,
+            "severity": self.severity,
+        }
+
+
+def cost_of(
+    stored: Sequence[np.ndarray],
+    right: Sequence[np.ndarray],
+    method: Literal["measured", "invert"],
+) -> Cost | None:
+    """The cost by what a model answers; None for one without an answer of floating point.
+
+    Of several outputs the first counts.
+
+    Args:
+        stored: Outputs by the stored statistics, (examples, ..., channels).
+        right: The same outputs by right ones.
+        method: See `Cost`.
+
+    >>> stored, right = np.array([[0.0, 1.0], [2.0, 0.0]]), np.array([[1.0, 0.0], [2.0, 0.0]])
+    >>> cost_of([stored], [right], "measured").changed
+    0.5
+    """
+    if not right or not right[0].size:
+        return None
+    one, other = stored[0], right[0]
+    deviation = float(np.std(other, axis=tuple(range(other.ndim - 1))).mean())
+    apart = float(np.sqrt(np.mean((one - other) ** 2)))
+    moved = apart / deviation if deviation > 0 else 0.0
+    if not math.isfinite(moved):
+        return None
+    several = other.shape[-1] >= _SEVERAL
+    changed = float(np.mean(one.argmax(-1) != other.argmax(-1))) if several else math.nan
+    return Cost(changed, moved, other.size // other.shape[-1], method)
