@@ -16,6 +16,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,18 +28,16 @@ from torch.nn import functional
 
 import normdrop
 from normdrop.errors import NormdropError
-from normdrop.lab.data import load
+from normdrop.lab.data import Dataset, load
 from normdrop.shifts.report._cost import CHANGED, MOVED  # a benchmark looks inside
 
 _HERE = Path(__file__).parent
 _STEPS, _BATCH, _SETTLING = 150, 64, 50
-_RATES = (0.05, 0.15, 0.3, 0.5)
-_SEEDS = range(5)
+_RATES = (0.1, 0.3, 0.5)
+_SEEDS = range(4)
 _WIDTH = 32
 _FELT = 0.05
 """Of the loss: what a user would notice."""
-_TOLD = 0.01
-"""Of the loss: what can be measured."""
 Row = dict[str, Any]
 
 
@@ -61,7 +60,11 @@ def _build(kind: str, place: str, rate: float, inputs: int, outputs: int) -> nn.
 
         norm: Callable[[int], nn.Module] = nn.BatchNorm2d
         first, inputs = [nn.Unflatten(1, (1, 8, 8))], 1
-        last: list[nn.Module] = [nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(4 * _WIDTH, outputs)]
+        last: list[nn.Module] = [
+            nn.AdaptiveAvgPool2d(2),
+            nn.Flatten(),
+            nn.Linear(4 * _WIDTH, outputs),
+        ]
     else:
         weights, norm, first, last = nn.Linear, nn.BatchNorm1d, [], [nn.Linear(_WIDTH, outputs)]
 
@@ -84,7 +87,7 @@ def _build(kind: str, place: str, rate: float, inputs: int, outputs: int) -> nn.
 def _row(kind: str, place: str, rate: float, seed: int) -> Row:
     torch.manual_seed(seed)
     regression = kind == "regression"
-    found = load("wine" if regression else "digits")
+    found = _data("wine" if regression else "digits")
     (x, y), (u, v) = (
         (torch.tensor(np.asarray(part.inputs, np.float32)).flatten(1), torch.tensor(part.targets))
         for part in (found.train, found.test)
@@ -115,14 +118,24 @@ def _row(kind: str, place: str, rate: float, seed: int) -> Row:
     after, accurate = losses(right)
     won = before - after
     return {
-        "kind": kind, "place": place, "rate": rate, "seed": seed,
-        "loss": float(before.mean()), "won": float(won.mean()),
-        "error": float(won.std() / len(won) ** 0.5), "accuracy": accurate - accuracy,
+        "kind": kind,
+        "place": place,
+        "rate": rate,
+        "seed": seed,
+        "loss": float(before.mean()),
+        "won": float(won.mean()),
+        "error": float(won.std() / len(won) ** 0.5),
+        "accuracy": accurate - accuracy,
         "measured": None if measured.cost is None else measured.cost.to_dict(),
         "predicted": None if predicted is None else predicted.to_dict(),
         "shift": max(abs(float(np.log(each.shift))) for each in measured),
         "mean shift": max(each.mean_shift for each in measured),
     }
+
+
+@cache
+def _data(name: str) -> Dataset:
+    return load(name)
 
 
 def _train(net: nn.Module, x: Tensor, y: Tensor) -> None:
@@ -132,7 +145,11 @@ def _train(net: nn.Module, x: Tensor, y: Tensor) -> None:
         rows = torch.randint(len(x), (_BATCH,))
         out = net(x[rows])
         regression = y.is_floating_point()
-        loss = functional.mse_loss(out.flatten(), y[rows]) if regression else functional.cross_entropy(out, y[rows])
+        loss = (
+            functional.mse_loss(out.flatten(), y[rows])
+            if regression
+            else functional.cross_entropy(out, y[rows])
+        )
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call] # torch types it so
         optimizer.step()
@@ -143,7 +160,7 @@ def _train(net: nn.Module, x: Tensor, y: Tensor) -> None:
 
 
 def said(row: Row, how: str) -> float:
-    """What is said of the cost: the share of answers, or how far outputs move; 0 where nothing is."""
+    """What is said of the cost: the share of answers, or how far outputs move; else 0."""
     cost = row[how]
     if cost is None:
         return 0.0
@@ -160,11 +177,16 @@ def band(row: Row, how: str) -> str:
 def table(rows: list[Row]) -> Iterator[str]:
     """Rank correlations and bands, the two halves apart."""
     yield f"{len(rows)} networks: perceptrons, convolutions (digits) and regression (wine)"
-    for name, half in (("odd seeds, which the bounds were set by", 1), ("even seeds, kept for judging", 0)):
+    for name, half in (
+        ("odd seeds, which the bounds were set by", 1),
+        ("even seeds, kept for judging", 0),
+    ):
         some = [row for row in rows if row["seed"] % 2 == half]
         yield f"{name}: {len(some)} networks"
         for tasks in ("classification", "regression"):
-            chosen = [row for row in some if (row["kind"] == "regression") == (tasks == "regression")]
+            chosen = [
+                row for row in some if (row["kind"] == "regression") == (tasks == "regression")
+            ]
             if not chosen:
                 continue
             won = [row["won"] / row["loss"] for row in chosen]
@@ -174,26 +196,35 @@ def table(rows: list[Row]) -> Iterator[str]:
                 "largest variance shift": [row["shift"] for row in chosen],
                 "largest mean shift": [row["mean shift"] for row in chosen],
             }
-            shown = ", ".join(f"{key} {spearmanr(won, each).statistic:.2f}" for key, each in ranks.items())
+            shown = ", ".join(
+                f"{key} {spearmanr(won, each).statistic:.2f}" for key, each in ranks.items()
+            )
             yield f"  {tasks}: rank correlation with the loss that right statistics win: {shown}"
             for how in ("measured", "predicted"):
                 yield f"  {tasks}, {how}: " + "; ".join(_bands(chosen, how))
     yield f"bounds: changed answers {CHANGED}, moved outputs {MOVED}"
-    yield f"felt: {_FELT:.0%} of the loss or one accuracy point; measurable: {_TOLD:.0%} or half a point"
-    yield f"{'place':22} rate  {'won of the loss':>16}  accuracy  {'said on data':>12}  said without"
+    yield f"felt: {_FELT:.0%} of the loss, or one point of accuracy"
+    columns = ("won of the loss", "accuracy", "said on data", "said without")
+    yield f"{'place':22} rate  " + "  ".join(f"{each:>15}" for each in columns)
     for place in dict.fromkeys(row["place"] for row in rows):
         for rate in _RATES:
-            some = [r for r in rows if r["place"] == place and r["rate"] == rate and r["kind"] != "regression"]
+            some = [
+                r
+                for r in rows
+                if r["place"] == place and r["rate"] == rate and r["kind"] != "regression"
+            ]
             if some:
-                columns = [
-                    np.mean([r["won"] / r["loss"] for r in some]), np.mean([r["accuracy"] for r in some]),
-                    np.mean([said(r, "measured") for r in some]), np.mean([said(r, "predicted") for r in some]),
-                ]
-                yield f"{place:22} {rate:.2f}  {columns[0]:16.3f}  {columns[1]:8.3f}  {columns[2]:12.3f}  {columns[3]:12.3f}"
+                values = (
+                    np.mean([r["won"] / r["loss"] for r in some]),
+                    np.mean([r["accuracy"] for r in some]),
+                    np.mean([said(r, "measured") for r in some]),
+                    np.mean([said(r, "predicted") for r in some]),
+                )
+                yield f"{place:22} {rate:.2f}  " + "  ".join(f"{each:15.3f}" for each in values)
 
 
 def _felt(row: Row) -> bool:
-    accurate = row["accuracy"] == row["accuracy"] and row["accuracy"] >= 0.01  # noqa: PLR0124, PLR2004 - NaN; a point
+    accurate = row["accuracy"] == row["accuracy"] and row["accuracy"] >= 0.01  # noqa: PLR2004 - NaN; a point
     return bool(row["won"] >= _FELT * row["loss"] and row["won"] > 2 * row["error"]) or accurate
 
 
@@ -216,13 +247,22 @@ def main() -> None:
     parser.add_argument("--kept", action="store_true")
     chosen = parser.parse_args()
     path = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "normdrop-cost.jsonl"
-    rows: list[Row] = [json.loads(line) for line in path.read_text("utf-8").splitlines()] if path.exists() else []
+    rows: list[Row] = (
+        [json.loads(line) for line in path.read_text("utf-8").splitlines()] if path.exists() else []
+    )
     known = {(row["kind"], row["place"], row["rate"], row["seed"]) for row in rows}
-    places = ("before the norm", "before the weights", "after the activation", "behind the last norm")
+    places = (
+        "before the norm",
+        "before the weights",
+        "after the activation",
+        "behind the last norm",
+    )
     if not chosen.kept:
         for key in (
             (kind, place, rate, seed)
-            for seed in _SEEDS for rate in _RATES for place in places
+            for seed in _SEEDS
+            for rate in _RATES
+            for place in places
             for kind in ("perceptron", "convolutions", "regression")
         ):
             if key not in known:

@@ -41,8 +41,13 @@ def load(name: str) -> Data:
     """Data by name; `-raw` in the units of the source."""
     base, _, raw = name.partition("-")
     source = {
-        "cifar": "cifar-10", "fashion": "fashion-mnist", "rows": "fashion-mnist", "patches": "fashion-mnist",
-        "volumes": "mnist", "wine": "wine", "concrete": "concrete",
+        "cifar": "cifar-10",
+        "fashion": "fashion-mnist",
+        "rows": "fashion-mnist",
+        "patches": "fashion-mnist",
+        "volumes": "mnist",
+        "wine": "wine",
+        "concrete": "concrete",
     }[base]
     found = load_data(source)
     x, y = np.asarray(found.train.inputs[:_ROWS]), found.train.targets[:_ROWS]

@@ -49,7 +49,9 @@ def train(member: Member, seed: int) -> nn.Module:
     behind: dict[str, dict[str, Tensor]] = {}
     for step in range(member.steps):
         if step in (member.steps // 4, member.steps // 2):
-            behind[f"{step}"] = {k: v.clone() for k, v in net.state_dict().items() if "running_" in k}
+            behind[f"{step}"] = {
+                k: v.clone() for k, v in net.state_dict().items() if "running_" in k
+            }
         rows = torch.randint(len(data.inputs), (member.batch,))
         optimizer.zero_grad()
         loss(data, net(data.inputs[rows]), data.targets[rows]).backward()  # type: ignore[no-untyped-call] # torch types it so
@@ -84,7 +86,13 @@ def main() -> None:
             if not file_of(member, seed).exists():
                 begun = time.process_time()
                 train(member, seed)
-                print(member.name, seed, f"{time.process_time() - begun:.0f} s", file=sys.stderr, flush=True)
+                print(
+                    member.name,
+                    seed,
+                    f"{time.process_time() - begun:.0f} s",
+                    file=sys.stderr,
+                    flush=True,
+                )
 
 
 if __name__ == "__main__":

@@ -38,6 +38,10 @@ _LOUD = 64.0
 """Times unit variance: next to such inputs a bias is nothing, also before an activation."""
 _FAR = 8.0
 """Times the variance, or squared deviations, that an optimiser does not reach by itself."""
+_OFF = 0.02
+"""What log Δ of an inversion is off by where there is no shift, and..."""
+_SHARE = 0.25
+"""... the part of log Δ that it is off by: the truth lies within twice the two."""
 _SMALLEST = 1e-12
 
 
@@ -90,11 +94,29 @@ def inverted_report(
             return untrusted(channels, found.fit)
         few = passes.first(found.inputs, plan.INVERTED_BLAMED)
         shares = causes(passes, [few]) if blame else {}
-        stated = report(found.shifts, shares, "invert")
+        stated = _with_errors(report(found.shifts, shares, "invert"))
         if not is_worth_asking(stated.layers):
             return stated
         train, inputs = found.shifts.train, [found.inputs]
         return replace(stated, cost=cost(passes, inputs, train, "invert", passes.frozen))
+
+
+def _with_errors(found: ShiftReport) -> ShiftReport:
+    """The same with errors that hold what inputs found by inversion are off by, too."""
+    layers = [
+        replace(layer, error=_error(layer.shift, layer.error or 0.0)) if layer.shift > 0 else layer
+        for layer in found
+    ]
+    return replace(found, layers=layers)
+
+
+def _error(shift: float, noise: float) -> float:
+    """Standard error of log Δ: of the noise, and of inputs that are not the data.
+
+    >>> round(_error(0.5, 0.01), 2)
+    0.19
+    """
+    return math.hypot(noise, _OFF + _SHARE * abs(math.log(shift)))
 
 
 def is_trained(framework: Model) -> bool:

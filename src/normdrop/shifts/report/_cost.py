@@ -97,11 +97,11 @@ def cost_of(
     if not right or not right[0].size:
         return None
     one, other = stored[0], right[0]
+    if not (np.isfinite(one).all() and np.isfinite(other).all()):
+        return None
     deviation = float(np.std(other, axis=tuple(range(other.ndim - 1))).mean())
     apart = float(np.sqrt(np.mean((one - other) ** 2)))
     moved = apart / deviation if deviation > 0 else 0.0
-    if not math.isfinite(moved):
-        return None
     several = other.shape[-1] >= _SEVERAL
     changed = float(np.mean(one.argmax(-1) != other.argmax(-1))) if several else math.nan
     return Cost(changed, moved, other.size // other.shape[-1], method)
