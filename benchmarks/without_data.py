@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from _pages import publish
 from torch import Tensor, nn
 from torch.nn import functional
 from trained.data import Data, load
@@ -269,7 +270,9 @@ def main() -> None:
             found[member.name] = one
     if not chosen.only:
         lines = [line.rstrip() for line in table(found)]
-        (_HERE / "without_data.txt").write_text("\n".join(lines).rstrip() + "\n", "utf-8")
+        output = "\n".join(lines).rstrip() + "\n"
+        (_HERE / "without_data.txt").write_text(output, "utf-8")
+        publish("recalibrate.md", "without data", output)
 
 
 if __name__ == "__main__":

@@ -30,32 +30,43 @@ def cost(
     passes: ModelPasses,
     batches: Sequence[Arguments],
     stored: Mapping[str, Statistics[Any]],
+    half: int,
+    *,
     method: Literal["measured", "invert"],
-    frozen: AbstractSet[str] = frozenset(),
+    frozen: AbstractSet[str],
 ) -> Cost | None:
     """What the stored statistics cost on some inputs, inside `untouched`.
 
-    Right statistics are those that each batch shows with dropout off, put together. Costs three
-    passes over the inputs.
+    Right statistics are those that each batch shows with dropout off, put together. Costs four
+    passes over the inputs, and one over half of them.
 
     Args:
         passes: Through the model.
         batches: Inputs, some hundred examples together.
         stored: What norm layers go by in eval mode; those of the model, or what inputs of an
             inversion show in train mode in their place.
+        half: How many examples half a batch has.
         method: Whose inputs they are.
         frozen: Norm layers that keep to what they have stored while the model trains.
 
     Returns:
         None for a model without an output of floating point.
     """
+    halves = batches[: len(batches) // 2] or [passes.first(batches[0], half)]
     with passes.without_gradients():
         by_stored = [passes.answers(batch, stored) for batch in batches]
         kept = {path: one for path, one in stored.items() if path in frozen}
-        seen = [passes.settled(batch, kept) for batch in batches]
-        right = {**stored, **{path: _whole([one[path] for one in seen]) for path in seen[0]}}
+        right, again = (
+            {**stored, **_together([passes.settled(batch, kept) for batch in some])}
+            for some in (batches, halves)
+        )
         by_right = [passes.answers(batch, right) for batch in batches]
-    return cost_of(_joined(by_stored), _joined(by_right), method)
+        by_half = [passes.answers(batch, again) for batch in batches]
+    return cost_of(_joined(by_stored), _joined(by_right), _joined(by_half), method)
+
+
+def _together(seen: Sequence[Mapping[str, Statistics[Any]]]) -> dict[str, Any]:
+    return {path: _whole([one[path] for one in seen]) for path in seen[0]}
 
 
 def _whole(parts: Sequence[Statistics[Any]]) -> Any:  # noqa: ANN401 - statistics of the framework's

@@ -97,8 +97,12 @@ def inverted_report(
         stated = _with_errors(report(found.shifts, shares, "invert"))
         if not is_worth_asking(stated.layers):
             return stated
-        train, inputs = found.shifts.train, [found.inputs]
-        return replace(stated, cost=cost(passes, inputs, train, "invert", passes.frozen))
+        size = count or plan.inversion_inputs(framework.inputs(example, seed).positions)
+        train = found.shifts.train
+        asked = cost(
+            passes, [found.inputs], train, size // 2, method="invert", frozen=passes.frozen
+        )
+        return replace(stated, cost=asked)
 
 
 def _with_errors(found: ShiftReport) -> ShiftReport:

@@ -166,7 +166,8 @@ def _cost(framework: Model, sample: list[Batch], layers: Sequence[LayerShift]) -
             passes = framework.passes()
             inputs = [batch.arguments for batch in alike]
             frozen = framework.statistics().frozen
-            return cost(passes, inputs, passes.stored, "measured", frozen)
+            half = alike[0].size // 2
+            return cost(passes, inputs, passes.stored, half, method="measured", frozen=frozen)
     except NormdropError:  # a model that refuses one value per channel, say
         return None
 
