@@ -265,8 +265,8 @@ def figure(rows: list[Row]) -> None:
         f'<line x1="50" y1="{y(0)}" x2="400" y2="{y(0)}" stroke="#888"/>',
         *dots,
         *labels,
-        '<text x="225" y="340" text-anchor="middle">how far scores move, in deviations, without labels</text>',
-        '<text x="50" y="16">share of the loss won; blue: seeds that set the bounds, orange: kept for judging</text>',
+        '<text x="225" y="340" text-anchor="middle">how far scores move, without labels</text>',
+        '<text x="50" y="16">share of the loss won; orange: kept for judging</text>',
         "</g></svg>\n",
     ]
     (_HERE.parent / "docs" / "cost.svg").write_text("\n".join(parts), "utf-8")
