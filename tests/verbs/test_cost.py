@@ -27,7 +27,8 @@ def _network(outputs: int, rate: float = 0.5) -> nn.Sequential:
 
 
 def _batches() -> list[Tensor]:
-    return list(torch.randn(512, 8, generator=torch.Generator().manual_seed(1)).split(128))
+    data = torch.randn(512, 8, generator=torch.Generator().manual_seed(1))
+    return list(torch.split(data, 128))
 
 
 def test_answers_that_change_are_counted() -> None:

@@ -112,5 +112,6 @@ def cost_of(
     if other.shape[-1] >= _SEVERAL:
         answers = other.argmax(-1)
         noise = float(np.mean(half.argmax(-1) != answers))
-        changed = max(0.0, float(np.mean(one.argmax(-1) != answers)) - noise)
+        # Answers change as scores move, whose squares add up.
+        changed = math.sqrt(max(0.0, float(np.mean(one.argmax(-1) != answers)) ** 2 - noise**2))
     return Cost(changed, moved, other.size // other.shape[-1], method)
