@@ -550,7 +550,7 @@ def members() -> tuple[Member, ...]:
 
 @contextmanager
 def _torchvision() -> Iterator[None]:
-    """Let torchvision be imported where its compiled operators are not: none is called here."""
+    """Let torchvision be imported without its compiled operators: no network here calls one."""
     for name in ("nms", "qnms"):
         if not hasattr(torch.ops.torchvision, name):
             _OPERATORS.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
@@ -564,8 +564,9 @@ def _without_audio() -> Iterator[None]:
 
     del transformers
     stand_in = MagicMock(__version__="2.11.0")
-    parts = ("torchaudio", "torchaudio.transforms", "torchaudio.functional")
-    names = dict.fromkeys(parts, stand_in)
+    names = dict.fromkeys(
+        ("torchaudio", "torchaudio.transforms", "torchaudio.functional"), stand_in
+    )
     missing = [name for name in names if name not in sys.modules]
     sys.modules.update({name: names[name] for name in missing})
     try:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -25,6 +25,7 @@ from normdrop.shifts.expected import (
 )
 from normdrop.shifts.report import ShiftReport
 from normdrop.shifts.stream import Arguments
+from normdrop.verbs._cost import cost, is_worth_asking
 from normdrop.verbs._framework import Inputs, Model, ModelPasses, opened
 
 _FEW = 32
@@ -37,6 +38,10 @@ _LOUD = 64.0
 """Times unit variance: next to such inputs a bias is nothing, also before an activation."""
 _FAR = 8.0
 """Times the variance, or squared deviations, that an optimiser does not reach by itself."""
+_OFF = 0.02
+"""What log Δ of an inversion is off by where there is no shift, and..."""
+_SHARE = 0.25
+"""... the part of log Δ that it is off by: the truth lies within twice the two."""
 _SMALLEST = 1e-12
 
 
@@ -89,7 +94,33 @@ def inverted_report(
             return untrusted(channels, found.fit)
         few = passes.first(found.inputs, plan.INVERTED_BLAMED)
         shares = causes(passes, [few]) if blame else {}
-    return report(found.shifts, shares, "invert")
+        stated = _with_errors(report(found.shifts, shares, "invert"))
+        if not is_worth_asking(stated.layers):
+            return stated
+        size = count or plan.inversion_inputs(framework.inputs(example, seed).positions)
+        train = found.shifts.train
+        asked = cost(
+            passes, [found.inputs], train, size // 2, method="invert", frozen=passes.frozen
+        )
+        return replace(stated, cost=asked)
+
+
+def _with_errors(found: ShiftReport) -> ShiftReport:
+    """The same with errors that hold what inputs found by inversion are off by, too."""
+    layers = [
+        replace(layer, error=_error(layer.shift, layer.error or 0.0)) if layer.shift > 0 else layer
+        for layer in found
+    ]
+    return replace(found, layers=layers)
+
+
+def _error(shift: float, noise: float) -> float:
+    """Standard error of log Δ: of the noise, and of inputs that are not the data.
+
+    >>> round(_error(0.5, 0.01), 2)
+    0.19
+    """
+    return math.hypot(noise, _OFF + _SHARE * abs(math.log(shift)))
 
 
 def is_trained(framework: Model) -> bool:

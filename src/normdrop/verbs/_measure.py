@@ -1,12 +1,12 @@
 """The shift on real data."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from normdrop.errors import NormdropError, UsageError
 from normdrop.shifts.expected import StoredFit, causes
 from normdrop.shifts.graph import Graph
-from normdrop.shifts.report import ModeTable, ShiftReport
+from normdrop.shifts.report import Cost, LayerShift, ModeTable, ShiftReport
 from normdrop.shifts.stream import (
     Arguments,
     Batch,
@@ -19,12 +19,16 @@ from normdrop.shifts.stream import (
     need_finite,
     noted,
 )
+from normdrop.verbs._cost import cost, is_worth_asking
 from normdrop.verbs._framework import Model, WatchedRun, opened
 from normdrop.verbs._invert import stored_fit
 from normdrop.verbs._types import Device, WrappedModel
 
-_BLAMED_BATCHES = 4
-_BLAMED_EXAMPLES = 512
+_BATCHES = 4
+_EXAMPLES = 512
+"""Of a sample that is run more than once: for blame, and for what a shift costs."""
+_FEWEST = 32
+"""Examples that tell what a shift costs."""
 
 
 def measure(
@@ -88,13 +92,12 @@ def measure(
     norms = framework.norm_facts()
     source = framework.reading(batches, limit=limit, device=device, progress=progress)
     sample: list[Batch] = []
-    wanted = (_BLAMED_BATCHES, _BLAMED_EXAMPLES) if blame else (1, 1)
     modes: ModeTable | None = None
     with framework.watched(noise=metric is not None) as run:
         four = None if metric is None else _four_modes(run, metric)
         record = run.record("running") if four is None else four.eval.record
         for batch in source:
-            if len(sample) < wanted[0] and sum(one.size for one in sample) < wanted[1]:
+            if len(sample) < _BATCHES and sum(one.size for one in sample) < _EXAMPLES:
                 sample.append(batch)
             if four is not None:
                 four.add(batch)
@@ -114,7 +117,13 @@ def measure(
     ]
     notes = (extent(source.count, source.examples), *(map(str, states) if modes is None else ()))
     return ShiftReport(
-        layers, "measured", notes, modes, states, lambda: _graph(framework, sample[0].arguments)
+        layers,
+        "measured",
+        notes,
+        modes,
+        states,
+        lambda: _graph(framework, sample[0].arguments),
+        cost=_cost(framework, sample, layers),
     )
 
 
@@ -144,6 +153,22 @@ def _fit(framework: Model, arguments: Arguments) -> StoredFit | None:
     try:
         return stored_fit(framework.model, example)
     except NormdropError:  # no floating-point input, or no gradients: none can be sought
+        return None
+
+
+def _cost(framework: Model, sample: list[Batch], layers: Sequence[LayerShift]) -> Cost | None:
+    """What the stored statistics cost, where a shift is large enough to be felt."""
+    alike = [batch for batch in sample if batch.size == sample[0].size]
+    if sum(batch.size for batch in alike) < _FEWEST or not is_worth_asking(layers):
+        return None
+    try:
+        with framework.untouched():
+            passes = framework.passes()
+            inputs = [batch.arguments for batch in alike]
+            frozen = framework.statistics().frozen
+            half = alike[0].size // 2
+            return cost(passes, inputs, passes.stored, half, method="measured", frozen=frozen)
+    except NormdropError:  # a model that refuses one value per channel, say
         return None
 
 

@@ -16,7 +16,7 @@ from normdrop.verbs._estimate import under
 from normdrop.verbs._framework import Model
 from normdrop.verbs._invert import Inverted, inverted
 
-_STEPS = 80
+_STEPS = 50
 """Of the optimiser that inputs are sought with."""
 _STEEPNESS = (1.0, 2.0, 0.0)
 """Of the spectra that inversions start from; what the others call for is tried on each."""

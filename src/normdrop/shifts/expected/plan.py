@@ -20,7 +20,7 @@ _SIMULATED_POSITIONS = 2**16
 _SIMULATED = (32, 1024)
 _INVERTED_POSITIONS = 2**14
 _INVERTED = (32, 256)
-_CORRECTED = (32, 512)
+_CORRECTED_VECTORS = 512
 _BLAME_COST = 2
 """Forward passes of the whole sample that blame costs at most; the shift itself costs three."""
 
@@ -59,10 +59,9 @@ def recalibration_inputs(positions: int) -> int:
     """Inputs of each inversion that statistics are corrected by, channel by channel.
 
     >>> recalibration_inputs(1), recalibration_inputs(12 * 12), recalibration_inputs(224 * 224)
-    (512, 227, 32)
+    (512, 113, 32)
     """
-    fewest, most = _CORRECTED
-    return int(min(most, max(fewest, 2 * _INVERTED_POSITIONS // positions)))
+    return _CORRECTED_VECTORS if positions <= 1 else inversion_inputs(positions)
 
 
 def radial_frequencies(extents: tuple[int, ...]) -> np.ndarray:

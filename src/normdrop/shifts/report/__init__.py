@@ -1,5 +1,7 @@
 """How far norm layers' inputs move between train and eval mode: one layer, and a whole model."""
 
+from normdrop.shifts.report._cost import Cost as Cost
+from normdrop.shifts.report._cost import cost_of as cost_of
 from normdrop.shifts.report._history import ShiftHistory as ShiftHistory
 from normdrop.shifts.report._recalibration import Recalibration as Recalibration
 from normdrop.shifts.report._report import LayerShift as LayerShift

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from normdrop.errors import UsageError
 from normdrop.shifts.graph import Graph
 from normdrop.shifts.map import ModelMap, NormMark
+from normdrop.shifts.report._cost import Cost
 from normdrop.values.display import (
     Column,
     Headline,
@@ -322,6 +323,8 @@ class ShiftReport(ShownAsTables):
         notes: What holds for the whole model and must be known to read the numbers, in sentences.
         modes: A metric in four modes and what explains their difference, where one was measured.
         states: What the stored statistics hold, as far as the evidence tells.
+        cost: How far the model's answers are from those with right statistics, where it was asked:
+            for trained weights, where a shift is large enough to be felt.
 
     >>> report = ShiftReport([LayerShift("bn", "measured", eval_mean=[0], eval_variance=[1],
     ...                                  train_mean=[0], train_variance=[2])], "measured")
@@ -335,6 +338,7 @@ class ShiftReport(ShownAsTables):
     modes: ModeTable | None = None
     states: tuple[StatisticsState, ...] = ()
     _graph: Callable[[], Graph] | None = field(default=None, repr=False)
+    cost: Cost | None = None
 
     def __post_init__(self) -> None:
         """Sort the layers, worst first; equal ones keep the model's order."""
@@ -370,6 +374,7 @@ class ShiftReport(ShownAsTables):
             "method": self.method,
             "notes": list(self.notes),
             "modes": None if self.modes is None else self.modes.to_dict(),
+            "cost": None if self.cost is None else self.cost.to_dict(),
             "layers": [layer.to_dict() for layer in self],
         }
 
@@ -387,7 +392,8 @@ class ShiftReport(ShownAsTables):
 
     def to_table(self) -> Table:
         """One row per norm layer, worst first: shift, mean shift, severity and causes."""
-        return _table(self.layers, self.method, self.notes, Headline(self.level, self._verdict))
+        notes = self.notes if self.cost is None else (*self.notes, str(self.cost))
+        return _table(self.layers, self.method, notes, Headline(self.level, self._verdict))
 
     def _tables(self) -> "Iterator[Table]":
         yield self.to_table()
