@@ -10,6 +10,7 @@ import pytest
 from keras import layers, ops
 
 from normdrop.keras import GaussianDropout, UniformDropout
+from normdrop.keras.capture import capture
 from normdrop.keras.watch import NoiseCalls, untouched
 
 Tensor: TypeAlias = Any
@@ -103,14 +104,18 @@ def test_every_noise_layer_is_found_seeded_and_switched(name: str) -> None:
     with untouched(model):
         noise = NoiseCalls(model)
         first = _run(noise, model, seed=1)
-        assert set(noise.layers) == {"before", "noise", "drawing", "after"}
+        own = {path for path in noise.layers if path.partition(".")[0] == "noise"}
+        assert set(noise.layers) == {"before", *own, "drawing", "after"}
+        graph = capture(model, (4, 6)).train
+        named = {node.layer for node in graph if node.noise is not None}
+        assert own == ({path for path in named if path.startswith("noise.")} or {"noise"})
         assert np.array_equal(first, _run(noise, model, seed=1))
         assert not np.array_equal(first, _run(noise, model, seed=2))
         everything = set(noise.layers)
         silent = _run(noise, model, seed=1, silent=everything)
         assert np.array_equal(silent, _run(noise, model, seed=2, silent=everything))
         assert np.array_equal(silent, _run(noise, model, seed=3, on=False))
-        assert not np.array_equal(first, _run(noise, model, seed=1, silent={"noise"}))
+        assert not np.array_equal(first, _run(noise, model, seed=1, silent=own))
 
 
 @pytest.mark.parametrize("off", ["before", "noise", "drawing", "after"])

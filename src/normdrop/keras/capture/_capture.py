@@ -5,7 +5,7 @@ from typing import Any
 import keras
 
 from normdrop.errors import CaptureError
-from normdrop.keras._errors import one_line
+from normdrop.keras._errors import error_line
 from normdrop.keras.capture._example import symbolic
 from normdrop.keras.capture._layers import check_built, layers_of, paths_of
 from normdrop.keras.capture._nodes import Builder
@@ -54,7 +54,7 @@ def _graph(model: keras.Model, example: Any, mode: Mode) -> Graph:  # noqa: ANN4
         raise
     except Exception as error:
         raise CaptureError(
-            f"{model.name} raised {type(error).__name__}: {one_line(error)}"
+            f"{model.name} raised {type(error).__name__}: {error_line(error)}"
         ) from error
     builder = Builder(paths, traced.inputs)
     for call in traced.calls:

@@ -11,7 +11,7 @@ from keras import ops
 
 from normdrop.errors import CaptureError, NormdropError, UsageError
 from normdrop.keras._backend import backend
-from normdrop.keras._errors import one_line
+from normdrop.keras._errors import error_line
 from normdrop.keras._running import has_learned_statistics
 from normdrop.keras.watch._noise_calls import NoiseCalls
 from normdrop.keras.watch._norm_call import NormCall
@@ -198,7 +198,7 @@ def _explained(model: keras.Model) -> Iterator[None]:
         raise
     except Exception as error:
         raise CaptureError(
-            f"{model.name}: {one_line(error)} (give an example of the shape and type the model "
+            f"{model.name}: {error_line(error)} (give an example of the shape and type the model "
             "takes, without the batch axis for a shape)"
         ) from error
 

@@ -2,9 +2,10 @@
 
 import pkgutil
 import re
-from collections.abc import Mapping
-from difflib import get_close_matches
+from collections.abc import Iterable, Mapping
+from difflib import SequenceMatcher, get_close_matches
 from functools import cache
+from itertools import takewhile
 from pathlib import Path
 from types import MappingProxyType
 
@@ -42,10 +43,10 @@ def codes() -> Mapping[str, str]:
 
 
 @cache
-def names() -> Mapping[str, str]:
+def codes_by_name() -> Mapping[str, str]:
     """Every rule's code by its name.
 
-    >>> names()["noise-before-norm"]
+    >>> codes_by_name()["noise-before-norm"]
     'ND101'
     """
     named = {
@@ -74,9 +75,19 @@ def meant(selector: str) -> str:
     prefix, name = bare.upper(), bare.lower().replace("_", "-")
     if prefix and any(code.startswith(prefix) for code in codes()):
         return prefix
-    if name in names():
-        return names()[name]
-    known = [*codes(), *names()]
-    near = get_close_matches(prefix, known, 1, 0.7) or get_close_matches(name, known, 1, 0.7)
-    hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(codes())}"
+    if name in codes_by_name():
+        return codes_by_name()[name]
+    near = _nearest(prefix, codes()) or _nearest(name, codes_by_name())
+    hint = f"did you mean {near!r}?" if near else f"there are {', '.join(codes())}"
     raise UsageError(f"no rule is called {bare!r}: {hint}")
+
+
+def _nearest(written: str, known: Iterable[str]) -> str | None:
+    """What may have been meant: of those as near, the one that begins alike, as with ND1O1."""
+    near = get_close_matches(written, known, len(codes()), 0.7)
+
+    def likeness(each: str) -> tuple[float, int]:
+        alike = takewhile(lambda pair: pair[0] == pair[1], zip(each, written, strict=False))
+        return SequenceMatcher(None, each, written).ratio(), len(list(alike))
+
+    return max(near, key=likeness, default=None)

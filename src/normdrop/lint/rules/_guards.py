@@ -181,7 +181,7 @@ def depends_on_mode(source: Source, strength: ast.expr) -> bool:
     return False
 
 
-def parameter(function: _Function, name: str) -> ast.arg | None:
+def parameter_named(function: _Function, name: str) -> ast.arg | None:
     """The parameter of a name."""
     given = function.args
     every = [*given.posonlyargs, *given.args, *given.kwonlyargs]
@@ -244,7 +244,7 @@ def is_reached_always(
     if not around or not deepest or any(_is_for_training(each) for each in around):
         return False
     function, bound = around[-1], call.owner is not None
-    given = parameter(function, strength.id) if isinstance(strength, ast.Name) else None
+    given = parameter_named(function, strength.id) if isinstance(strength, ast.Name) else None
     if bound and given is None:
         return True
     for each in callers(source, function):

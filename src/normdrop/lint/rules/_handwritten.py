@@ -6,7 +6,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from normdrop.lint.rules._guards import asks_for_mode, callers, is_guarded, is_wanted, parameter
+from normdrop.lint.rules._guards import (
+    asks_for_mode,
+    callers,
+    is_guarded,
+    is_wanted,
+    parameter_named,
+)
 from normdrop.lint.source import Source
 from normdrop.values.operations import ACTIVATIONS, DRAWS
 
@@ -90,7 +96,7 @@ def handwritten(source: Source) -> Iterator[HandwrittenNoise]:
         return
     for owner, forward in noise_modules(source):
         if not _OTHER.search(owner.name) and not is_wanted(source, forward):
-            found = _Flow(source, owner).run(forward)
+            found = _InputFlow(source, owner).run(forward)
             if found is not None:
                 # A layer may do without noise in a method of another class around it.
                 always = not _asks(forward) and not is_guarded(source, found.draw)
@@ -111,7 +117,7 @@ def _in_function(source: Source, function: ast.FunctionDef) -> Iterator[Handwrit
         return
     layers = {id(forward) for _, forward in noise_modules(source)}
     calls = [each for each in callers(source, function) if id(each.function) in layers]
-    found = _Flow(source, None).run(function) if calls else None
+    found = _InputFlow(source, None).run(function) if calls else None
     if found is None:
         return
     free = [
@@ -146,7 +152,7 @@ def _asks(function: ast.FunctionDef) -> bool:
         if keyword.arg == "training"
         for inner in ast.walk(keyword.value)
     }
-    return parameter(function, "training") is not None or any(
+    return parameter_named(function, "training") is not None or any(
         isinstance(each, ast.Name | ast.Attribute)
         and id(each) not in handed
         and asks_for_mode(each)
@@ -166,13 +172,13 @@ def _law(call: ast.Call) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _DrawnNoise:
     draw: ast.Call
     drops: bool
     scaled: bool
 
 
-class _Flow:
+class _InputFlow:
     """What becomes of the input of a function and of what it draws, statement by statement."""
 
     def __init__(self, source: Source, owner: ast.ClassDef | None) -> None:
@@ -183,7 +189,7 @@ class _Flow:
         self._scales = False
         self._deepest = 2
 
-    def run(self, function: ast.FunctionDef) -> _Found | None:
+    def run(self, function: ast.FunctionDef) -> _DrawnNoise | None:
         """What a function returns, if it is its input with drawn units dropped or disturbed."""
         given = [*function.args.posonlyargs, *function.args.args][self._owner is not None :]
         self._names = {each.arg: frozenset({_INPUT}) for each in given[:1]}
@@ -191,7 +197,7 @@ class _Flow:
         if not self._draws or _MIXED in returned or not returned & {_DROPPED, _DISTURBED}:
             return None
         scaled = _SCALED in returned or self._scales
-        return _Found(self._draws[0], _DROPPED in returned, scaled)
+        return _DrawnNoise(self._draws[0], _DROPPED in returned, scaled)
 
     def _block(self, body: list[ast.stmt]) -> _Tags:
         """What the statements return."""
@@ -379,7 +385,7 @@ class _Flow:
         return ast.unparse(factor) in {ast.unparse(product.left), ast.unparse(product.right)}
 
 
-def draws(function: ast.FunctionDef) -> set[str]:
+def random_calls(function: ast.FunctionDef) -> set[str]:
     """How a function draws random numbers, by names without a trailing underscore."""
     called = {
         node.func.attr

@@ -29,7 +29,7 @@ _MOST = 4000
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class ModeStep:
     """One thing that happens to a model.
 
     Attributes:
@@ -54,19 +54,19 @@ class Step:
 class Loop:
     """A loop and the steps in it."""
 
-    body: "tuple[Step | Loop | Choice, ...]"
+    body: "tuple[ModeStep | Loop | Fork, ...]"
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class Fork:
     """The steps of two branches; whether the first one leaves the block."""
 
-    one: "tuple[Step | Loop | Choice, ...]"
-    other: "tuple[Step | Loop | Choice, ...]"
+    one: "tuple[ModeStep | Loop | Fork, ...]"
+    other: "tuple[ModeStep | Loop | Fork, ...]"
     leaves: bool
 
 
-Steps = tuple[Step | Loop | Choice, ...]
+ModeSteps = tuple[ModeStep | Loop | Fork, ...]
 
 
 def may_train(text: bytes) -> bool:
@@ -82,12 +82,12 @@ class Course:
         evaluated: Calls on data of validation in train mode.
         stuck: Calls for training in the eval mode that an earlier round left behind, and the step
             that put the model into it.
-        thawed: Steps that put frozen norms back into train mode, and the step that froze them.
+        thawed: ModeSteps that put frozen norms back into train mode, and the step that froze them.
     """
 
-    evaluated: dict[int, tuple[Step, Step | None]] = field(default_factory=dict)
-    stuck: dict[int, tuple[Step, Step]] = field(default_factory=dict)
-    thawed: dict[int, tuple[Step, Step]] = field(default_factory=dict)
+    evaluated: dict[int, tuple[ModeStep, ModeStep | None]] = field(default_factory=dict)
+    stuck: dict[int, tuple[ModeStep, ModeStep]] = field(default_factory=dict)
+    thawed: dict[int, tuple[ModeStep, ModeStep]] = field(default_factory=dict)
 
 
 # Three rules ask of one file after another.
@@ -98,7 +98,7 @@ def course(source: Source) -> Course:
     text = b"\n".join(source.lines)
     if _MAKES_LAYERS.search(text) and not _DEPENDS.search(text):
         return found
-    reader = _Reader(source)
+    reader = _StepReader(source)
     bodies: list[tuple[list[ast.stmt], str, _Function | None]] = [
         (source.tree.body, "", None),
         *((each.body, owner.name if owner else "", each) for each, owner in source.functions),
@@ -111,9 +111,9 @@ def course(source: Source) -> Course:
     return found
 
 
-def _flat(steps: Steps) -> Iterator[Step]:
+def _flat(steps: ModeSteps) -> Iterator[ModeStep]:
     for each in steps:
-        if isinstance(each, Step):
+        if isinstance(each, ModeStep):
             yield each
         elif isinstance(each, Loop):
             yield from _flat(each.body)
@@ -128,7 +128,7 @@ def _is_off(source: Source, function: _Function | None) -> bool:
     return any(source.name(each) in _OFF for each in named)
 
 
-class _Reader:
+class _StepReader:
     """The steps of functions; those of the file that a function calls are read in its place."""
 
     def __init__(self, source: Source) -> None:
@@ -148,18 +148,21 @@ class _Reader:
         self._deep = 0
         self._loops: list[tuple[set[str], str]] = []
         self._off = False
+        # Whether a function is read whose name says that it validates.
+        self._validates = False
         self._norms: dict[str, str] = {}
 
-    def read(self, body: list[ast.stmt], owner: str, *, off: bool) -> Steps:
+    def read(self, body: list[ast.stmt], owner: str, *, off: bool) -> ModeSteps:
         """The steps of statements, at the top of a function."""
         self._left, self._owner, self._bound = _MOST, owner, {}
         self._deep, self._loops, self._off, self._norms = 0, [], off, {}
+        self._validates = False
         return self._block(body)
 
-    def _block(self, body: list[ast.stmt]) -> Steps:
+    def _block(self, body: list[ast.stmt]) -> ModeSteps:
         return tuple(step for node in body for step in self._statement(node))
 
-    def _statement(self, node: ast.stmt) -> Iterator[Step | Loop | Choice]:
+    def _statement(self, node: ast.stmt) -> Iterator[ModeStep | Loop | Fork]:
         self._left -= 1
         if self._left < 0 or isinstance(node, _Function | ast.ClassDef):
             return
@@ -180,7 +183,7 @@ class _Reader:
         else:
             yield from self._expression(node)
 
-    def _looped(self, node: ast.For | ast.AsyncFor) -> Steps:
+    def _looped(self, node: ast.For | ast.AsyncFor) -> ModeSteps:
         targets = {each.id for each in ast.walk(node.target) if isinstance(each, ast.Name)}
         data = self._written(node.iter)
         self._loops.append((targets, data))
@@ -191,23 +194,27 @@ class _Reader:
         self._loops.pop()
         return steps
 
-    def _chosen(self, node: ast.If) -> Iterator[Step | Loop | Choice]:
+    def _chosen(self, node: ast.If) -> Iterator[ModeStep | Loop | Fork]:
         yield from self._expression(node.test)
         test = self._texts[node.test] if self._norms else ""
         asked = _NORM.search(test) is not None
         frozen = [each for each in self._norms if asked and re.search(rf"\b{each}\b", test)]
-        one: list[Step | Loop | Choice] = []
+        one: list[ModeStep | Loop | Fork] = []
         for step in self._block(node.body):
             # `module.eval()` of one of a model's modules that is a norm.
-            if isinstance(step, Step) and step.kind in {"eval", "train"} and step.model in frozen:
+            if (
+                isinstance(step, ModeStep)
+                and step.kind in {"eval", "train"}
+                and step.model in frozen
+            ):
                 kind = "freeze" if step.kind == "eval" else "unknown"
-                one.append(Step(kind, self._norms[step.model], step.node))
+                one.append(ModeStep(kind, self._norms[step.model], step.node))
             else:
                 one.append(step)
         leaves = isinstance(node.body[-1], _ENDS)
-        yield Choice(tuple(one), self._block(node.orelse), leaves)
+        yield Fork(tuple(one), self._block(node.orelse), leaves)
 
-    def _with(self, node: ast.With | ast.AsyncWith) -> Iterator[Step | Loop | Choice]:
+    def _with(self, node: ast.With | ast.AsyncWith) -> Iterator[ModeStep | Loop | Fork]:
         outside = self._off
         for item in node.items:
             yield from self._expression(item.context_expr)
@@ -222,7 +229,7 @@ class _Reader:
             return any(isinstance(each, ast.Constant) and not each.value for each in node.args)
         return name in _OFF
 
-    def _expression(self, node: ast.AST) -> Iterator[Step | Loop | Choice]:
+    def _expression(self, node: ast.AST) -> Iterator[ModeStep | Loop | Fork]:
         """The steps of an expression, the innermost call first."""
         if isinstance(node, ast.Lambda):
             return
@@ -236,7 +243,7 @@ class _Reader:
 
     def _comprehension(
         self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp
-    ) -> Iterator[Step | Loop | Choice]:
+    ) -> Iterator[ModeStep | Loop | Fork]:
         for each in node.generators:
             targets = {name.id for name in ast.walk(each.target) if isinstance(name, ast.Name)}
             self._loops.append((targets, self._written(each.iter)))
@@ -244,17 +251,17 @@ class _Reader:
         yield Loop(tuple(step for value in values for step in self._expression(value)))
         del self._loops[-len(node.generators) :]
 
-    def _call(self, node: ast.Call) -> Iterator[Step | Loop | Choice]:
+    def _call(self, node: ast.Call) -> Iterator[ModeStep | Loop | Fork]:
         called = node.func
         name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
         if isinstance(called, ast.Attribute):
             if name in {"train", "eval"} and not isinstance(called.value, ast.Call):
                 mode = self._mode(node, name)
                 if mode:
-                    yield Step(mode, self._written(called.value), node)
+                    yield ModeStep(mode, self._written(called.value), node)
                     return
             if name in {"backward", "manual_backward"}:
-                yield Step("backward", "", node)
+                yield ModeStep("backward", "", node)
                 return
             if name == "apply" and len(node.args) == 1:
                 yield from self._applied(node, self._written(called.value))
@@ -281,24 +288,24 @@ class _Reader:
         said = given[0].value if isinstance(given[0], ast.Constant) else None
         return "unknown" if not isinstance(said, bool) else "train" if said else "eval"
 
-    def _called(self, node: ast.Call, model: str) -> Step:
+    def _called(self, node: ast.Call, model: str) -> ModeStep:
         used = {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
         given = " ".join(self._written(each) for each in node.args)
-        data, held_out = "", _HELD_OUT.search(given) is not None
+        data, held_out = "", self._validates or _HELD_OUT.search(given) is not None
         for _targets, around in reversed(self._loops):
             if not around.startswith("range(") and not data:
                 # The innermost loop over data; what is called on may be made of its items.
                 data = around
                 held_out |= _HELD_OUT.search(around) is not None
-        return Step("call", model, node, not self._off, data or given, held_out and bool(used))
+        return ModeStep("call", model, node, not self._off, data or given, held_out and bool(used))
 
-    def _applied(self, node: ast.Call, model: str) -> Iterator[Step]:
+    def _applied(self, node: ast.Call, model: str) -> Iterator[ModeStep]:
         """`model.apply(function)` of a function that puts norms into eval mode."""
         inside = self._function(node.args[0])
         if inside is not None:
             text = ast.unparse(inside)
             if ".eval()" in text and _NORM.search(text):
-                yield Step("freeze", model, node)
+                yield ModeStep("freeze", model, node)
 
     def _function(self, called: ast.expr) -> _Function | None:
         if isinstance(called, ast.Name):
@@ -309,19 +316,20 @@ class _Reader:
 
     def _inlined(
         self, node: ast.Call, function: _Function, *, bound: bool
-    ) -> Iterator[Step | Loop | Choice]:
-        outer = self._bound, self._off, self._loops, self._norms
+    ) -> Iterator[ModeStep | Loop | Fork]:
+        outer = self._bound, self._off, self._loops, self._norms, self._validates
         parameters = [*function.args.posonlyargs, *function.args.args]
         names = [each.arg for each in parameters[bound:]]
         handed = dict(zip(names, map(self._written, node.args), strict=False))
         handed |= {each.arg: self._written(each.value) for each in node.keywords if each.arg}
         self._bound = handed
         self._off |= _is_off(self._source, function)
+        self._validates |= _HELD_OUT.search(function.name) is not None
         self._loops, self._norms = [], {}
         self._deep += 1
         yield from self._block(function.body)
         self._deep -= 1
-        self._bound, self._off, self._loops, self._norms = outer
+        self._bound, self._off, self._loops, self._norms, self._validates = outer
 
     def _written(self, node: ast.expr) -> str:
         """An expression as the function at the top would write it."""
@@ -336,7 +344,7 @@ class _Reader:
 class _Follower:
     """Follows the steps of one function twice round each loop."""
 
-    def __init__(self, found: Course, flat: list[Step], modules: set[str]) -> None:
+    def __init__(self, found: Course, flat: list[ModeStep], modules: set[str]) -> None:
         self._found = found
         self._models = {each.model for each in flat if each.kind in {"train", "eval"}}
         self._models |= {each.model for each in flat if each.kind == "call"} & modules
@@ -346,16 +354,16 @@ class _Follower:
         before = [each for at, each in calls if any(at < end for end in backward)]
         self._trained = {each.model for each in before} & self._models
         self._data = {each.data for each in before if each.model in self._trained}
-        self._mode: dict[str, Step] = {}
+        self._mode: dict[str, ModeStep] = {}
         self._first: dict[int, str] = {}
-        self._frozen: list[Step] = []
-        self._thawing: dict[int, tuple[Step, Step]] = {}
+        self._frozen: list[ModeStep] = []
+        self._thawing: dict[int, tuple[ModeStep, ModeStep]] = {}
         self._seen_training: set[str] = set()
 
-    def follow(self, steps: Steps) -> None:
+    def follow(self, steps: ModeSteps) -> None:
         """Take every step, in the order in which they are carried out."""
         for each in steps:
-            if isinstance(each, Step):
+            if isinstance(each, ModeStep):
                 self._take(each)
             elif isinstance(each, Loop):
                 self.follow(each.body)
@@ -363,7 +371,7 @@ class _Follower:
             else:
                 self._branch(each)
 
-    def _branch(self, choice: Choice) -> None:
+    def _branch(self, choice: Fork) -> None:
         before = dict(self._mode)
         self.follow(choice.one)
         one = before if choice.leaves else dict(self._mode)
@@ -373,11 +381,11 @@ class _Follower:
         self._mode = before
         self.follow(choice.other)
         self._mode = {
-            model: each if one.get(model) in {None, each} else Step("unknown", model, each.node)
+            model: each if one.get(model) in {None, each} else ModeStep("unknown", model, each.node)
             for model, each in self._mode.items()
         } | {model: each for model, each in one.items() if model not in self._mode}
 
-    def _take(self, step: Step) -> None:
+    def _take(self, step: ModeStep) -> None:
         if step.kind in {"train", "eval", "unknown"}:
             self._set(step)
         elif step.kind == "freeze":
@@ -388,7 +396,7 @@ class _Follower:
         elif step.kind == "call" and step.model in self._trained:
             self._ask(step)
 
-    def _set(self, step: Step) -> None:
+    def _set(self, step: ModeStep) -> None:
         for model in [*self._mode, step.model]:
             if model == step.model or model.startswith(f"{step.model}."):
                 self._mode[model] = step
@@ -396,7 +404,7 @@ class _Follower:
             if frozen.model == step.model or frozen.model.startswith(f"{step.model}."):
                 self._thawing[id(step.node)] = step, frozen
 
-    def _ask(self, step: Step) -> None:
+    def _ask(self, step: ModeStep) -> None:
         mode = self._mode.get(step.model)
         kind = mode.kind if mode is not None else ""
         if step.tracked:

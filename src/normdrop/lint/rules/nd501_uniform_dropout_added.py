@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Iterator
 
-from normdrop.lint.rules._handwritten import draws, may_define_noise, noise_modules
+from normdrop.lint.rules._handwritten import may_define_noise, noise_modules, random_calls
 from normdrop.lint.rules._mend import SourceMend
 from normdrop.lint.rules._rule import Invalid, Rule
 from normdrop.lint.source import Source
@@ -78,7 +78,7 @@ class UniformDropoutAdded(Rule):
         for owner, forward in noise_modules(source):
             name = owner.name.lower()
             named = "uout" in name or "uniform" in name
-            if named and draws(forward) & _UNIFORM and _only_adds(forward):
+            if named and random_calls(forward) & _UNIFORM and _only_adds(forward):
                 yield self.finding(
                     f"{owner.name} adds uniform noise to its input",
                     source.place(forward),

@@ -15,7 +15,7 @@ Parts: TypeAlias = tuple[LayerOperation, ...]
 _DROPOUT = next(each for each in NOISES if each.name == "dropout")
 
 
-class _Reader(NamedTuple):
+class _Reading(NamedTuple):
     """How one function is read: what it does, and the name of its first argument."""
 
     parts: "Callable[[Arguments], Parts | None]"
@@ -119,33 +119,33 @@ def _pool(method: str, name: str, given: Arguments) -> Parts:
     return (LayerOperation(Kind.POOL, name, Pool(method, (), (), (), around, ())),)
 
 
-def _functions() -> Iterable[tuple[str, _Reader]]:
+def _functions() -> Iterable[tuple[str, _Reading]]:
     layers = "tensorflow.layers"
     for layer, name in _OWN.items():
-        yield f"{layers}.{name}", _Reader(partial(_keras, layer), "inputs")
-    yield f"{layers}.dropout", _Reader(_dropout, "inputs")
-    yield f"{layers}.batch_normalization", _Reader(_norm, "inputs")
+        yield f"{layers}.{name}", _Reading(partial(_keras, layer), "inputs")
+    yield f"{layers}.dropout", _Reading(_dropout, "inputs")
+    yield f"{layers}.batch_normalization", _Reading(_norm, "inputs")
     contrib = "tensorflow.contrib.layers"
     for name, family in _CONTRIB.items():
-        yield f"{contrib}.{name}", _Reader(partial(_contrib_weight, family, name), "inputs")
-    yield f"{contrib}.batch_norm", _Reader(_contrib_norm, "inputs")
-    yield f"{contrib}.dropout", _Reader(_kept_in_training, "inputs")
-    yield f"{contrib}.flatten", _Reader(partial(_keras, "Flatten"), "inputs")
+        yield f"{contrib}.{name}", _Reading(partial(_contrib_weight, family, name), "inputs")
+    yield f"{contrib}.batch_norm", _Reading(_contrib_norm, "inputs")
+    yield f"{contrib}.dropout", _Reading(_kept_in_training, "inputs")
+    yield f"{contrib}.flatten", _Reading(partial(_keras, "Flatten"), "inputs")
     for method, name in (("max", "max_pool2d"), ("average", "avg_pool2d")):
-        yield f"{contrib}.{name}", _Reader(partial(_pool, method, name), "inputs")
-    yield "tensorflow.nn.dropout", _Reader(_kept, "x")
+        yield f"{contrib}.{name}", _Reading(partial(_pool, method, name), "inputs")
+    yield "tensorflow.nn.dropout", _Reading(_kept, "x")
     for method, name in (("max", "max_pool"), ("average", "avg_pool")):
-        yield f"tensorflow.nn.{name}", _Reader(partial(_pool, method, name), "value")
+        yield f"tensorflow.nn.{name}", _Reading(partial(_pool, method, name), "value")
     for name, family in (("nn.conv2d", "convolution"), ("matmul", "linear")):
         part = LayerOperation(Kind.WEIGHT, name, Weight(family), bias_stated=True)
         yield (
             f"tensorflow.{name}",
-            _Reader(partial(_plain, part), "a" if "mat" in name else "input"),
+            _Reading(partial(_plain, part), "a" if "mat" in name else "input"),
         )
     for activation in ACTIVATIONS.values():
         for name in activation.keras:
             part = LayerOperation(Kind.ACTIVATION, name, Activation(activation.name))
-            yield f"tensorflow.nn.{name}", _Reader(partial(_plain, part), "features")
+            yield f"tensorflow.nn.{name}", _Reading(partial(_plain, part), "features")
 
 
 _OWN = {
@@ -165,6 +165,6 @@ _CONTRIB = {
     "conv2d_transpose": "transposed convolution",
     "separable_conv2d": "convolution",
 }
-_FUNCTIONS: Mapping[str, _Reader] = dict(_functions())
+_FUNCTIONS: Mapping[str, _Reading] = dict(_functions())
 TENSORFLOW_NOISE_AND_NORMS = "dropout|batch_norm|batch_normalization"
 """The names of the functions that make a node of noise or of a norm, as a pattern."""

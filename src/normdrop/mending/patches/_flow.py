@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from normdrop.mending.patches._script import Edit, Option, Script
+from normdrop.mending.patches._script import Edit, Mending, Script
 from normdrop.mending.patches._siblings import behind
 from normdrop.values.findings import Finding
 
@@ -26,7 +26,7 @@ class _Stop:
     edits: list[Edit]
 
 
-def along_statements(script: Script, finding: Finding) -> Iterator[Option]:
+def along_statements(script: Script, finding: Finding) -> Iterator[Mending]:
     """`model.add(layer)` behind each later `model.add(...)` of the same model."""
     for call in _calls(script, finding):
         statement = script.statement(call)
@@ -40,10 +40,10 @@ def along_statements(script: Script, finding: Finding) -> Iterator[Option]:
         others = [each for each in following if _receiver(script, each) == receiver]
         for place in behind([script.text(each) for each in others]):
             for edits in _statement_moved(script, statement, others[place]):
-                yield Option(edits, script.span(others[place]))
+                yield Mending(edits, script.span(others[place]))
 
 
-def along_flow(script: Script, finding: Finding) -> Iterator[Option]:
+def along_flow(script: Script, finding: Finding) -> Iterator[Mending]:
     """`x = layer(x)`, or a layer in a nest of calls, behind each of the calls that follow it."""
     for call in _calls(script, finding):
         statement = script.statement(call)
@@ -55,7 +55,7 @@ def along_flow(script: Script, finding: Finding) -> Iterator[Option]:
         stops = list(_stops(script, call, statement, wrap))
         for place in behind([stop.text for stop in stops]):
             stop = stops[place]
-            yield Option([*removal, *stop.edits], (stop.start, stop.start + 1))
+            yield Mending([*removal, *stop.edits], (stop.start, stop.start + 1))
 
 
 def _calls(script: Script, finding: Finding) -> Iterator[ast.Call]:

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from normdrop.mending.harm import Harm, draws, harms, in_a_row, row_start, weighed_after
-from normdrop.mending.patches._script import Option, Script
+from normdrop.mending.patches._script import Mending, Script
 from normdrop.shifts.graph import Activation, Graph, Kind, Node
 from normdrop.values.location import Location
 
@@ -20,7 +20,7 @@ Row = tuple[int, int]
 """A sketch, and the node at which one of its rows between two weights starts."""
 
 
-class _Model:
+class _SketchModel:
     """One model that the file describes, with where in the text its nodes are."""
 
     def __init__(self, script: Script, sketch: "Sketch") -> None:
@@ -59,11 +59,11 @@ class _Model:
 
 
 @dataclass(frozen=True, slots=True)
-class _Site:
+class _Standing:
     """One call of the noise that a finding is about."""
 
     number: int
-    model: _Model
+    model: _SketchModel
     noise: Node
 
 
@@ -72,16 +72,16 @@ class Layout:
 
     def __init__(self, script: Script) -> None:
         self._script = script
-        self._models = [_Model(script, sketch) for sketch in script.source.sketches]
+        self._models = [_SketchModel(script, sketch) for sketch in script.source.sketches]
 
     @cached_property
-    def _by_place(self) -> dict[int, list[_Site]]:
-        found: defaultdict[int, list[_Site]] = defaultdict(list)
+    def _by_place(self) -> dict[int, list[_Standing]]:
+        found: defaultdict[int, list[_Standing]] = defaultdict(list)
         for number, model in enumerate(self._models):
             for node in model.graph.of_kind(Kind.NOISE):
                 if draws(node):
                     for place in set(model.places[node.id]):
-                        found[place].append(_Site(number, model, node))
+                        found[place].append(_Standing(number, model, node))
         return dict(found)
 
     def depth(self, place: Location | None) -> int:
@@ -104,8 +104,8 @@ class Layout:
         return counted
 
     def ranked(
-        self, place: Location | None, options: Iterable[Option], taken: set[Row]
-    ) -> Iterator[tuple[Option, set[Row]]]:
+        self, place: Location | None, options: Iterable[Mending], taken: set[Row]
+    ) -> Iterator[tuple[Mending, set[Row]]]:
         """The options that do no harm, with the rows they take; the best first.
 
         First those from where the noise reaches no norm, in the order given: the nearest. Then
@@ -115,7 +115,7 @@ class Layout:
         sites = self._sites(place)
         if not sites:
             return
-        second: list[tuple[Option, set[Row]]] = []
+        second: list[tuple[Mending, set[Row]]] = []
         straight = any(_reach(site.model.graph, site.noise) == "straight" for site in sites)
         for option in options:
             if option.behind is None:
@@ -132,7 +132,7 @@ class Layout:
                 second.append((option, rows))
         yield from second
 
-    def _sites(self, place: Location | None) -> Sequence[_Site]:
+    def _sites(self, place: Location | None) -> Sequence[_Standing]:
         """The calls of the noise at a place, in models that are part of no larger one."""
         sites = self._by_place.get(self._script.offset(place), []) if place is not None else []
         return [
@@ -142,7 +142,7 @@ class Layout:
         ]
 
 
-def _judged(site: _Site, stop: tuple[int, int], taken: set[Row]) -> tuple[str, Row] | None:
+def _judged(site: _Standing, stop: tuple[int, int], taken: set[Row]) -> tuple[str, Row] | None:
     """How the noise reaches norms from a stop, and the row it stands in there; or that it harms."""
     model = site.model
     target = model.behind(site.noise, stop)

@@ -15,7 +15,7 @@ from normdrop.lint.source import Text
 from normdrop.mending.harm import HARMS
 from normdrop.mending.patches import _arguments, _calls, _flow, _siblings
 from normdrop.mending.patches._moves import Layout, Row
-from normdrop.mending.patches._script import Edit, Edited, Option, Script
+from normdrop.mending.patches._script import Edit, Edited, Mending, Script
 from normdrop.values.findings import Finding
 
 _MOST_OPTIONS = 200
@@ -27,15 +27,15 @@ _BY_HAND = (
     "keep it and call normdrop.recalibrate after training, or write a rate of at most 0.03, or "
     "UniformDropout(0.2), there"
 )
-_Patcher = Callable[[Script, Finding], Iterator[Option]]
+_Patcher = Callable[[Script, Finding], Iterator[Mending]]
 
 
 def _as_options(edit: Callable[[Script, Finding], Iterator[list[Edit]]]) -> _Patcher:
     """What yields edits that move nothing, as what yields options."""
-    return lambda script, finding: map(Option, edit(script, finding))
+    return lambda script, finding: map(Mending, edit(script, finding))
 
 
-def _later(script: Script, finding: Finding) -> Iterator[Option]:
+def _later(script: Script, finding: Finding) -> Iterator[Mending]:
     """The layer goes behind later ones, wherever the layers are listed."""
     yield from _siblings.later(script, finding)
     yield from _flow.along_statements(script, finding)
@@ -178,8 +178,8 @@ class _Pending:
     """
 
     finding: Finding
-    options: Iterator[Option]
-    option: Option | None = None
+    options: Iterator[Mending]
+    option: Mending | None = None
     reason: str = ""
 
     def advance(self, reason: str = "") -> bool:
@@ -305,7 +305,7 @@ class _Patching:
         ranked = sorted(waiting, key=lambda each: -state.layout.depth(each.location))
         return [_Pending(each, self._options(state, each, taken)) for each in ranked]
 
-    def _options(self, state: _State, finding: Finding, taken: set[Row]) -> Iterator[Option]:
+    def _options(self, state: _State, finding: Finding, taken: set[Row]) -> Iterator[Mending]:
         """What may mend a finding, the preferred first."""
         mend = self._mend(finding)
         if mend is None or (self._by_code[finding.code].by_cost and finding.severity == "note"):

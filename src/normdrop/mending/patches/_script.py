@@ -30,7 +30,7 @@ Edits: TypeAlias = Sequence[Edit]
 
 
 @dataclass(frozen=True, slots=True)
-class Option:
+class Mending:
     """Edits that may mend a finding.
 
     Attributes:

@@ -4,7 +4,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from normdrop.mending.patches._script import Edit, Option, Script
+from normdrop.mending.patches._script import Edit, Mending, Script
 from normdrop.values.findings import Finding
 from normdrop.values.operations import ACTIVATIONS
 
@@ -20,16 +20,16 @@ def is_activation(text: bytes) -> bool:
     return bool(_ACTIVATION.search(text))
 
 
-def later(script: Script, finding: Finding) -> Iterator[Option]:
+def later(script: Script, finding: Finding) -> Iterator[Mending]:
     """The layer behind each of those after it, behind the activation of a norm if it has one."""
     for elements, index in _lists(script, finding):
         for place in behind([script.text(each) for each in elements[index + 1 :]]):
             target = index + 1 + place
             for edits in _moved(script, elements, index, target):
-                yield Option(edits, script.span(elements[target]))
+                yield Mending(edits, script.span(elements[target]))
 
 
-def earlier(script: Script, finding: Finding) -> Iterator[Option]:
+def earlier(script: Script, finding: Finding) -> Iterator[Mending]:
     """The layer before each of those before it, the nearest first."""
     for elements, index in _lists(script, finding):
         for place in range(index - 1, -1, -1):
@@ -40,9 +40,9 @@ def earlier(script: Script, finding: Finding) -> Iterator[Option]:
                 lines = _own_lines(script, elements[place]), _own_lines(script, elements[index])
                 if lines[0] and lines[1]:
                     moved = _with_comma(script, elements[index], lines[1])
-                    yield Option([Edit(*lines[1], b""), Edit(lines[0][0], lines[0][0], moved)])
+                    yield Mending([Edit(*lines[1], b""), Edit(lines[0][0], lines[0][0], moved)])
                 else:
-                    yield Option([taken, Edit(start, start, text + b", ")])
+                    yield Mending([taken, Edit(start, start, text + b", ")])
 
 
 def behind(texts: list[bytes]) -> Iterator[int]:

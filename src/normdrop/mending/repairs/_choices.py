@@ -48,7 +48,7 @@ _COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class Outlook:
     """One thing that may become of one noise layer.
 
     Attributes:
@@ -93,16 +93,16 @@ class Choices:
         found: The options, layer by layer.
     """
 
-    found: tuple[Choice, ...]
+    found: tuple[Outlook, ...]
 
-    def __iter__(self) -> Iterator[Choice]:
+    def __iter__(self) -> Iterator[Outlook]:
         """The options, one by one."""
         return iter(self.found)
 
     def __len__(self) -> int:
         return len(self.found)
 
-    def of(self, layer: str) -> dict[Move, Choice]:
+    def of(self, layer: str) -> dict[Move, Outlook]:
         """The options for one layer, by what they are called."""
         return {each.move: each for each in self.found if each.layer == layer}
 
@@ -152,26 +152,26 @@ def choices(before: Snapshot, open_: Sequence[Opening], taken: Mapping[str, Move
         open_: Its noise layers, with what may become of them.
         taken: What became of each, by path; it was kept where nothing is said.
     """
-    found: dict[str, list[Choice]] = {}
+    found: dict[str, list[Outlook]] = {}
     for each in open_:
         shift = each.finding.shift
-        found[each.path] = [Choice(each.path, "keep", MOVES["keep"], shift, 1.0)]
+        found[each.path] = [Outlook(each.path, "keep", MOVES["keep"], shift, 1.0)]
     for move in ("branch", "head", "lower", "uniform", "remove"):
         given = [(each, option) for each in open_ for option in each.options if option.move == move]
-        for choice in _weighed(before, move, given):
-            found[choice.layer].append(choice)
+        for outlook in _weighed(before, move, given):
+            found[outlook.layer].append(outlook)
     return Choices(
         tuple(
-            replace(choice, chosen=choice.move == taken.get(path, "keep"))
+            replace(outlook, chosen=outlook.move == taken.get(path, "keep"))
             for path, of_layer in found.items()
-            for choice in of_layer
+            for outlook in of_layer
         )
     )
 
 
 def _weighed(
     before: Snapshot, move: Move, given: Sequence[tuple[Opening, Option]]
-) -> Iterator[Choice]:
+) -> Iterator[Outlook]:
     """What one move comes to for each layer that can take it."""
     if not given:
         return
@@ -187,7 +187,7 @@ def _weighed(
         known = each.finding.shift is not None
         reason = _harm(before, now, path) if known else ""
         what = f"moved {option.words}" if option.words else MOVES[move]
-        yield Choice(path, move, what, now.worst(path)[1] if known else None, left[path], reason)
+        yield Outlook(path, move, what, now.worst(path)[1] if known else None, left[path], reason)
 
 
 def _harm(before: Snapshot, now: Snapshot, path: str) -> str:

@@ -72,7 +72,7 @@ class Evidence:
 
 
 @dataclass(frozen=True)
-class _Step:
+class _Drift:
     """How far one change moves a layer's statistics.
 
     Attributes:
@@ -194,7 +194,7 @@ def diagnosed(evidence: Evidence, fitting: AskFit) -> tuple[StatisticsState, ...
 
 
 def _never_updated(
-    off: Iterable[_Step], stored: Mapping[str, Stored], facts: Facts, when: str
+    off: Iterable[_Drift], stored: Mapping[str, Stored], facts: Facts, when: str
 ) -> tuple[StatisticsState, ...]:
     """Layers that hold what a new layer holds, and meet something else."""
     new = sorted((step for step in off if _is_new(stored[step.layer])), key=_size, reverse=True)
@@ -221,7 +221,7 @@ def _never_updated(
 
 
 def _few_by_count(
-    off: Iterable[_Step], stored: Mapping[str, Stored], facts: Facts
+    off: Iterable[_Drift], stored: Mapping[str, Stored], facts: Facts
 ) -> tuple[StatisticsState, ...]:
     """Layers whose initial values still weigh something, as the batches they counted tell."""
     shares = [(_share(stored[s.layer], facts.of(s.layer)), s) for s in off]
@@ -239,7 +239,7 @@ def _share(stored: Stored, facts: NormFacts) -> float:
     return initial_share_left(facts.kept, facts.updates, stored.variance)
 
 
-def _few(share: float, step: _Step, layers: tuple[str, ...], facts: NormFacts) -> StatisticsState:
+def _few(share: float, step: _Drift, layers: tuple[str, ...], facts: NormFacts) -> StatisticsState:
     kept = facts.kept
     counted = facts.updates is not None
     evidence = (
@@ -263,7 +263,7 @@ def _few(share: float, step: _Step, layers: tuple[str, ...], facts: NormFacts) -
 
 
 def _lag_state(
-    lag: _Step, lagging: list[_Step], first: _Step, evidence: Evidence, fitting: AskFit
+    lag: _Drift, lagging: list[_Drift], first: _Drift, evidence: Evidence, fitting: AskFit
 ) -> StatisticsState:
     """What is behind stored statistics that train mode does not show, the strongest word first."""
     facts = evidence.facts
@@ -298,7 +298,7 @@ def _lag_state(
 
 
 def _laws(
-    first: _Step, layers: tuple[str, ...], met: str, evidence: Evidence
+    first: _Drift, layers: tuple[str, ...], met: str, evidence: Evidence
 ) -> list[StatisticsState]:
     """What would explain all channels of the norm layer nearest to the data by one number."""
     found: list[StatisticsState] = []
@@ -351,7 +351,7 @@ def _by_fit(layers: tuple[str, ...], met: str, fit: StoredFit | None) -> Statist
     )
 
 
-def _training_batch(first: _Step, evidence: Evidence) -> float | None:
+def _training_batch(first: _Drift, evidence: Evidence) -> float | None:
     """How many examples training batches had, where the stored variances tell; else `None`.
 
     A batch of n examples misses 1/n of the variance between examples. What the batches at hand have
@@ -452,7 +452,7 @@ def _slope(x: Array, y: Array) -> float | None:
     return slope if float(left @ left) < _EXPLAINED * float(y @ y) else None
 
 
-def _noise_state(noise: _Step, evidence: Evidence, met: _Step) -> StatisticsState:
+def _noise_state(noise: _Drift, evidence: Evidence, met: _Drift) -> StatisticsState:
     if not met.size:
         return StatisticsState(
             "re-estimated",
@@ -470,7 +470,7 @@ def _noise_state(noise: _Step, evidence: Evidence, met: _Step) -> StatisticsStat
     )
 
 
-def _frozen(still: list[_Step]) -> StatisticsState:
+def _frozen(still: list[_Drift]) -> StatisticsState:
     worst = max(still, key=_size)
     layers = (worst.layer, *(each.layer for each in still if each is not worst))
     return StatisticsState(
@@ -529,18 +529,18 @@ def _is_new(stored: Stored) -> bool:
     return bool((stored.mean == 0).all() and (stored.variance == 1).all())
 
 
-def _size(step: _Step) -> float:
+def _size(step: _Drift) -> float:
     return step.size
 
 
-def _met(path: str, stored: Mapping[str, Stored], seen: Seen, facts: Facts) -> _Step:
+def _met(path: str, stored: Mapping[str, Stored], seen: Seen, facts: Facts) -> _Drift:
     """From the stored statistics to what eval mode meets."""
     scale = 1 / max(1, seen.batches) + facts.memory.get(path, 0.0)
     doubt = seen.spread * scale, seen.between * scale
     return _step(path, stored[path], Stored(seen.mean, seen.variance), doubt)
 
 
-def _lag(path: str, evidence: Evidence) -> _Step:
+def _lag(path: str, evidence: Evidence) -> _Drift:
     """From the stored statistics to those of train mode."""
     train = evidence.train[path]
     scale = 1 / max(1, train.batches) + evidence.facts.memory.get(path, 0.0)
@@ -548,7 +548,7 @@ def _lag(path: str, evidence: Evidence) -> _Step:
     return _step(path, evidence.stored[path], _as_stored(train, evidence.facts), doubt)
 
 
-def _noise(path: str, evidence: Evidence) -> _Step:
+def _noise(path: str, evidence: Evidence) -> _Drift:
     """From dropout on to dropout off, on the same batches."""
     train, off = evidence.train[path], evidence.off[path]
     scale = 1 / max(1, train.batches)
@@ -556,15 +556,15 @@ def _noise(path: str, evidence: Evidence) -> _Step:
     return _step(path, _as_stored(train, evidence.facts), _as_stored(off, evidence.facts), doubt)
 
 
-def _step(path: str, before: Stored, after: Stored, error: tuple[float, Array]) -> _Step:
+def _step(path: str, before: Stored, after: Stored, error: tuple[float, Array]) -> _Drift:
     base = float(before.variance.mean())
     alive = before.variance > 0
     if not alive.any():
-        return _Step(path, 1.0, 0.0, (0.0, 0.0))
+        return _Drift(path, 1.0, 0.0, (0.0, 0.0))
     moved = np.square(after.mean - before.mean)[alive] / before.variance[alive]
     chance = error[1][alive] / before.variance[alive]
     doubt = math.sqrt(error[0]) / base, math.sqrt(chance.mean())
-    return _Step(path, float(after.variance.mean()) / base, math.sqrt(moved.mean()), doubt)
+    return _Drift(path, float(after.variance.mean()) / base, math.sqrt(moved.mean()), doubt)
 
 
 def _as_stored(seen: Seen, facts: Facts) -> Stored:

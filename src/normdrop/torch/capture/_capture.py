@@ -16,7 +16,7 @@ from normdrop.torch.capture._copies import ModelCopy
 from normdrop.torch.capture._nodes import Origin
 from normdrop.torch.capture._placing import preserved_random_state
 from normdrop.torch.capture._recorder import Recorder
-from normdrop.torch.capture._scope import Frame, Scope
+from normdrop.torch.capture._scope import CallStack, Frame
 from normdrop.torch.capture._table import describe_module
 from normdrop.torch.capture._trees import map_leaves, tensors_in
 from normdrop.torch.hooks import HELD
@@ -207,7 +207,7 @@ class Run:
     """
 
     def __init__(self, model: nn.Module, mode: Mode, *, real: bool) -> None:
-        self.scope = Scope()
+        self.scope = CallStack()
         self._mode = mode
         self._real = real
         self._copy = ModelCopy(model, real=real)

@@ -22,7 +22,7 @@ from torch import Tensor
 from normdrop.shifts.graph import Kind, Node, Parameter, Reshape
 from normdrop.torch.capture._draws import Draw
 from normdrop.torch.capture._placing import preserved_random_state
-from normdrop.torch.capture._scope import Frame, Scope, call_site
+from normdrop.torch.capture._scope import CallStack, Frame, call_site
 from normdrop.torch.capture._trees import map_leaves, tensors_in
 
 
@@ -191,7 +191,7 @@ class Nodes:
         tape: The calls that depend on no input.
     """
 
-    def __init__(self, scope: Scope) -> None:
+    def __init__(self, scope: CallStack) -> None:
         self.made: list[Node] = []
         self.origins: list[Origin] = []
         self._scope = scope

@@ -18,7 +18,7 @@ from normdrop.torch.capture._drawing import FOLLOWERS, draw_of
 from normdrop.torch.capture._nodes import Nodes, known_number
 from normdrop.torch.capture._placing import Twins, raise_as_if_real, unmoved, unrecorded
 from normdrop.torch.capture._quick import quick_result
-from normdrop.torch.capture._scope import Frame, Scope
+from normdrop.torch.capture._scope import CallStack, Frame
 from normdrop.torch.capture._shapes import MANY
 from normdrop.torch.capture._table import bound, entry_of, operation_name
 from normdrop.torch.capture._trees import map_leaves, tensors_in
@@ -87,7 +87,7 @@ class Recorder(TorchFunctionMode):
         used: Names of the parameters and buffers that were read.
     """
 
-    def __init__(self, scope: Scope, *, real: bool) -> None:
+    def __init__(self, scope: CallStack, *, real: bool) -> None:
         super().__init__()
         self.nodes = Nodes(scope)
         self.used: set[str] = set()

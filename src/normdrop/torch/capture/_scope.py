@@ -32,7 +32,7 @@ class Frame:
 
 
 @dataclass
-class Scope:
+class CallStack:
     """The stack of modules whose forward runs now.
 
     Attributes:
