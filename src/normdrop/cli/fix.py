@@ -186,6 +186,8 @@ def _report(patch: "Patch", *, write: bool) -> None:
         click.echo(one_line(f"{patch.path}: {len(patch.mended)} {done} ({codes})"), err=True)
     idioms: dict[tuple[str, str, str], list[Finding]] = {}
     for left in patch.left:
+        if not write and any(left.unwritten is each for each in patch.mended):
+            continue  # what would be left of it has no place in the file as it stands
         hint = f"{left.flag} mends it" if left.flag else left.reason
         found = left.finding if write else left.unwritten or left.finding
         idioms.setdefault((found.code, found.severity, hint), []).append(found)

@@ -46,11 +46,22 @@ class _SketchModel:
             for place in self.places[node.id]
         )
 
+    @cached_property
+    def text(self) -> frozenset[int]:
+        """Where in the text all of this model is."""
+        return frozenset(place for places in self.places.values() for place in places)
+
     def behind(self, noise: Node, stop: tuple[int, int]) -> Node | None:
-        """The last node behind a noise that a stretch of the text makes or calls."""
+        """The last node behind a noise that a stretch of the text makes or calls.
+
+        Where the same text calls the noise again, as in the blocks of one class, what is behind the
+        next call is that one's, unless nothing is between.
+        """
         found = None
         reached = {noise.id}
         for node in self.graph.nodes[noise.id + 1 :]:
+            if node.kind is Kind.NOISE and found and self.places[node.id] == self.places[noise.id]:
+                break
             if not reached.isdisjoint(node.inputs):
                 reached.add(node.id)
                 if any(stop[0] <= place < stop[1] for place in self.places[node.id]):
@@ -135,11 +146,19 @@ class Layout:
     def _sites(self, place: Location | None) -> Sequence[_Standing]:
         """The calls of the noise at a place, in models that are part of no larger one."""
         sites = self._by_place.get(self._script.offset(place), []) if place is not None else []
+        models = {site.number: site.model for site in sites}
         return [
             site
             for site in sites
-            if not any(site.model.noise < other.model.noise for other in sites)
+            if not any(_is_part(site.model, other) for other in models.values())
         ]
+
+
+def _is_part(model: _SketchModel, other: _SketchModel) -> bool:
+    """Whether a model is drawn as part of another too, as a block is of the network it is for."""
+    if model.noise == other.noise:
+        return model.text < other.text
+    return model.noise < other.noise
 
 
 def _judged(site: _Standing, stop: tuple[int, int], taken: set[Row]) -> tuple[str, Row] | None:
