@@ -1,6 +1,6 @@
 """Where dropout that feeds a norm may stand in a file, judged by the models the file describes."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -83,12 +83,12 @@ class Layout:
 
     def __init__(self, script: Script) -> None:
         self._script = script
-        self._models = [_SketchModel(script, sketch) for sketch in script.source.sketches]
+        self.models = [_SketchModel(script, sketch) for sketch in script.source.sketches]
 
     @cached_property
     def _by_place(self) -> dict[int, list[_Standing]]:
         found: defaultdict[int, list[_Standing]] = defaultdict(list)
-        for number, model in enumerate(self._models):
+        for number, model in enumerate(self.models):
             for node in model.graph.of_kind(Kind.NOISE):
                 if draws(node):
                     for place in set(model.places[node.id]):
@@ -152,6 +152,16 @@ class Layout:
             for site in sites
             if not any(_is_part(site.model, other) for other in models.values())
         ]
+
+
+def harms_in(code: str) -> Counter[Harm]:
+    """How many calls of noise do each harm, over all models that a text describes.
+
+    >>> harms_in("from torch import nn; net = nn.Sequential(nn.Linear(2, 2), nn.Dropout(0.5))")
+    Counter({'late': 1})
+    """
+    models = Layout(Script("", code.encode())).models
+    return Counter(harm for model in models for done in model.harms.values() for harm in done)
 
 
 def _is_part(model: _SketchModel, other: _SketchModel) -> bool:
