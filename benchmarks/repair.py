@@ -5,10 +5,12 @@
 Networks of many kinds are generated with dropout at random places, in torch and in Keras, fresh and
 trained for a few steps, and mended. The cost is measured by running them: the statistics are stored
 as training stores them, with dropout on, and the outputs in evaluation are held against those with
-statistics that `recalibrate` estimates with dropout off. It is the norm of the difference as a share
-of that of the outputs, and the share of answers that change. A repair harms if the first is larger
-afterwards by more than a twentieth and by more than 0.01.
+statistics that `recalibrate` estimates with dropout off. It is the norm of the difference as a
+share of that of the outputs, and the share of answers that change. A repair harms if the first is
+larger afterwards by more than a twentieth and by more than 0.01.
 """
+
+# ruff: noqa: ANN401, PLR2004 - models of two frameworks have no type; the shares are those of the generated kinds
 
 import argparse
 import copy
@@ -270,7 +272,7 @@ def outcome(kind: str, seed: int, *, train: bool) -> Outcome | None:
     keras.utils.set_random_seed(seed)
     model = _KINDS[kind](random.Random(seed))  # noqa: S311 - a choice of networks, no secret
     shape = (_SIDE, _SIDE, 3) if kind.startswith("keras") else (3, _SIDE, _SIDE)
-    x, y = pictures(np.random.default_rng(seed), 4 * _BATCH)
+    x, _ = pictures(np.random.default_rng(seed), 4 * _BATCH)
     if train:
         many, labels = pictures(np.random.default_rng(seed), 40 * _BATCH)
         trained(model, many, labels)

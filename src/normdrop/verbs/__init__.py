@@ -10,6 +10,7 @@ from normdrop.verbs._modes import modes
 from normdrop.verbs._predict import predict, simulate
 from normdrop.verbs._recalibrate import recalibrate, recalibrated
 from normdrop.verbs._types import PredictMethod, RecalibrateMethod
+from normdrop.verbs._view import view
 from normdrop.verbs._weights import check_name, load_model, load_weights, save_weights
 
 __all__ = [
@@ -38,4 +39,5 @@ __all__ = [
     "save_weights",
     "simulate",
     "stored_fit",
+    "view",
 ]

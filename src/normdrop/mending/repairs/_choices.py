@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-
-from rich.console import Console, ConsoleOptions, RenderResult
+from typing import ClassVar
 
 from normdrop.mending.harm import HARMS
 from normdrop.mending.repairs._candidates import Opening, Option
@@ -18,7 +17,7 @@ from normdrop.mending.repairs._uniform import (
     with_betas,
 )
 from normdrop.shifts.graph import Captured
-from normdrop.values.display import Column, Row, Table
+from normdrop.values.display import Column, Row, ShownAsTables, Table
 
 AFTERWARDS: dict[Move, str] = {
     "branch": "train or recalibrate",
@@ -86,12 +85,14 @@ class Outlook:
 
 
 @dataclass(frozen=True)
-class Choices:
+class Choices(ShownAsTables):
     """Every option for every noise layer that feeds a norm.
 
     Attributes:
         found: The options, layer by layer.
     """
+
+    text_width: ClassVar[int] = 120
 
     found: tuple[Outlook, ...]
 
@@ -128,18 +129,6 @@ class Choices:
     def to_dict(self) -> dict[str, object]:
         """As JSON knows it."""
         return {"options": [each.to_dict() for each in self.found]}
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Draw the table, so that `rich.print(choices)` shows it."""
-        yield self.to_table()
-
-    def __str__(self) -> str:
-        """The table as plain text."""
-        return self.to_table().to_text(width=120)
-
-    def _repr_html_(self) -> str:
-        """How a notebook shows it."""
-        return self.to_table().to_html()
 
 
 def choices(before: Snapshot, open_: Sequence[Opening], taken: Mapping[str, Move]) -> Choices:

@@ -4,13 +4,11 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Generic, TypeVar
-
-from rich.console import Console, ConsoleOptions, RenderResult
+from typing import ClassVar, Generic, TypeVar
 
 from normdrop.mending.repairs._choices import Choices
 from normdrop.shifts.report import LayerShift, ShiftReport
-from normdrop.values.display import Column, Row, Table
+from normdrop.values.display import Column, Row, ShownAsTables, Table
 from normdrop.values.findings import Findings
 
 ModelT = TypeVar("ModelT")
@@ -67,7 +65,7 @@ class Change:
 
 
 @dataclass(frozen=True, eq=False)
-class Fix(Generic[ModelT]):
+class Fix(ShownAsTables, Generic[ModelT]):
     """A mended model.
 
     Attributes:
@@ -80,6 +78,8 @@ class Fix(Generic[ModelT]):
         options: All that could become of dropout that feeds a norm, with what each would come to;
             worked out when it is first asked for.
     """
+
+    text_width: ClassVar[int] = 120
 
     model: ModelT
     changes: tuple[Change, ...]
@@ -124,24 +124,12 @@ class Fix(Generic[ModelT]):
             },
         }
 
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Draw the table, so that `rich.print(fix)` shows it."""
-        yield self.to_table()
-
-    def __str__(self) -> str:
-        """The table as plain text."""
-        return self.to_table().to_text(width=120)
-
     def __repr__(self) -> str:
         """A summary; the model prints itself."""
         return (
             f"Fix({type(self.model).__name__}, changes={len(self.changes)}, "
             f"remaining={len(self.remaining)})"
         )
-
-    def _repr_html_(self) -> str:
-        """How a notebook shows the changes."""
-        return self.to_table().to_html()
 
 
 def _title(changes: int) -> str:
