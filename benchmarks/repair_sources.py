@@ -5,9 +5,9 @@
 Each FOLDER holds one package. Where a source has dropout behind a norm layer, with nothing but
 activations between, the dropout is moved before the norm by an edit of the text: in a list of
 layers, in a chain of statements or in a nest of calls. Places where that makes nothing worse are
-left out. `fix --unsafe` is then shown the file. The order is restored if the text is what `fix` makes
-of the original, or no dropout reaches norms any more than it did there; a patch is harmful if the
-text is no Python any more, loses or adds a call, has a finding more by any rule, or has dropout
+left out. `fix --unsafe` is then shown the file. The order is restored if the text is what `fix`
+makes of the original, or no dropout reaches norms any more than it did there; a patch is harmful if
+the text is no Python any more, loses or adds a call, has a finding more by any rule, or has dropout
 behind the last weight, in a row, or on fewer than half of the units where it had none.
 """
 

@@ -17,7 +17,7 @@ _MARK = "# normdrop: a cell begins"
 
 
 @dataclass(frozen=True)
-class _Layout:
+class _JsonStyle:
     """How a notebook is written as JSON."""
 
     indent: int | None
@@ -28,7 +28,9 @@ class _Layout:
         return json.dumps(book, indent=self.indent, ensure_ascii=self.plain) + self.end
 
 
-_LAYOUTS = tuple(_Layout(*each) for each in product((1, 2, 4, None), (False, True), ("\n", "")))
+_JSON_STYLES = tuple(
+    _JsonStyle(*each) for each in product((1, 2, 4, None), (False, True), ("\n", ""))
+)
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class Notebook:
     content: str
     code: str
     _book: Any
-    _layout: _Layout
+    _style: _JsonStyle
 
     @classmethod
     def of(cls, content: bytes) -> "Notebook":
@@ -59,10 +61,10 @@ class Notebook:
             code = "".join(f"{_MARK}\n{_joined(_python(each))}" for _, each in _code_cells(book))
         except (KeyError, TypeError, AttributeError):
             raise ValueError("not a notebook: no list of cells in it") from None
-        layout = next((each for each in _LAYOUTS if each.written(book) == text), None)
-        if layout is None:
+        style = next((each for each in _JSON_STYLES if each.written(book) == text), None)
+        if style is None:
             raise ValueError("its JSON is laid out in no way that can be kept")
-        return cls(text, code, book, layout)
+        return cls(text, code, book, style)
 
     def edited(self, code: str) -> str:
         """The file with other code in its cells; a cell that stays is not touched."""
@@ -77,7 +79,7 @@ class Notebook:
             as_list = isinstance(cell[name], list)
             text = "\n".join(lines)
             cell[name] = text.splitlines(keepends=True) if as_list else text
-        return self._layout.written(book)
+        return self._style.written(book)
 
     def named(self, path: str, finding: Finding) -> Finding:
         """A finding in the text, named by cell and line."""
