@@ -10,6 +10,7 @@ from normdrop.lint.source import files
 from normdrop.mending.patches._notebook import Notebook
 from normdrop.mending.patches._patch import Patch, patch_text
 from normdrop.mending.patches._script import Encoding
+from normdrop.mending.repairs import Move
 from normdrop.values.files import write_atomically
 from normdrop.values.findings import Finding
 
@@ -22,6 +23,8 @@ def patch_files(
     suppressions: Sequence[Suppression] = (),
     unsafe: bool = False,
     remove_bias: bool = False,
+    prefer: Sequence[Move] = (),
+    weigh: bool = False,
     notes: list[str] | None = None,
 ) -> Iterator[Patch]:
     """A patch for every file in which rules find something.
@@ -33,6 +36,8 @@ def patch_files(
         suppressions: Accepted findings.
         unsafe: See `patch_text`.
         remove_bias: See `patch_text`.
+        prefer: See `patch_text`.
+        weigh: See `patch_text`.
         notes: What could not be read is added here, one line each.
 
     Raises:
@@ -51,6 +56,8 @@ def patch_files(
                 unsafe=unsafe,
                 remove_bias=remove_bias,
                 suppressions=suppressions,
+                prefer=prefer,
+                weigh=weigh,
             )
         except (ValueError, SyntaxError, OSError) as error:
             # One file that cannot be written back as it was must not keep the others from it.
@@ -65,6 +72,8 @@ def _patched(
     unsafe: bool,
     remove_bias: bool,
     suppressions: Sequence[Suppression],
+    prefer: Sequence[Move],
+    weigh: bool,
 ) -> Patch:
     """The patch of one file.
 
@@ -82,6 +91,8 @@ def _patched(
         unsafe=unsafe,
         remove_bias=remove_bias,
         suppressions=suppressions,
+        prefer=prefer,
+        weigh=weigh,
     )
     return _of_notebook(notebook, patch) if notebook else patch
 
@@ -103,7 +114,7 @@ def _of_notebook(notebook: Notebook, patch: Patch) -> Patch:
         )
         for each in patch.left
     )
-    return Patch(patch.path, notebook.content, after, tuple(firsts.values()), left)
+    return Patch(patch.path, notebook.content, after, tuple(firsts.values()), left, patch.options)
 
 
 def write(*patches: Patch) -> None:

@@ -2,13 +2,15 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from normdrop.mending.harm import Harm, draws, harms, in_a_row, row_start, weighed_after
 from normdrop.mending.patches._script import Mending, Script
+from normdrop.mending.patches._weaker import Weaker
 from normdrop.shifts.graph import Activation, Graph, Kind, Node
+from normdrop.values.findings import Finding
 from normdrop.values.location import Location
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ class _SketchModel:
 
     def __init__(self, script: Script, sketch: "Sketch") -> None:
         self.graph: Graph = sketch.graph
+        self.made = sketch.made
         self.weighed = weighed_after(self.graph)
         self.places: dict[int, tuple[int, ...]] = {
             node.id: tuple(_offsets(script, [node.location, sketch.made.get(node.id)]))
@@ -138,10 +141,19 @@ class Layout:
             rows = {row for _, row in found}
             reaches = {reach for reach, _ in found}
             if reaches == {"none"}:
-                yield option, rows
+                yield replace(option, move="head"), rows
             elif straight and "straight" not in reaches:
-                second.append((option, rows))
+                second.append((replace(option, move="branch"), rows))
         yield from second
+
+    def weaker(self, finding: Finding) -> Weaker | None:
+        """The noise that a finding is about, to be weakened; None where no model shows it."""
+        sites = self._sites(finding.location)
+        if not sites:
+            return None
+        made = sites[0].model.made.get(sites[0].noise.id)
+        places = [each for each in (made, finding.location) if each is not None]
+        return Weaker(sites[0].noise, tuple(dict.fromkeys(places)), finding.shift)
 
     def _sites(self, place: Location | None) -> Sequence[_Standing]:
         """The calls of the noise at a place, in models that are part of no larger one."""

@@ -31,8 +31,8 @@ AFTERWARDS: dict[Move, str] = {
 RULE = (
     "fix keeps dropout that costs little, and dropout that stands where guideline 1 puts it; of "
     "other dropout it takes the first of branch, head and uniform that makes no norm's shift "
-    "larger and leaves no warning. --prefer puts others first wherever they do no harm, --move "
-    "insists."
+    "larger and leaves no warning; in a file, what has no place to move to is kept. --prefer puts "
+    "others first wherever they do no harm, --move insists."
 )
 """How `fix` chooses."""
 _COLUMNS = (
