@@ -33,7 +33,7 @@ from torch.nn import functional
 
 import normdrop
 
-_CLASSES, _SIDE, _BATCH, _PASSES = 5, 12, 64, 12
+_CLASSES, _SIDE, _BATCH, _PASSES = 5, 12, 64, 6
 _FAULTS = ("ND101", "ND102", "ND103", "ND104", "ND105", "ND106")
 
 
