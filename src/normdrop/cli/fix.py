@@ -89,6 +89,7 @@ def command(  # noqa: PLR0917 - click passes them by name
     with something left or not written, 2 for unreadable input.
     """
     from normdrop.lint import rules
+    from normdrop.mending.repairs import Request
 
     chosen = rules.project_settings(Path.cwd())
     run = chosen_rules(select, ignore, chosen)
@@ -114,19 +115,20 @@ def command(  # noqa: PLR0917 - click passes them by name
             style=style,
             listed=listed,
         )
-    given = input_shape or settings or weights or out or moves or prefer or listed
-    if given or style != "text":
+    if input_shape or settings or weights or out or moves or (style != "text" and not listed):
         raise UsageError(
-            "--input-shape, --with, --weights, --out, --move, --prefer, --options and --format are "
-            "for a FACTORY, such as net.py:make"
+            "--input-shape, --with, --weights, --out, --move and --format are for a FACTORY, such "
+            "as net.py:make; of files, --format is for --options alone"
         )
     return _fix_files(
         targets,
         run,
         (*chosen.exclude, *exclude),
         write=write,
-        unsafe=unsafe,
+        unsafe=unsafe or listed,
         remove_bias=remove_bias,
+        prefer=Request(prefer=cast("tuple[Move, ...]", prefer)).prefer,
+        listed=style if listed else "",
     )
 
 
@@ -138,9 +140,12 @@ def _fix_files(
     write: bool,
     unsafe: bool,
     remove_bias: bool,
+    prefer: "tuple[Move, ...]",
+    listed: str,
 ) -> int:
     from normdrop.lint import rules
     from normdrop.mending import patches
+    from normdrop.mending.repairs import Choices
 
     notes: list[str] = []
     found = list(
@@ -151,9 +156,16 @@ def _fix_files(
             suppressions=rules.project_settings(Path.cwd()).suppressions,
             unsafe=unsafe,
             remove_bias=remove_bias,
+            prefer=prefer,
+            weigh=bool(listed),
             notes=notes,
         )
     )
+    if listed:
+        _print(Choices(tuple(option for patch in found for option in patch.options)), listed)
+        for note in notes:
+            click.echo(f"normdrop: {one_line(note)}", err=True)
+        return 2 if notes else 0
     if write:
         patches.write(*(patch for patch in found if patch.changes))
     complete = True
@@ -186,6 +198,8 @@ def _report(patch: "Patch", *, write: bool) -> None:
         click.echo(one_line(f"{patch.path}: {len(patch.mended)} {done} ({codes})"), err=True)
     idioms: dict[tuple[str, str, str], list[Finding]] = {}
     for left in patch.left:
+        if not write and any(left.unwritten is each for each in patch.mended):
+            continue  # what would be left of it has no place in the file as it stands
         hint = f"{left.flag} mends it" if left.flag else left.reason
         found = left.finding if write else left.unwritten or left.finding
         idioms.setdefault((found.code, found.severity, hint), []).append(found)

@@ -1,5 +1,6 @@
 """Files keep their encoding, line ends and mode, and are written whole or not at all."""
 
+import json
 import re
 import shutil
 import stat
@@ -51,14 +52,68 @@ def test_files_that_cannot_be_read_are_noted(tmp_path: Path) -> None:
     assert "a.py" in notes[0]
 
 
-def test_a_notebook_is_left_with_an_instruction(tmp_path: Path) -> None:
-    """Cells are no file to patch."""
-    code = '["from keras.layers import Dropout\\n", "layer = Dropout(p=0.5)\\n"]'
-    notebook = f'{{"cells": [{{"cell_type": "code", "source": {code}}}]}}'
-    (tmp_path / "net.ipynb").write_text(notebook)
+def notebook(*cells: str | list[str], indent: int | None = 1, end: str = "\n") -> str:
+    """A notebook of code cells, behind one of text."""
+    book = {
+        "cells": [
+            {"cell_type": "markdown", "source": ["# größe\n"]},
+            *({"cell_type": "code", "outputs": [], "source": each} for each in cells),
+        ],
+        "nbformat": 4,
+    }
+    return json.dumps(book, indent=indent, ensure_ascii=False) + end
+
+
+@pytest.mark.parametrize("indent", [1, 2, None])
+@pytest.mark.parametrize("end", ["\n", ""])
+@pytest.mark.parametrize("as_list", [True, False])
+def test_a_notebook_is_patched_by_cell(
+    tmp_path: Path, indent: int | None, end: str, *, as_list: bool
+) -> None:
+    """Only the cell that is edited changes, and in it only the edited line."""
+    cells = [
+        "!pip install keras\nfrom keras.layers import Dropout",
+        "%matplotlib inline\n# größe\nlayer = Dropout(p=0.5)\n?layer",
+        "this is no Python",
+    ]
+    given = [each.splitlines(keepends=True) if as_list else each for each in cells]
+    text = notebook(*given, indent=indent, end=end)
+    file = tmp_path / "net.ipynb"
+    file.write_text(text)
     (patch,) = patch_files([str(tmp_path)], selected())
-    assert not patch.changes
-    assert [left.reason for left in patch.left] == ["a notebook is not patched: write rate="]
+    assert [str(each.location) for each in patch.mended] == [f"{file}:cell 3:3:17"]
+    assert not patch.left
+    write(patch)
+    assert file.read_text() == patch.after == text.replace("p=0.5", "rate=0.5")
+
+
+@pytest.mark.parametrize("cells", [1, 2])
+def test_dropout_moves_within_the_cells_of_a_notebook(tmp_path: Path, cells: int) -> None:
+    """Also where the layers it passes are added in another cell, in which it then stands."""
+    head = ["from keras import Sequential, layers", "model = Sequential()"]
+    lines = [
+        *("model.add(layers.Dense(8, use_bias=False))", "model.add(layers.Dropout(0.5))"),
+        *("model.add(layers.BatchNormalization())", "model.add(layers.Dense(2))"),
+    ]
+    parts = [[*head, *lines]] if cells == 1 else [[*head, *lines[:2]], lines[2:]]
+    file = tmp_path / "net.ipynb"
+    file.write_text(notebook(*("\n".join(part) for part in parts)))
+    (patch,) = patch_files([str(tmp_path)], selected(), unsafe=True)
+    write(patch)
+    codes = [each["source"] for each in json.loads(file.read_text())["cells"][1:]]
+    after = [*head, lines[0], lines[2], lines[1], lines[3]]
+    assert "\n".join(codes).splitlines() == after
+    assert not list(patch_files([str(tmp_path)], selected()))
+
+
+def test_a_notebook_in_a_layout_of_its_own_is_noted(tmp_path: Path) -> None:
+    """What cannot be written back as it was is left as it is."""
+    text = notebook("from keras.layers import Dropout\nlayer = Dropout(p=0.5)").replace(": ", ":  ")
+    (tmp_path / "net.ipynb").write_text(text)
+    notes: list[str] = []
+    assert not list(patch_files([str(tmp_path)], selected(), notes=notes))
+    assert "laid out in no way that can be kept" in notes[0]
+    assert (tmp_path / "net.ipynb").read_text() == text
 
 
 ODD = [

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from normdrop.lint.source._files import SUFFIXES as SUFFIXES
 from normdrop.lint.source._files import NoFileError as NoFileError
 from normdrop.lint.source._files import Text as Text
+from normdrop.lint.source._files import cell_lines as cell_lines
 from normdrop.lint.source._files import files as files
 from normdrop.lint.source._files import read_text as read_text
 from normdrop.lint.source._files import unreadable as unreadable

@@ -327,9 +327,7 @@ def _notebook(content: bytes) -> Text:
     starts = []
     for number, source in sources:
         starts.append((len(lines) + 1, number))
-        # Most commands that take a whole cell do not take Python.
-        other = source.startswith("%%") and not _PYTHON_CELL.match(source)
-        lines.extend(["pass"] if other else _plain(_LINE_END.split(source)))
+        lines.extend(cell_lines(source))
     return Text("\n".join(lines).encode(errors="replace"), tuple(starts))
 
 
@@ -337,6 +335,17 @@ def _cells(book: Any) -> Iterator[Any]:  # noqa: ANN401 - JSON
     """The cells of a notebook, also of its third format, which held them in worksheets."""
     for sheet in book.get("worksheets", [book]):
         yield from sheet["cells"]
+
+
+def cell_lines(source: str) -> list[str]:
+    r"""The lines of a notebook's cell as Python.
+
+    >>> cell_lines("!pip install torch\nx = 1")
+    ['pass', 'x = 1']
+    """
+    # Most commands that take a whole cell do not take Python.
+    other = source.startswith("%%") and not _PYTHON_CELL.match(source)
+    return ["pass"] if other else list(_plain(_LINE_END.split(source)))
 
 
 def _plain(lines: Iterable[str]) -> Iterator[str]:

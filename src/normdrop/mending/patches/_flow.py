@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from normdrop.mending.patches._script import Edit, Mending, Script
 from normdrop.mending.patches._siblings import behind
 from normdrop.values.findings import Finding
+from normdrop.values.location import Location
 
 _GROWING = {"add", "append", "add_module"}
 
@@ -28,7 +29,7 @@ class _Stop:
 
 def along_statements(script: Script, finding: Finding) -> Iterator[Mending]:
     """`model.add(layer)` behind each later `model.add(...)` of the same model."""
-    for call in _calls(script, finding):
+    for call in _calls(script, finding.location):
         statement = script.statement(call)
         if not isinstance(statement, ast.Expr) or not isinstance(statement.value, ast.Call):
             continue
@@ -45,7 +46,7 @@ def along_statements(script: Script, finding: Finding) -> Iterator[Mending]:
 
 def along_flow(script: Script, finding: Finding) -> Iterator[Mending]:
     """`x = layer(x)`, or a layer in a nest of calls, behind each of the calls that follow it."""
-    for call in _calls(script, finding):
+    for call in _calls(script, finding.location):
         statement = script.statement(call)
         if statement is None or not call.args or not isinstance(statement, ast.Assign | ast.Return):
             continue
@@ -58,9 +59,23 @@ def along_flow(script: Script, finding: Finding) -> Iterator[Mending]:
             yield Mending([*removal, *stop.edits], (stop.start, stop.start + 1))
 
 
-def _calls(script: Script, finding: Finding) -> Iterator[ast.Call]:
-    """The calls at a finding's place, the outermost first: a layer's call before its making."""
-    for node in script.at(finding.location):
+def removed(script: Script, place: Location) -> Iterator[list[Edit]]:
+    """A layer that is taken out of the statement or the nest of calls at a place."""
+    for call in _calls(script, place):
+        statement = script.statement(call)
+        if statement is not None and _receiver(script, statement) and call is not statement.value:  # type: ignore[attr-defined] # an expression
+            lines = script.whole_lines(*script.span(statement))
+            if lines:
+                yield [Edit(*lines, b"")]
+        elif call.args and isinstance(statement, ast.Assign | ast.Return):
+            removal, _ = _removal(script, call, statement)
+            if removal is not None:
+                yield removal
+
+
+def _calls(script: Script, place: Location | None) -> Iterator[ast.Call]:
+    """The calls at a place, the outermost first: a layer's call before its making."""
+    for node in script.at(place):
         if isinstance(node, ast.Call):
             yield node
 

@@ -1,14 +1,16 @@
 """Where dropout that feeds a norm may stand in a file, judged by the models the file describes."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from normdrop.mending.harm import Harm, draws, harms, in_a_row, row_start, weighed_after
 from normdrop.mending.patches._script import Mending, Script
+from normdrop.mending.patches._weaker import Weaker
 from normdrop.shifts.graph import Activation, Graph, Kind, Node
+from normdrop.values.findings import Finding
 from normdrop.values.location import Location
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ class _SketchModel:
 
     def __init__(self, script: Script, sketch: "Sketch") -> None:
         self.graph: Graph = sketch.graph
+        self.made = sketch.made
         self.weighed = weighed_after(self.graph)
         self.places: dict[int, tuple[int, ...]] = {
             node.id: tuple(_offsets(script, [node.location, sketch.made.get(node.id)]))
@@ -46,11 +49,22 @@ class _SketchModel:
             for place in self.places[node.id]
         )
 
+    @cached_property
+    def text(self) -> frozenset[int]:
+        """Where in the text all of this model is."""
+        return frozenset(place for places in self.places.values() for place in places)
+
     def behind(self, noise: Node, stop: tuple[int, int]) -> Node | None:
-        """The last node behind a noise that a stretch of the text makes or calls."""
+        """The last node behind a noise that a stretch of the text makes or calls.
+
+        Where the same text calls the noise again, as in the blocks of one class, what is behind the
+        next call is that one's, unless nothing is between.
+        """
         found = None
         reached = {noise.id}
         for node in self.graph.nodes[noise.id + 1 :]:
+            if node.kind is Kind.NOISE and found and self.places[node.id] == self.places[noise.id]:
+                break
             if not reached.isdisjoint(node.inputs):
                 reached.add(node.id)
                 if any(stop[0] <= place < stop[1] for place in self.places[node.id]):
@@ -72,12 +86,12 @@ class Layout:
 
     def __init__(self, script: Script) -> None:
         self._script = script
-        self._models = [_SketchModel(script, sketch) for sketch in script.source.sketches]
+        self.models = [_SketchModel(script, sketch) for sketch in script.source.sketches]
 
     @cached_property
     def _by_place(self) -> dict[int, list[_Standing]]:
         found: defaultdict[int, list[_Standing]] = defaultdict(list)
-        for number, model in enumerate(self._models):
+        for number, model in enumerate(self.models):
             for node in model.graph.of_kind(Kind.NOISE):
                 if draws(node):
                     for place in set(model.places[node.id]):
@@ -127,19 +141,46 @@ class Layout:
             rows = {row for _, row in found}
             reaches = {reach for reach, _ in found}
             if reaches == {"none"}:
-                yield option, rows
+                yield replace(option, move="head"), rows
             elif straight and "straight" not in reaches:
-                second.append((option, rows))
+                second.append((replace(option, move="branch"), rows))
         yield from second
+
+    def weaker(self, finding: Finding) -> Weaker | None:
+        """The noise that a finding is about, to be weakened; None where no model shows it."""
+        sites = self._sites(finding.location)
+        if not sites:
+            return None
+        made = sites[0].model.made.get(sites[0].noise.id)
+        places = [each for each in (made, finding.location) if each is not None]
+        return Weaker(sites[0].noise, tuple(dict.fromkeys(places)), finding.shift)
 
     def _sites(self, place: Location | None) -> Sequence[_Standing]:
         """The calls of the noise at a place, in models that are part of no larger one."""
         sites = self._by_place.get(self._script.offset(place), []) if place is not None else []
+        models = {site.number: site.model for site in sites}
         return [
             site
             for site in sites
-            if not any(site.model.noise < other.model.noise for other in sites)
+            if not any(_is_part(site.model, other) for other in models.values())
         ]
+
+
+def harms_in(code: str) -> Counter[Harm]:
+    """How many calls of noise do each harm, over all models that a text describes.
+
+    >>> harms_in("from torch import nn; net = nn.Sequential(nn.Linear(2, 2), nn.Dropout(0.5))")
+    Counter({'late': 1})
+    """
+    models = Layout(Script("", code.encode())).models
+    return Counter(harm for model in models for done in model.harms.values() for harm in done)
+
+
+def _is_part(model: _SketchModel, other: _SketchModel) -> bool:
+    """Whether a model is drawn as part of another too, as a block is of the network it is for."""
+    if model.noise == other.noise:
+        return model.text < other.text
+    return model.noise < other.noise
 
 
 def _judged(site: _Standing, stop: tuple[int, int], taken: set[Row]) -> tuple[str, Row] | None:

@@ -16,6 +16,7 @@ from normdrop.mending.harm import HARMS
 from normdrop.mending.patches import _arguments, _calls, _flow, _siblings
 from normdrop.mending.patches._moves import Layout, Row
 from normdrop.mending.patches._script import Edit, Edited, Mending, Script
+from normdrop.mending.repairs import KEPT, MOVES, UNWARNED, Move, Outlook
 from normdrop.values.findings import Finding
 
 _MOST_OPTIONS = 200
@@ -59,6 +60,8 @@ _PATCHERS: dict[SourceMend, _Patcher] = {
 }
 _MOVES = frozenset({SourceMend.MOVE_LATER, SourceMend.MOVE_EARLIER})
 """They move calls, and neither add nor lose any."""
+_WEAKENS = frozenset[Move]({"lower", "uniform", "remove"})
+"""They leave dropout where it is, or take it out."""
 _CHANGES_KEYS = frozenset({SourceMend.LEAVE_OUT_BIAS, SourceMend.LEAVE_OUT_ARGUMENT})
 """They may change the keys of a state dict even where they keep outputs."""
 
@@ -91,6 +94,7 @@ class Patch:
         after: Its text once edited.
         mended: The findings that are gone.
         left: Those that are not.
+        options: All that could become of dropout that feeds a norm, if that was asked for.
     """
 
     path: str
@@ -98,6 +102,7 @@ class Patch:
     after: str
     mended: tuple[Finding, ...] = ()
     left: tuple[LeftFinding, ...] = ()
+    options: tuple[Outlook, ...] = ()
 
     @property
     def changes(self) -> bool:
@@ -138,6 +143,8 @@ def patch_text(
     unsafe: bool = False,
     remove_bias: bool = False,
     suppressions: Sequence[Suppression] = (),
+    prefer: Sequence[Move] = (),
+    weigh: bool = False,
 ) -> Patch:
     r"""Mend what rules find in Python source, as far as an edit does so.
 
@@ -151,6 +158,9 @@ def patch_text(
         unsafe: Whether edits that change what the model computes are made.
         remove_bias: Whether cancelled biases are removed; `unsafe` does so too.
         suppressions: Accepted findings, beside those that comments in the file accept.
+        prefer: What becomes of dropout that feeds a norm, the first of these that does no harm
+            before all; by default it moves, or is left where there is no place.
+        weigh: Whether to say what else could become of it.
 
     Raises:
         SyntaxError: It is not Python.
@@ -161,8 +171,8 @@ def patch_text(
     from keras.layers import Dropout
     layer = Dropout(rate=0.5)
     """
-    return _Patching(Script(path, code.encode()), rules, suppressions).run(
-        unsafe=unsafe, remove_bias=remove_bias or unsafe
+    return _Patching(Script(path, code.encode()), rules, suppressions, prefer).run(
+        unsafe=unsafe, remove_bias=remove_bias or unsafe, weigh=weigh
     )
 
 
@@ -219,20 +229,27 @@ class _Patching:
     """The edits of one text: those of all findings are made together, and judged together."""
 
     def __init__(
-        self, script: Script, rules: Sequence[Rule], suppressions: Sequence[Suppression]
+        self,
+        script: Script,
+        rules: Sequence[Rule],
+        suppressions: Sequence[Suppression],
+        prefer: Sequence[Move],
     ) -> None:
         self._rules = rules
+        self._prefer = prefer
+        self._taken: dict[int, Move] = {}
         self._by_code = {rule.code: rule for rule in rules}
         self._suppressions = suppressions
         found = self._findings(script)
         self._start = _State(script, found, list(found))
 
-    def run(self, *, unsafe: bool, remove_bias: bool) -> Patch:
+    def run(self, *, unsafe: bool, remove_bias: bool, weigh: bool) -> Patch:
         def is_allowed(finding: Finding) -> bool:
             bias = remove_bias and self._is_bias(finding)
             return unsafe or bias or self._is_safe(finding)
 
         state, mended, left = self._all_mended(self._start, is_allowed, with_bias=remove_bias)
+        options = tuple(self._weighed()) if weigh else ()
         _, offered, _ = self._all_mended(state, lambda each: not is_allowed(each), with_bias=True)
         flags = {id(each): self._flag(each) for each in offered}
         now = tuple(
@@ -245,7 +262,38 @@ class _Patching:
             for each, first in zip(state.found, state.firsts, strict=True)
         )
         before, after = self._start.script.code.decode(), state.script.code.decode()
-        return Patch(self._start.script.path, before, after, tuple(mended), now)
+        return Patch(self._start.script.path, before, after, tuple(mended), now, options)
+
+    def _weighed(self) -> Iterator[Outlook]:
+        """All that could become of dropout that feeds a norm, in the text as it was at first."""
+        layout, script = self._start.layout, self._start.script
+        for finding in self._start.found:
+            weaker = layout.weaker(finding) if self._is_by_place(finding) else None
+            if weaker is None:
+                continue
+            place, taken = str(finding.location), self._taken.get(id(finding), "keep")
+            yield Outlook(place, "keep", MOVES["keep"], finding.shift, 1.0, "", taken == "keep")
+            later = islice(_later(script, finding), _MOST_OPTIONS)
+            for option, _ in islice(layout.ranked(finding.location, later, set()), 1):
+                move, stop = option.move or "head", option.behind or (0, 0)
+                line = bisect_right(script.lines, stop[0])
+                shift = 1.0 if move == "head" else None
+                yield Outlook(
+                    place, move, f"moved to behind line {line}", shift, 1.0, "", taken == move
+                )
+            for move, what, kept in (
+                ("lower", f"rate {weaker.rate:.3g}", UNWARNED),
+                ("uniform", f"UniformDropout({weaker.beta:.3g})", KEPT),
+                ("remove", "taken out", 1.0),
+            ):
+                if any(True for _ in weaker.options(script, move)):
+                    share = weaker.share(weaker.variance(kept))
+                    yield Outlook(place, move, what, kept, share, "", taken == move)
+
+    def _is_by_place(self, finding: Finding) -> bool:
+        """Whether it is about dropout that feeds a norm."""
+        rule = self._by_code[finding.code]
+        return rule.by_cost and rule.source_mend is SourceMend.MOVE_LATER
 
     def _all_mended(
         self, state: _State, is_wanted: Callable[[Finding], bool], *, with_bias: bool
@@ -266,6 +314,11 @@ class _Patching:
             state, done, given_up = self._mended(
                 state, [each for each, _ in waiting], with_bias=with_bias
             )
+            self._taken |= {
+                id(firsts[id(each)]): self._taken[id(each)]
+                for each in done
+                if id(each) in self._taken
+            }
             mended += [firsts[id(each)] for each in done]
             left |= {id(firsts[id(each)]): reason for each, reason in given_up}
             tried |= {id(firsts[id(each)]) for each in (*done, *(each for each, _ in given_up))}
@@ -278,6 +331,8 @@ class _Patching:
             return f"{tried}: {what}" if tried else what
         if finding.severity == "note":
             return "keep it: the norms behind it see little of it"
+        if "keep" in self._prefer:
+            return "kept as preferred: call normdrop.recalibrate after training"
         return f"{tried or _NO_PLACE}: {_BY_HAND}"
 
     def _flag(self, finding: Finding) -> str:
@@ -311,14 +366,23 @@ class _Patching:
         if mend is None or (self._by_code[finding.code].by_cost and finding.severity == "note"):
             return
         options = islice(_PATCHERS[mend](state.script, finding), _MOST_OPTIONS)
-        if mend is not SourceMend.MOVE_LATER or not self._by_code[finding.code].by_cost:
+        if not self._is_by_place(finding):
             yield from islice(options, _MOST_TRIES)
             return
-        ranked = state.layout.ranked(finding.location, options, taken)
-        for option, rows in islice(ranked, _MOST_TRIES):
-            taken |= rows
-            yield option
-            taken -= rows
+        weaker = state.layout.weaker(finding)
+        moved = False
+        for move in (*self._prefer, "head"):
+            if move == "keep":
+                return
+            if move not in {"branch", "head"}:
+                yield from weaker.options(state.script, move) if weaker is not None else ()
+            elif not moved:
+                moved = True
+                ranked = state.layout.ranked(finding.location, options, taken)
+                for option, rows in islice(ranked, _MOST_TRIES):
+                    taken |= rows
+                    yield option
+                    taken -= rows
 
     def _mended(
         self, state: _State, waiting: list[Finding], *, with_bias: bool
@@ -336,6 +400,11 @@ class _Patching:
             edited, failed = self._judged(state, chosen, with_bias=with_bias)
             if edited is not None and not failed:
                 given_up = [each for each in pending if each.option is None]
+                self._taken |= {
+                    id(each.finding): each.option.move
+                    for each in chosen
+                    if each.option is not None and each.option.move is not None
+                }
                 return (
                     edited,
                     [each.finding for each in chosen],
@@ -391,7 +460,8 @@ class _Patching:
         stays = trail.stays(pending)
         if stays is not None and _RANK[stays.severity] <= _RANK[finding.severity]:
             return "it would be found again where it would stand"
-        if self._mend(finding) not in _MOVES:
+        weakens = pending.option is not None and pending.option.move in _WEAKENS
+        if self._mend(finding) not in _MOVES or weakens:
             return ""
         if trail.calls_changed:
             return "the edit would lose or add a call"

@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import TypeAlias
 
 from normdrop.lint.source import Source, parse_source
+from normdrop.mending.repairs import Move
 from normdrop.values.location import Location
 
 _LINE = re.compile(rb"[^\r\n]*(?:\r\n|\n|\r|$)")
@@ -37,10 +38,12 @@ class Mending:
         edits: What is edited.
         behind: Where the text stands, from start to end, that makes or calls what a moved layer
             would stand behind; None where none is moved.
+        move: What becomes of dropout, as `fix` calls it; None where the edit is of another kind.
     """
 
     edits: Edits
     behind: tuple[int, int] | None = None
+    move: Move | None = None
 
 
 class Edited:

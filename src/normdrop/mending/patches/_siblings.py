@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from normdrop.mending.patches._script import Edit, Mending, Script
 from normdrop.values.findings import Finding
+from normdrop.values.location import Location
 from normdrop.values.operations import ACTIVATIONS
 
 _NAMES = [name for each in ACTIVATIONS.values() if each.in_order for name in each.names]
@@ -22,7 +23,7 @@ def is_activation(text: bytes) -> bool:
 
 def later(script: Script, finding: Finding) -> Iterator[Mending]:
     """The layer behind each of those after it, behind the activation of a norm if it has one."""
-    for elements, index in _lists(script, finding):
+    for elements, index in _lists(script, finding.location):
         for place in behind([script.text(each) for each in elements[index + 1 :]]):
             target = index + 1 + place
             for edits in _moved(script, elements, index, target):
@@ -31,7 +32,7 @@ def later(script: Script, finding: Finding) -> Iterator[Mending]:
 
 def earlier(script: Script, finding: Finding) -> Iterator[Mending]:
     """The layer before each of those before it, the nearest first."""
-    for elements, index in _lists(script, finding):
+    for elements, index in _lists(script, finding.location):
         for place in range(index - 1, -1, -1):
             start, _ = script.span(elements[place])
             taken = _taken(script, elements, index)
@@ -54,9 +55,18 @@ def behind(texts: list[bytes]) -> Iterator[int]:
         yield from range(last, index - 1, -1)
 
 
-def _lists(script: Script, finding: Finding) -> Iterator[tuple[list[ast.expr], int]]:
-    """The lists of layers that the layer at a finding's place is an element of."""
-    for node in script.at(finding.location):
+def left_out(script: Script, place: Location) -> Iterator[list[Edit]]:
+    """The list of layers without the one at a place."""
+    for elements, index in _lists(script, place):
+        lines = _own_lines(script, elements[index])
+        taken = Edit(*lines, b"") if lines else _taken(script, elements, index)
+        if taken is not None and len(elements) > 1:
+            yield [taken]
+
+
+def _lists(script: Script, place: Location | None) -> Iterator[tuple[list[ast.expr], int]]:
+    """The lists of layers that the layer at a place is an element of."""
+    for node in script.at(place):
         if not isinstance(node, ast.Call):
             continue
         parent = script.parents.get(node)

@@ -1,6 +1,7 @@
 """How a model is mended: where its noise may go, what was changed, and what is left."""
 
 from normdrop.mending.repairs._choices import Choices as Choices
+from normdrop.mending.repairs._choices import Outlook as Outlook
 from normdrop.mending.repairs._editor import Editor as Editor
 from normdrop.mending.repairs._editor import Journal as Journal
 from normdrop.mending.repairs._fix import Change as Change
@@ -17,3 +18,5 @@ from normdrop.mending.repairs._repair import FOLDING_TOLERANCE as FOLDING_TOLERA
 from normdrop.mending.repairs._repair import repair as repair
 from normdrop.mending.repairs._request import Request as Request
 from normdrop.mending.repairs._snapshot import Snapshot as Snapshot
+from normdrop.mending.repairs._uniform import KEPT as KEPT
+from normdrop.mending.repairs._uniform import UNWARNED as UNWARNED

@@ -31,8 +31,8 @@ AFTERWARDS: dict[Move, str] = {
 RULE = (
     "fix keeps dropout that costs little, and dropout that stands where guideline 1 puts it; of "
     "other dropout it takes the first of branch, head and uniform that makes no norm's shift "
-    "larger and leaves no warning. --prefer puts others first wherever they do no harm, --move "
-    "insists."
+    "larger and leaves no warning; in a file, what has no place to move to is kept. --prefer puts "
+    "others first wherever they do no harm, --move insists."
 )
 """How `fix` chooses."""
 _COLUMNS = (
@@ -147,13 +147,13 @@ def choices(before: Snapshot, open_: Sequence[Opening], taken: Mapping[str, Move
         found[each.path] = [Outlook(each.path, "keep", MOVES["keep"], shift, 1.0)]
     for move in ("branch", "head", "lower", "uniform", "remove"):
         given = [(each, option) for each in open_ for option in each.options if option.move == move]
-        for choice in _weighed(before, move, given):
-            found[choice.layer].append(choice)
+        for outlook in _weighed(before, move, given):
+            found[outlook.layer].append(outlook)
     return Choices(
         tuple(
-            replace(choice, chosen=choice.move == taken.get(path, "keep"))
+            replace(outlook, chosen=outlook.move == taken.get(path, "keep"))
             for path, of_layer in found.items()
-            for choice in of_layer
+            for outlook in of_layer
         )
     )
 
