@@ -1,4 +1,4 @@
-"""`normdrop recipes` and `normdrop explain`: lists, one in full, and who reads only the beginning."""
+"""`normdrop recipes` and `normdrop explain`: lists, one in full, and readers who leave early."""
 
 import subprocess
 import sys

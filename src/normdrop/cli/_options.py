@@ -1,17 +1,22 @@
 """Options that several commands share, and paths checked before hours of work depend on them."""
 
 import json
+import shlex
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
 from pathlib import Path
 from types import MappingProxyType
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import rich_click as click
 from rich.console import Console
 
+from normdrop.cli._screen import following
 from normdrop.errors import UsageError
+
+if TYPE_CHECKING:
+    from normdrop.report import Result
 
 CommandT = TypeVar("CommandT", bound=Callable[..., object])
 
@@ -72,6 +77,65 @@ def show(
     Console().print(result if shown is None else shown)
     for path in written:
         click.echo(f"written: {path}")
+
+
+def show_and_report(
+    result: "Result",
+    style: str,
+    report: Path | None,
+    *,
+    name: str,
+    advice: str = "",
+    written: Sequence[Path] = (),
+    more: Mapping[str, object] = MappingProxyType({}),
+) -> None:
+    """Show a result, write its page if one is wanted, and end with what to run next.
+
+    Args:
+        result: What a verb returned.
+        style: `"text"` or `"json"`.
+        report: The page's file, or None.
+        name: What the page calls the model.
+        advice: The next command; empty where there is nothing to do.
+        written: What else was written.
+        more: What more the JSON says.
+    """
+    pages = []
+    if report is not None:
+        from normdrop.report import write_result
+
+        pages.append(write_result(result, report, name=name, following=advice))
+    show(result, style, [*written, *pages], more)
+    if style == "text" and advice:
+        following(advice)
+
+
+def repeated(
+    factory: str,
+    settings: Sequence[str],
+    weights: Path | None = None,
+    shape: tuple[int, ...] | None = None,
+) -> str:
+    """What names the same model for another command.
+
+    >>> repeated("net.py:make", ["width=8"], shape=(3, 8, 8))
+    'net.py:make --with width=8 --input-shape 3,8,8'
+    """
+    made = [part for each in settings for part in ("--with", each)]
+    loaded = [] if weights is None else ["--weights", str(weights)]
+    sized = [] if shape is None else ["--input-shape", ",".join(map(str, shape))]
+    return shlex.join([factory, *made, *loaded, *sized])
+
+
+def report_option(command: CommandT) -> CommandT:
+    """`--report`: a page to write; its value a path or None."""
+    return click.option(
+        "--report",
+        type=click.Path(path_type=Path),
+        callback=file_to_write,
+        metavar="FILE",
+        help="Write the same as one HTML page.",
+    )(command)
 
 
 def weights_option(command: CommandT) -> CommandT:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 from normdrop.cli._factory import names_model
-from normdrop.cli._options import shape_option
+from normdrop.cli._options import report_option, shape_option
 from normdrop.cli._screen import print_lines
 from normdrop.cli._selection import chosen_rules
 from normdrop.errors import UsageError
@@ -40,6 +40,7 @@ _FORMATS = ("text", "json", "sarif", "github")
 @click.option(
     "--write-baseline", type=click.Path(path_type=Path), help="Write down all findings as known."
 )
+@report_option
 @click.pass_context
 def command(  # noqa: PLR0917 - one argument an option
     context: click.Context,
@@ -52,6 +53,7 @@ def command(  # noqa: PLR0917 - one argument an option
     form: str,
     baseline: Path | None,
     write_baseline: Path | None,
+    report: Path | None,
     *,
     statistics: bool,
     exit_zero: bool,
@@ -83,6 +85,13 @@ def command(  # noqa: PLR0917 - one argument an option
     known = baseline or _configured(settings)
     if known is not None:
         findings = rules.without_known(findings, known, line_of)
+    if report is not None:
+        from normdrop.report import next_commands, write_result
+
+        again = _again(sources, input_shape, arguments)
+        following = next_commands(findings, again)
+        write_result(findings, report, name=" ".join(sources), following=following)
+        click.echo(f"written: {report}", err=True)
     _show(findings, form, _again(sources, input_shape, arguments), statistics=statistics)
     if findings.notes and findings.judged is None:  # source that cannot be read; of a model, asides
         context.exit(2)

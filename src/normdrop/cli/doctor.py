@@ -9,7 +9,7 @@ import rich_click as click
 from normdrop.cli._batches import Split, resolve
 from normdrop.cli._metric import metric as metric_of
 from normdrop.cli._model import make_model
-from normdrop.cli._options import file_to_write, model_to_write, run_options, show, weights_option
+from normdrop.cli._options import model_to_write, report_option, run_options, show, weights_option
 from normdrop.cli._progress import steps_bar
 from normdrop.errors import UsageError
 from normdrop.verbs import check_name, doctor, save_weights
@@ -31,13 +31,7 @@ from normdrop.verbs import check_name, doctor, save_weights
     metavar="FILE",
     help="Mended state dict to write, .safetensors or .pt; of a Keras model .keras or .weights.h5.",
 )
-@click.option(
-    "--report",
-    type=click.Path(path_type=Path),
-    callback=file_to_write,
-    metavar="FILE",
-    help="Write the same as one HTML page.",
-)
+@report_option
 @run_options
 def command(  # noqa: PLR0917 - click passes them by name
     factory: str,

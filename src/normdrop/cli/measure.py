@@ -7,7 +7,13 @@ import rich_click as click
 from normdrop.cli._batches import Split, resolve
 from normdrop.cli._metric import metric as metric_of
 from normdrop.cli._model import make_model
-from normdrop.cli._options import run_options, show, weights_option
+from normdrop.cli._options import (
+    repeated,
+    report_option,
+    run_options,
+    show_and_report,
+    weights_option,
+)
 from normdrop.cli._progress import batches_bar
 from normdrop.verbs import measure
 
@@ -18,6 +24,7 @@ from normdrop.verbs import measure
 @weights_option
 @click.option("--metric", metavar="METRIC", help="accuracy, loss, mse or a callable.")
 @click.option("--blame", is_flag=True, help="Find each noise layer's share.")
+@report_option
 @run_options
 def command(  # noqa: PLR0917 - click passes them by name
     factory: str,
@@ -25,6 +32,7 @@ def command(  # noqa: PLR0917 - click passes them by name
     weights: Path | None,
     metric: str | None,
     blame: bool,  # noqa: FBT001 - same
+    report: Path | None,
     limit: int | None,
     batch_size: int,
     split: Split,
@@ -45,6 +53,8 @@ def command(  # noqa: PLR0917 - click passes them by name
     scale = metric_of(metric, model)
     batches = resolve(data, model, split=split, batch_size=batch_size)
     with batches_bar("measuring") as progress:
-        report = measure(model, batches, scale, limit=limit, blame=blame, progress=progress)
-    show(report, style)
-    return 1 if report.findings else 0
+        found = measure(model, batches, scale, limit=limit, blame=blame, progress=progress)
+    again = repeated(factory, settings, weights)
+    advice = f"normdrop recalibrate {again} --data {data} --out FILE" if found.findings else ""
+    show_and_report(found, style, report, name=factory, advice=advice)
+    return 1 if found.findings else 0

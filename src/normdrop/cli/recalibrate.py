@@ -8,7 +8,15 @@ import rich_click as click
 from normdrop.cli._batches import Split, resolve
 from normdrop.cli._metric import metric as metric_of
 from normdrop.cli._model import make_model
-from normdrop.cli._options import model_to_write, run_options, shape_option, show, weights_option
+from normdrop.cli._options import (
+    model_to_write,
+    repeated,
+    report_option,
+    run_options,
+    shape_option,
+    show_and_report,
+    weights_option,
+)
 from normdrop.cli._progress import batches_bar
 from normdrop.errors import ShiftWarning, UsageError
 from normdrop.verbs import RecalibrateMethod, check_name, recalibrate, save_weights
@@ -38,6 +46,7 @@ from normdrop.verbs import RecalibrateMethod, check_name, recalibrate, save_weig
 @click.option(
     "--force", is_flag=True, help="Go on with inputs that are scaled otherwise than in training."
 )
+@report_option
 @run_options
 def command(  # noqa: PLR0917 - click passes them by name
     factory: str,
@@ -48,6 +57,7 @@ def command(  # noqa: PLR0917 - click passes them by name
     method: RecalibrateMethod,
     metric: str | None,
     force: bool,  # noqa: FBT001 - click passes it by name
+    report: Path | None,
     limit: int | None,
     batch_size: int,
     split: Split,
@@ -84,5 +94,15 @@ def command(  # noqa: PLR0917 - click passes them by name
     if done.refused:
         raise UsageError(done.refused.replace("pass force=True", "pass --force"))
     path = save_weights(model, out)
-    show(done, style, [path], {"written": str(path)})
+    again = repeated(factory, settings, path)
+    advice = f"normdrop measure {again} --data {data or 'DATA'}"
+    show_and_report(
+        done,
+        style,
+        report,
+        name=factory,
+        advice=advice,
+        written=[path],
+        more={"written": str(path)},
+    )
     return 0
