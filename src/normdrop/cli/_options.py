@@ -39,6 +39,12 @@ _RUN = (
     click.option(
         "--split", type=click.Choice(["train", "test"]), default="train", show_default=True
     ),
+    click.option(
+        "--normalize",
+        metavar="NAME | MEAN/DEVIATION",
+        help="Move and scale inputs as in training: imagenet, cifar-10, mnist, half, or numbers "
+        "such as 0.5/0.25. Images of built-in sets and files are in [0, 1] without it.",
+    ),
     click.option("--device", metavar="DEVICE", help="cpu, cuda, cuda:1 and so on."),
     *_MODEL,
 )
@@ -47,7 +53,7 @@ _RUN = (
 def run_options(command: CommandT) -> CommandT:
     """What to read, where to run it, how the model is made and how the result is printed.
 
-    The command takes `limit`, `batch_size`, `split`, `device`, `settings` and `style`.
+    The command takes `limit`, `batch_size`, `split`, `normalize`, `device`, `settings` and `style`.
     """
     return reduce(lambda decorated, option: option(decorated), reversed(_RUN), command)
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import rich_click as click
 
-from normdrop.cli._batches import Split, resolve
+from normdrop.cli._arrays import Split
+from normdrop.cli._batches import DATA_HELP, resolve
 from normdrop.cli._metric import metric as metric_of
 from normdrop.cli._model import make_model
 from normdrop.cli._options import (
@@ -20,7 +21,7 @@ from normdrop.verbs import measure
 
 @click.command("measure")
 @click.argument("factory")
-@click.option("--data", required=True, metavar="DATA", help="A data set's name, or a callable.")
+@click.option("--data", required=True, metavar="DATA", help=DATA_HELP)
 @weights_option
 @click.option("--metric", metavar="METRIC", help="accuracy, loss, mse or a callable.")
 @click.option("--blame", is_flag=True, help="Find each noise layer's share.")
@@ -36,6 +37,7 @@ def command(  # noqa: PLR0917 - click passes them by name
     limit: int | None,
     batch_size: int,
     split: Split,
+    normalize: str | None,
     device: str | None,
     settings: tuple[str, ...],
     style: str,
@@ -51,7 +53,7 @@ def command(  # noqa: PLR0917 - click passes them by name
     """
     model = make_model(factory, settings, weights, device)
     scale = metric_of(metric, model)
-    batches = resolve(data, model, split=split, batch_size=batch_size)
+    batches = resolve(data, model, split=split, batch_size=batch_size, normalize=normalize)
     with batches_bar("measuring") as progress:
         found = measure(model, batches, scale, limit=limit, blame=blame, progress=progress)
     again = repeated(factory, settings, weights)

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import rich_click as click
 
-from normdrop.cli._batches import Split, resolve
+from normdrop.cli._arrays import Split
+from normdrop.cli._batches import DATA_HELP, resolve
 from normdrop.cli._metric import metric as metric_of
 from normdrop.cli._model import make_model
 from normdrop.cli._options import (
@@ -32,7 +33,7 @@ from normdrop.verbs import RecalibrateMethod, check_name, recalibrate, save_weig
     metavar="FILE",
     help="State dict to write, .safetensors or .pt; of a Keras model .keras or .weights.h5.",
 )
-@click.option("--data", metavar="DATA", help="A data set's name, or a callable.")
+@click.option("--data", metavar="DATA", help=DATA_HELP)
 @shape_option(help="Without data: the shape of one input, such as 3,32,32.")
 @weights_option
 @click.option(
@@ -61,6 +62,7 @@ def command(  # noqa: PLR0917 - click passes them by name
     limit: int | None,
     batch_size: int,
     split: Split,
+    normalize: str | None,
     device: str | None,
     settings: tuple[str, ...],
     style: str,
@@ -78,7 +80,11 @@ def command(  # noqa: PLR0917 - click passes them by name
     model = make_model(factory, settings, weights, device)
     scale = metric_of(metric, model)
     check_name(model, out)
-    batches = None if data is None else resolve(data, model, split=split, batch_size=batch_size)
+    batches = (
+        None
+        if data is None
+        else resolve(data, model, split=split, batch_size=batch_size, normalize=normalize)
+    )
     with batches_bar("recalibrating") as progress, warnings.catch_warnings():
         warnings.simplefilter("ignore", ShiftWarning)  # it is the error below
         done = recalibrate(
