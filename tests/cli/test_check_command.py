@@ -175,6 +175,16 @@ def test_a_model_from_a_factory_is_checked(
     assert "--input-shape" in error
 
 
+def test_fast_tells_reach_alone(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The noise is named and no size is; of source, which is not run, it makes no sense."""
+    (project / "factory_net.py").write_text(BAD.replace("model =", "def make(): return"))
+    status, out, _ = run(capsys, "factory_net.py:make", "--input-shape", "8", "--fast")
+    assert status == 1
+    assert "ND101 warning: 0 (Dropout(0.5)) feeds 1 (BatchNorm1d)" in out
+    assert "is unknown, since only its reach was asked for" in out
+    assert run(capsys, "factory_net.py", "--fast")[0] == 2
+
+
 def test_a_missing_path_is_named(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A path that does not exist is one line and exit status 2."""
     assert project.is_dir()

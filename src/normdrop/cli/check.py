@@ -33,6 +33,9 @@ _FORMATS = ("text", "json", "sarif", "github")
 @click.option("--ignore", multiple=True, help="Rules not to run, named likewise.")
 @click.option("--exclude", multiple=True, help="Files to leave out, as in a .gitignore.")
 @click.option("--format", "form", type=click.Choice(_FORMATS), default="text", show_default=True)
+@click.option(
+    "--fast", is_flag=True, help="For a FACTORY: say which norms dropout reaches, not how far."
+)
 @click.option("--statistics", is_flag=True, help="Count the findings of each rule.")
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 also when something is found.")
 @click.option(
@@ -58,6 +61,7 @@ def command(  # noqa: PLR0917 - one argument an option
     stdin_filename: str | None,
     report: Path | None,
     *,
+    fast: bool,
     statistics: bool,
     exit_zero: bool,
 ) -> None:
@@ -84,8 +88,10 @@ def command(  # noqa: PLR0917 - one argument an option
     elif stdin_filename is not None:
         raise UsageError("--stdin-filename names what - reads: normdrop check - < net.py")
     if _is_factory(sources):
-        findings = _check_factory(sources[0], input_shape, arguments, chosen)
+        findings = _check_factory(sources[0], input_shape, arguments, chosen, fast=fast)
         findings = rules.without_accepted(findings, settings.suppressions)
+    elif fast:
+        raise UsageError("--fast is for a FACTORY: source is read, and nothing in it is run")
     else:
         patterns = (*settings.exclude, *exclude)
         findings = rules.check_files(
@@ -133,12 +139,14 @@ def _check_factory(
     shape: tuple[int, ...] | None,
     arguments: tuple[str, ...],
     chosen: "Sequence[Rule]",
+    *,
+    fast: bool,
 ) -> "Findings":
     from normdrop.cli._model import example_for, make_model
     from normdrop.verbs import check_with
 
     model = make_model(factory, arguments)
-    return check_with(model, example_for(model, shape, factory), chosen)
+    return check_with(model, example_for(model, shape, factory), chosen, fast=fast)
 
 
 def _show(findings: "Findings", form: str, again: tuple[str, ...], *, statistics: bool) -> None:

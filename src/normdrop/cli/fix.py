@@ -104,11 +104,6 @@ def command(  # noqa: PLR0917 - click passes them by name
         if out is not None:
             check_name(model, out)
         example = example_for(model, input_shape, targets[0])
-        if listed:
-            from normdrop.verbs import choices_with
-
-            _print(choices_with(model, example, run), style)
-            return 0
         return _fix_model(
             model,
             example,
@@ -120,6 +115,7 @@ def command(  # noqa: PLR0917 - click passes them by name
             out=out,
             style=style,
             report=report,
+            listed=listed,
         )
     given = input_shape or settings or weights or out or moves or prefer or listed or report
     if given or style != "text":
@@ -214,12 +210,16 @@ def _fix_model(
     out: Path | None,
     style: str,
     report: Path | None,
+    listed: bool,
 ) -> int:
     from normdrop.verbs import fix_with, save_weights
 
     mended = fix_with(
         model, example, run, move=move, remove_bias=remove_bias, notes=notes, prefer=prefer
     )
+    if listed:
+        _print(mended.options, style)
+        return 0
     if out is not None:
         save_weights(mended.model, out)
     if report is not None:

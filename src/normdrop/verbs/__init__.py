@@ -2,7 +2,7 @@
 
 from normdrop.verbs._check import assert_clean, check, check_with
 from normdrop.verbs._doctor import doctor
-from normdrop.verbs._fix import choices_with, fix, fix_with
+from normdrop.verbs._fix import fix, fix_with
 from normdrop.verbs._framework import Model, ModelPasses, declared_example, is_keras, register
 from normdrop.verbs._invert import invert, stored_fit
 from normdrop.verbs._measure import measure
@@ -22,7 +22,6 @@ __all__ = [
     "check",
     "check_name",
     "check_with",
-    "choices_with",
     "declared_example",
     "doctor",
     "fix",

@@ -4,14 +4,21 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from rich.console import Console, ConsoleOptions, RenderResult
-
 from normdrop.errors import NormdropError, unknown
 from normdrop.shifts.graph import Graph, Node
 from normdrop.shifts.map._drawing import Artist, numbers_text, styled
 from normdrop.shifts.map._modules import modules_inside, noise_text, parameter_count, picture
 from normdrop.shifts.map._noise import NoiseFlow, NormMark, noise_flow
-from normdrop.values.display import MARKS, Column, Headline, Row, Table, Tone, escaped
+from normdrop.values.display import (
+    MARKS,
+    Column,
+    Headline,
+    Row,
+    ShownAsTables,
+    Table,
+    Tone,
+    escaped,
+)
 
 _COLUMNS = (
     Column("module", meaning="module path, nested"),
@@ -23,7 +30,7 @@ _COLUMNS = (
 
 
 @dataclass(frozen=True, eq=False)
-class ModelMap:
+class ModelMap(ShownAsTables):
     """A model's modules and data flow, noise traced from where it is added to the norms it reaches.
 
     Attributes:
@@ -191,14 +198,6 @@ class ModelMap:
                 for path, mark in self.marks.items()
             ],
         }
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Draw the tree, so that `rich.print(map)` shows it."""
-        yield self.to_table()
-
-    def __str__(self) -> str:
-        """The tree as plain text."""
-        return self.to_table().to_text()
 
     def _repr_html_(self) -> str:
         """How a notebook shows the map: the whole model, and each module on opening it."""

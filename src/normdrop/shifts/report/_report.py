@@ -8,12 +8,21 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from rich.console import Console, ConsoleOptions, RenderResult
 
 from normdrop.errors import UsageError
 from normdrop.shifts.graph import Graph
 from normdrop.shifts.map import ModelMap, NormMark
-from normdrop.values.display import Column, Headline, Level, Row, Table, Tone, percentage, rounded
+from normdrop.values.display import (
+    Column,
+    Headline,
+    Level,
+    Row,
+    ShownAsTables,
+    Table,
+    Tone,
+    percentage,
+    rounded,
+)
 from normdrop.values.severity import Severity, severity
 
 if TYPE_CHECKING:
@@ -39,7 +48,8 @@ class LayerShift:
         train_variance: Variance that the layer divides by in eval mode, one number per channel.
         causes: Noise layer path to its share of log Δ; the shares add up to 1. Empty when there is
             no shift to explain or nobody asked.
-        error: Standard error of log Δ, `None` where the method gives none.
+        error: Of log Δ: its standard error over passes, and by how much made-up inputs of white
+            and of pink spectra disagree; `None` where the method gives none.
         unknown: Why no shift can be stated, or an empty string. The arrays are then NaN.
 
     >>> layer = LayerShift("bn", "measured", eval_mean=[0.0, 0.1], eval_variance=[1.0, 2.0],
@@ -250,7 +260,7 @@ class StatisticsState:
 
 
 @dataclass(frozen=True)
-class ModeTable:
+class ModeTable(ShownAsTables):
     """One metric of one model on the same batches in four modes, and what tells them apart.
 
     Attributes:
@@ -301,21 +311,9 @@ class ModeTable:
         )
         return Table(f"{self.metric} in four modes", columns, rows, self.explanations)
 
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Draw the table, so that `rich.print(table)` shows it."""
-        yield self.to_table()
-
-    def __str__(self) -> str:
-        """The table as plain text."""
-        return self.to_table().to_text()
-
-    def _repr_html_(self) -> str:
-        """How a notebook shows the table."""
-        return self.to_table().to_html()
-
 
 @dataclass(frozen=True, eq=False)
-class ShiftReport:
+class ShiftReport(ShownAsTables):
     """The shift at every norm layer of a model, worst first.
 
     Attributes:
@@ -390,21 +388,6 @@ class ShiftReport:
     def to_table(self) -> Table:
         """One row per norm layer, worst first: shift, mean shift, severity and causes."""
         return _table(self.layers, self.method, self.notes, Headline(self.level, self._verdict))
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Draw the table, so that `rich.print(report)` shows it."""
-        for number, one in enumerate(self._tables()):
-            if number:
-                yield ""
-            yield one
-
-    def __str__(self) -> str:
-        """The tables as plain text."""
-        return "\n".join(one.to_text() for one in self._tables())
-
-    def _repr_html_(self) -> str:
-        """How a notebook shows the report."""
-        return "".join(one.to_html() for one in self._tables())
 
     def _tables(self) -> "Iterator[Table]":
         yield self.to_table()

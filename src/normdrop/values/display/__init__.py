@@ -13,6 +13,7 @@ from normdrop.values.display._numbers import rounded as rounded
 from normdrop.values.display._numbers import with_uncertainty as with_uncertainty
 from normdrop.values.display._table import Column as Column
 from normdrop.values.display._table import Row as Row
+from normdrop.values.display._table import ShownAsTables as ShownAsTables
 from normdrop.values.display._table import Table as Table
 from normdrop.values.display._table import Tone as Tone
 from normdrop.values.display._table import escaped as escaped

@@ -2,19 +2,19 @@
 
 import html
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from io import StringIO
 from types import MappingProxyType
-from typing import Literal, TypeAlias
-
-from rich import box
-from rich.console import Console, ConsoleOptions, RenderResult
-from rich.table import Table as RichTable
-from rich.text import Text
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 
 from normdrop.values.display._levels import MARKS, STYLES, Headline, Level
 from normdrop.values.text import printable
+
+# rich draws a random number of Python's global generator where it is imported: only to print.
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderResult
+    from rich.table import Table as RichTable
 
 Tone: TypeAlias = Literal["plain", "good", "bad", "error", "warning", "ok", "unknown"]
 
@@ -124,8 +124,10 @@ class Table:
                 )
                 raise ValueError(message)
 
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+    def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "RenderResult":
         """Draw the title, the table and the notes as wide as the console allows."""
+        from rich.text import Text
+
         marks = 3 if any(row.tone != "plain" for row in self.rows) else 0
         roomy = marks + sum(width + 2 for width in self._words()) - 2 <= options.max_width
         grid = self._grid(gap=2 if roomy else 1)
@@ -140,14 +142,21 @@ class Table:
             yield Text()
             yield self._bullets()
 
-    def _bullets(self) -> RichTable:
+    def _bullets(self) -> "RichTable":
+        from rich.table import Table as RichTable
+        from rich.text import Text
+
         bullets = RichTable.grid(padding=(0, 1))
         for note in self.notes:
             bullets.add_row("-", Text(printable(note)))
         return bullets
 
-    def _grid(self, gap: int) -> RichTable:
+    def _grid(self, gap: int) -> "RichTable":
         """The table itself, its columns one or two characters apart."""
+        from rich import box
+        from rich.table import Table as RichTable
+        from rich.text import Text
+
         marked = any(row.tone != "plain" for row in self.rows)
         padding = (0, gap - 1, 0, 0)
         grid = RichTable(box=box.SIMPLE_HEAD, padding=padding, pad_edge=False, show_edge=False)
@@ -184,6 +193,8 @@ class Table:
 
     def to_text(self, width: int = 80) -> str:
         """The table as plain text without colour, at most `width` columns wide."""
+        from rich.console import Console
+
         console = Console(
             file=StringIO(),
             width=width,
@@ -241,6 +252,39 @@ class Table:
     def _repr_html_(self) -> str:
         """How a notebook shows the table."""
         return self.to_html()
+
+
+class ShownAsTables:
+    """What shows itself as one table or several: printed by rich, as text and in a notebook.
+
+    Attributes:
+        text_width: The columns of its text.
+    """
+
+    text_width: ClassVar[int] = 80
+
+    def to_table(self) -> Table:
+        """The table."""
+        raise NotImplementedError
+
+    def _tables(self) -> Iterator[Table]:
+        """All tables, in order."""
+        yield self.to_table()
+
+    def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "RenderResult":
+        """Draw the tables, an empty line between them."""
+        for number, table in enumerate(self._tables()):
+            if number:
+                yield ""
+            yield table
+
+    def __str__(self) -> str:
+        """The tables as plain text."""
+        return "\n".join(table.to_text(self.text_width) for table in self._tables())
+
+    def _repr_html_(self) -> str:
+        """How a notebook shows them."""
+        return "".join(table.to_html() for table in self._tables())
 
 
 def _verdict_html(verdict: Headline) -> str:
