@@ -4,12 +4,14 @@ import ast
 import importlib
 import importlib.util
 import random
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 
-from normdrop.errors import UsageError
+from normdrop.errors import UsageError, unknown
 
 _SEED = 0
 """Of weights that a factory draws."""
@@ -19,18 +21,22 @@ MODEL_FILES = (".keras", ".h5", ".hdf5")
 """How files of whole Keras models end; all but the first are refused in words."""
 
 
+_IMPORTS_BESIDE_ITSELF = re.compile(rb"^\s*from\s+\.", re.MULTILINE)
+"""What only works in a file that is imported as part of its package."""
+
+
 def names_model(text: str) -> bool:
     """Whether an argument is a FACTORY or a file of a model, and no source to read."""
     return text.endswith(MODEL_FILES) or (":" in text and not Path(text).exists())
 
 
 def make(factory: str, settings: Sequence[str] = ()) -> object:
-    """Call `package.module:callable` or `path/to/file.py:callable`.
+    """Call `package.module:callable` or `path/to/file.py:callable`, or make a library's model.
 
     Random numbers come from a fixed seed, so that a command says the same each time it is given.
 
     Args:
-        factory: Where the callable is.
+        factory: Where the callable is; or `timm:NAME` or `torchvision:NAME`.
         settings: Its arguments by name, as `name=value`; a value is a Python literal, else text.
 
     Raises:
@@ -38,12 +44,41 @@ def make(factory: str, settings: Sequence[str] = ()) -> object:
     """
     arguments = parse_settings(settings)
     _seed()
-    found = find_callable(factory)
+    found = _library_model(factory) or find_callable(factory)
     _seed()  # of what was imported only now
     try:
         return found(**arguments)
     except _USERS as error:
         raise UsageError(f"{factory} raised {_named(error)}") from error
+
+
+_LIBRARIES: Mapping[str, tuple[str, str]] = {
+    "timm": ("timm", "create_model"),
+    "torchvision": ("torchvision.models", "get_model"),
+}
+"""Where each library makes a model by its name."""
+
+
+def _library_model(factory: str) -> Callable[..., object] | None:
+    """What makes `timm:NAME` or `torchvision:NAME`; nothing for any other FACTORY.
+
+    Raises:
+        UsageError: The library is not installed, or knows no such model.
+    """
+    library, _, name = factory.partition(":")
+    if library not in _LIBRARIES:
+        return None
+    module, maker = _LIBRARIES[library]
+    try:
+        made = importlib.import_module(module)
+    except ImportError as error:
+        raise UsageError(f"{factory} needs {library}: pip install {library}") from error
+    if hasattr(importlib.import_module(library), name):
+        return None  # a callable of the package's own
+    known = tuple(made.list_models())
+    if name.partition(".")[0] not in known and name not in known:
+        raise unknown(f"{library} has no model {name!r}", name, known)
+    return partial(getattr(made, maker), name)
 
 
 def find_callable(factory: str) -> Callable[..., object]:
@@ -114,6 +149,13 @@ def _from_package(name: str) -> ModuleType:
 def _from_file(path: Path) -> ModuleType:
     if not path.is_file():
         raise UsageError(f"{path}: no such file")
+    if _IMPORTS_BESIDE_ITSELF.search(path.read_bytes()):
+        root = path.resolve().parent
+        while (root / "__init__.py").exists():
+            root = root.parent
+        if root != path.resolve().parent:
+            _make_importable(root)
+            return _from_package(".".join(path.resolve().relative_to(root).with_suffix("").parts))
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None:
         raise UsageError(f"{path}: not a Python file")

@@ -1,9 +1,12 @@
 """The `normdrop` command: finds its subcommands, and turns errors into one line and a status."""
 
 import importlib
+import os
 import pkgutil
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from io import TextIOWrapper
 from pathlib import Path
 
@@ -70,7 +73,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; exit 0 when clean, 1 with findings, 2 for unusable input."""
     _print_anything()
     try:
-        status = _normdrop.main(args=arguments, prog_name="normdrop", standalone_mode=False)
+        with _readers_may_leave():
+            status = _normdrop.main(args=arguments, prog_name="normdrop", standalone_mode=False)
     except NormdropError as error:
         _fail(str(error))
     except click.ClickException as error:
@@ -98,6 +102,17 @@ def _print_anything() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
+
+@contextmanager
+def _readers_may_leave() -> Iterator[None]:
+    """End as other programs do when nobody reads on, as in `normdrop explain | head`."""
+    try:
+        yield
+    except (BrokenPipeError, SystemExit) as error:
+        if not isinstance(error.__context__ or error, BrokenPipeError):  # rich makes an exit of it
+            raise
+        os._exit(128 + signal.SIGPIPE)
 
 
 def _fail(message: str) -> None:

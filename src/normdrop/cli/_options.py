@@ -1,17 +1,22 @@
 """Options that several commands share, and paths checked before hours of work depend on them."""
 
 import json
+import shlex
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
 from pathlib import Path
 from types import MappingProxyType
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import rich_click as click
 from rich.console import Console
 
+from normdrop.cli._screen import following
 from normdrop.errors import UsageError
+
+if TYPE_CHECKING:
+    from normdrop.report import Result
 
 CommandT = TypeVar("CommandT", bound=Callable[..., object])
 
@@ -34,6 +39,12 @@ _RUN = (
     click.option(
         "--split", type=click.Choice(["train", "test"]), default="train", show_default=True
     ),
+    click.option(
+        "--normalize",
+        metavar="NAME | MEAN/DEVIATION",
+        help="Move and scale inputs as in training: imagenet, cifar-10, mnist, half, or numbers "
+        "such as 0.5/0.25. Images of built-in sets and files are in [0, 1] without it.",
+    ),
     click.option("--device", metavar="DEVICE", help="cpu, cuda, cuda:1 and so on."),
     *_MODEL,
 )
@@ -42,7 +53,7 @@ _RUN = (
 def run_options(command: CommandT) -> CommandT:
     """What to read, where to run it, how the model is made and how the result is printed.
 
-    The command takes `limit`, `batch_size`, `split`, `device`, `settings` and `style`.
+    The command takes `limit`, `batch_size`, `split`, `normalize`, `device`, `settings` and `style`.
     """
     return reduce(lambda decorated, option: option(decorated), reversed(_RUN), command)
 
@@ -72,6 +83,65 @@ def show(
     Console().print(result if shown is None else shown)
     for path in written:
         click.echo(f"written: {path}")
+
+
+def show_and_report(
+    result: "Result",
+    style: str,
+    report: Path | None,
+    *,
+    name: str,
+    advice: str = "",
+    written: Sequence[Path] = (),
+    more: Mapping[str, object] = MappingProxyType({}),
+) -> None:
+    """Show a result, write its page if one is wanted, and end with what to run next.
+
+    Args:
+        result: What a verb returned.
+        style: `"text"` or `"json"`.
+        report: The page's file, or None.
+        name: What the page calls the model.
+        advice: The next command; empty where there is nothing to do.
+        written: What else was written.
+        more: What more the JSON says.
+    """
+    pages = []
+    if report is not None:
+        from normdrop.report import write_result
+
+        pages.append(write_result(result, report, name=name, following=advice))
+    show(result, style, [*written, *pages], more)
+    if style == "text" and advice:
+        following(advice)
+
+
+def repeated(
+    factory: str,
+    settings: Sequence[str],
+    weights: Path | None = None,
+    shape: tuple[int, ...] | None = None,
+) -> str:
+    """What names the same model for another command.
+
+    >>> repeated("net.py:make", ["width=8"], shape=(3, 8, 8))
+    'net.py:make --with width=8 --input-shape 3,8,8'
+    """
+    made = [part for each in settings for part in ("--with", each)]
+    loaded = [] if weights is None else ["--weights", str(weights)]
+    sized = [] if shape is None else ["--input-shape", ",".join(map(str, shape))]
+    return shlex.join([factory, *made, *loaded, *sized])
+
+
+def report_option(command: CommandT) -> CommandT:
+    """`--report`: a page to write; its value a path or None."""
+    return click.option(
+        "--report",
+        type=click.Path(path_type=Path),
+        callback=file_to_write,
+        metavar="FILE",
+        help="Write the same as one HTML page.",
+    )(command)
 
 
 def weights_option(command: CommandT) -> CommandT:

@@ -18,3 +18,10 @@ def print_lines(lines: Callable[[int | None], Iterable[Text]]) -> None:
     wide = console.is_terminal or "COLUMNS" in os.environ
     for line in lines(console.width if wide else None):
         console.print(line, soft_wrap=True)
+
+
+def following(command: str) -> None:
+    """Print the last line: what to run next."""
+    Console(highlight=False).print(
+        Text.assemble(("\nNext: ", "bold"), (command, "cyan")), soft_wrap=True
+    )

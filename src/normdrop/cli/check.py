@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 from normdrop.cli._factory import names_model
-from normdrop.cli._options import shape_option
+from normdrop.cli._options import report_option, shape_option
 from normdrop.cli._screen import print_lines
 from normdrop.cli._selection import chosen_rules
+from normdrop.cli._standard_input import as_file
 from normdrop.errors import UsageError
 from normdrop.values.text import one_line
 
@@ -44,6 +45,8 @@ _FORMATS = ("text", "json", "sarif", "github")
 @click.option(
     "--write-baseline", type=click.Path(path_type=Path), help="Write down all findings as known."
 )
+@click.option("--stdin-filename", metavar="FILE", help="What to call the source that - reads.")
+@report_option
 @click.pass_context
 def command(  # noqa: PLR0917 - one argument an option
     context: click.Context,
@@ -56,6 +59,8 @@ def command(  # noqa: PLR0917 - one argument an option
     form: str,
     baseline: Path | None,
     write_baseline: Path | None,
+    stdin_filename: str | None,
+    report: Path | None,
     *,
     fast: bool,
     statistics: bool,
@@ -64,16 +69,26 @@ def command(  # noqa: PLR0917 - one argument an option
 ) -> None:
     """Find where dropout and normalization work against each other.
 
-    SOURCE is a file, a notebook or a folder of Python source, which is read and never run. FACTORY
-    is package.module:callable or path/to/file.py:callable, which is called for a model, or a .keras
-    file, which is loaded in safe mode; the model is looked at. Exit status: 0 without errors and
-    warnings, 1 with some, 2 for unreadable input.
+    SOURCE is a file, a notebook or a folder of Python source, which is read and never run; - is
+    standard input. FACTORY is package.module:callable or path/to/file.py:callable, which is called
+    for a model, or a .keras file, which is loaded in safe mode; the model is looked at. Exit
+    status: 0 without errors and warnings, 1 with some, 2 for unreadable input.
     """
     from normdrop.lint import rules
     from normdrop.report.findings import line_of
 
     settings = rules.project_settings(Path.cwd())
     chosen = chosen_rules(select, ignore, settings)
+    known = baseline or _configured(settings)
+    again = _again(sources, input_shape, arguments)
+    if sources == ("-",):
+        # Paths are from here, and the file that is checked is elsewhere.
+        known, write_baseline, report = (
+            None if path is None else path.absolute() for path in (known, write_baseline, report)
+        )
+        sources, again = (context.with_resource(as_file(stdin_filename)),), ()
+    elif stdin_filename is not None:
+        raise UsageError("--stdin-filename names what - reads: normdrop check - < net.py")
     if _is_factory(sources):
         findings = _check_factory(sources[0], input_shape, arguments, chosen, fast=fast)
         findings = rules.without_accepted(findings, settings.suppressions)
@@ -88,12 +103,17 @@ def command(  # noqa: PLR0917 - one argument an option
         rules.write_baseline(write_baseline, findings, line_of)
         click.echo(f"{write_baseline} knows {len(findings)} findings", err=True)
         return
-    known = baseline or _configured(settings)
     if known is not None:
         findings = rules.without_known(findings, known, line_of)
     for place in findings.scope.unfollowed if verbose else ():
         click.echo(f"normdrop: {one_line(place)}", err=True)
-    _show(findings, form, _again(sources, input_shape, arguments), statistics=statistics)
+    if report is not None:
+        from normdrop.report import next_commands, write_result
+
+        following = next_commands(findings, again)
+        write_result(findings, report, name=" ".join(sources), following=following)
+        click.echo(f"written: {report}", err=True)
+    _show(findings, form, again, statistics=statistics)
     if findings.notes and findings.judged is None:  # source that cannot be read; of a model, asides
         context.exit(2)
     context.exit(0 if exit_zero or findings.is_clean else 1)

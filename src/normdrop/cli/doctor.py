@@ -6,10 +6,11 @@ from pathlib import Path
 
 import rich_click as click
 
-from normdrop.cli._batches import Split, resolve
+from normdrop.cli._arrays import Split
+from normdrop.cli._batches import DATA_HELP, resolve
 from normdrop.cli._metric import metric as metric_of
 from normdrop.cli._model import make_model
-from normdrop.cli._options import file_to_write, model_to_write, run_options, show, weights_option
+from normdrop.cli._options import model_to_write, report_option, run_options, show, weights_option
 from normdrop.cli._progress import steps_bar
 from normdrop.errors import UsageError
 from normdrop.verbs import check_name, doctor, save_weights
@@ -17,7 +18,7 @@ from normdrop.verbs import check_name, doctor, save_weights
 
 @click.command("doctor")
 @click.argument("factory")
-@click.option("--data", required=True, metavar="DATA", help="A data set's name, or a callable.")
+@click.option("--data", required=True, metavar="DATA", help=DATA_HELP)
 @weights_option
 @click.option(
     "--metric",
@@ -31,13 +32,7 @@ from normdrop.verbs import check_name, doctor, save_weights
     metavar="FILE",
     help="Mended state dict to write, .safetensors or .pt; of a Keras model .keras or .weights.h5.",
 )
-@click.option(
-    "--report",
-    type=click.Path(path_type=Path),
-    callback=file_to_write,
-    metavar="FILE",
-    help="Write the same as one HTML page.",
-)
+@report_option
 @run_options
 def command(  # noqa: PLR0917 - click passes them by name
     factory: str,
@@ -49,6 +44,7 @@ def command(  # noqa: PLR0917 - click passes them by name
     limit: int | None,
     batch_size: int,
     split: Split,
+    normalize: str | None,
     device: str | None,
     settings: tuple[str, ...],
     style: str,
@@ -65,7 +61,7 @@ def command(  # noqa: PLR0917 - click passes them by name
     scale = metric_of(metric or _usual_metric(data), model)
     if out is not None:
         check_name(model, out)
-    batches = resolve(data, model, split=split, batch_size=batch_size)
+    batches = resolve(data, model, split=split, batch_size=batch_size, normalize=normalize)
     with steps_bar("checking") as progress:
         found = doctor(model, batches, scale, limit=limit, name=factory, progress=progress)
     loaded = ["--weights", str(weights)] if weights is not None else []
@@ -86,9 +82,10 @@ def command(  # noqa: PLR0917 - click passes them by name
 
 
 def _usual_metric(data: str) -> str | None:
-    """What a built-in data set is usually judged by; nothing for a callable."""
-    if ":" in data:
+    """What a built-in data set is usually judged by; nothing for a user's own."""
+    from normdrop.lab.data import names, source
+
+    if data not in names():
         return None
-    from normdrop.lab.data import source
 
     return "accuracy" if source(data).task == "classification" else "mse"

@@ -9,7 +9,7 @@ import rich_click as click
 from rich.console import Console
 
 from normdrop.cli._factory import names_model
-from normdrop.cli._options import model_to_write, shape_option, weights_option
+from normdrop.cli._options import model_to_write, report_option, shape_option, weights_option
 from normdrop.cli._selection import chosen_rules
 from normdrop.errors import UsageError
 from normdrop.values.text import one_line, printable
@@ -59,6 +59,7 @@ _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
     help="Which move comes first wherever it does no harm; as often as needed.",
 )
 @click.option("--options", "listed", is_flag=True, help="List all moves with what they cost.")
+@report_option
 @click.option(
     "--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True
 )
@@ -73,6 +74,7 @@ def command(  # noqa: PLR0917 - click passes them by name
     out: Path | None,
     moves: tuple[str, ...],
     prefer: tuple[str, ...],
+    report: Path | None,
     style: str,
     *,
     listed: bool,
@@ -113,12 +115,14 @@ def command(  # noqa: PLR0917 - click passes them by name
             notes=bool(select),
             out=out,
             style=style,
+            report=report,
             listed=listed,
         )
-    if input_shape or settings or weights or out or moves or (style != "text" and not listed):
+    given = input_shape or settings or weights or out or moves or report
+    if given or (style != "text" and not listed):
         raise UsageError(
-            "--input-shape, --with, --weights, --out, --move and --format are for a FACTORY, such "
-            "as net.py:make; of files, --format is for --options alone"
+            "--input-shape, --with, --weights, --out, --move, --report and --format are for a "
+            "FACTORY, such as net.py:make; of files, --format is for --options alone"
         )
     return _fix_files(
         targets,
@@ -220,6 +224,7 @@ def _fix_model(
     notes: bool,
     out: Path | None,
     style: str,
+    report: Path | None,
     listed: bool,
 ) -> int:
     from normdrop.verbs import fix_with, save_weights
@@ -232,6 +237,10 @@ def _fix_model(
         return 0
     if out is not None:
         save_weights(mended.model, out)
+    if report is not None:
+        from normdrop.report import write_result
+
+        write_result(mended, report)
     _print(mended, style)
     return 0 if mended.is_complete else 1
 

@@ -5,7 +5,14 @@ from pathlib import Path
 import rich_click as click
 
 from normdrop.cli._model import example_for, make_model
-from normdrop.cli._options import model_options, shape_option, show, weights_option
+from normdrop.cli._options import (
+    model_options,
+    repeated,
+    report_option,
+    shape_option,
+    show_and_report,
+    weights_option,
+)
 from normdrop.verbs import PredictMethod, predict
 
 
@@ -20,12 +27,14 @@ from normdrop.verbs import PredictMethod, predict
     help="By default, what the state of the weights calls for.",
 )
 @weights_option
+@report_option
 @model_options
 def command(  # noqa: PLR0917 - click passes them by name
     factory: str,
     input_shape: tuple[int, ...] | None,
     method: PredictMethod | None,
     weights: Path | None,
+    report: Path | None,
     settings: tuple[str, ...],
     style: str,
 ) -> int:
@@ -36,6 +45,9 @@ def command(  # noqa: PLR0917 - click passes them by name
     layers that cause its shift. Exits with status 1 if any shift is a warning or an error.
     """
     model = make_model(factory, settings, weights)
-    report = predict(model, example_for(model, input_shape, factory), method)
-    show(report, style)
-    return 1 if report.findings else 0
+    found = predict(model, example_for(model, input_shape, factory), method)
+    again = repeated(factory, settings, weights, input_shape)
+    following = f"measure {again} --data DATA" if weights else f"fix {again}"
+    advice = f"normdrop {following}" if found.findings else ""
+    show_and_report(found, style, report, name=factory, advice=advice)
+    return 1 if found.findings else 0

@@ -5,10 +5,19 @@ from pathlib import Path
 
 import rich_click as click
 
-from normdrop.cli._batches import Split, resolve
+from normdrop.cli._arrays import Split
+from normdrop.cli._batches import DATA_HELP, resolve
 from normdrop.cli._metric import metric as metric_of
 from normdrop.cli._model import make_model
-from normdrop.cli._options import model_to_write, run_options, shape_option, show, weights_option
+from normdrop.cli._options import (
+    model_to_write,
+    repeated,
+    report_option,
+    run_options,
+    shape_option,
+    show_and_report,
+    weights_option,
+)
 from normdrop.cli._progress import batches_bar
 from normdrop.errors import ShiftWarning, UsageError
 from normdrop.verbs import RecalibrateMethod, check_name, recalibrate, save_weights
@@ -24,7 +33,7 @@ from normdrop.verbs import RecalibrateMethod, check_name, recalibrate, save_weig
     metavar="FILE",
     help="State dict to write, .safetensors or .pt; of a Keras model .keras or .weights.h5.",
 )
-@click.option("--data", metavar="DATA", help="A data set's name, or a callable.")
+@click.option("--data", metavar="DATA", help=DATA_HELP)
 @shape_option(help="Without data: the shape of one input, such as 3,32,32.")
 @weights_option
 @click.option(
@@ -38,6 +47,7 @@ from normdrop.verbs import RecalibrateMethod, check_name, recalibrate, save_weig
 @click.option(
     "--force", is_flag=True, help="Go on with inputs that are scaled otherwise than in training."
 )
+@report_option
 @run_options
 def command(  # noqa: PLR0917 - click passes them by name
     factory: str,
@@ -48,9 +58,11 @@ def command(  # noqa: PLR0917 - click passes them by name
     method: RecalibrateMethod,
     metric: str | None,
     force: bool,  # noqa: FBT001 - click passes it by name
+    report: Path | None,
     limit: int | None,
     batch_size: int,
     split: Split,
+    normalize: str | None,
     device: str | None,
     settings: tuple[str, ...],
     style: str,
@@ -68,7 +80,11 @@ def command(  # noqa: PLR0917 - click passes them by name
     model = make_model(factory, settings, weights, device)
     scale = metric_of(metric, model)
     check_name(model, out)
-    batches = None if data is None else resolve(data, model, split=split, batch_size=batch_size)
+    batches = (
+        None
+        if data is None
+        else resolve(data, model, split=split, batch_size=batch_size, normalize=normalize)
+    )
     with batches_bar("recalibrating") as progress, warnings.catch_warnings():
         warnings.simplefilter("ignore", ShiftWarning)  # it is the error below
         done = recalibrate(
@@ -84,5 +100,15 @@ def command(  # noqa: PLR0917 - click passes them by name
     if done.refused:
         raise UsageError(done.refused.replace("pass force=True", "pass --force"))
     path = save_weights(model, out)
-    show(done, style, [path], {"written": str(path)})
+    again = repeated(factory, settings, path)
+    advice = f"normdrop measure {again} --data {data or 'DATA'}"
+    show_and_report(
+        done,
+        style,
+        report,
+        name=factory,
+        advice=advice,
+        written=[path],
+        more={"written": str(path)},
+    )
     return 0

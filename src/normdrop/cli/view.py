@@ -5,7 +5,8 @@ from pathlib import Path
 
 import rich_click as click
 
-from normdrop.cli._batches import Split, resolve
+from normdrop.cli._arrays import Split
+from normdrop.cli._batches import DATA_HELP, resolve
 from normdrop.cli._metric import metric as metric_of
 from normdrop.cli._model import example_for, make_model
 from normdrop.cli._options import file_to_write, run_options, shape_option, show, weights_option
@@ -17,7 +18,7 @@ from normdrop.verbs import view
 @click.command("view")
 @click.argument("factory")
 @shape_option(help="Shape of one input, such as 3,32,32, where there is no --data.")
-@click.option("--data", metavar="DATA", help="Measure on it: a data set's name, or a callable.")
+@click.option("--data", metavar="DATA", help=f"Measure on it. {DATA_HELP}")
 @weights_option
 @click.option("--metric", metavar="METRIC", help="With --data: accuracy, loss, mse or a callable.")
 @click.option(
@@ -49,6 +50,7 @@ def command(  # noqa: PLR0917 - click passes them by name
     limit: int | None,
     batch_size: int,
     split: Split,
+    normalize: str | None,
     device: str | None,
     settings: tuple[str, ...],
     style: str,
@@ -70,7 +72,7 @@ def command(  # noqa: PLR0917 - click passes them by name
             raise UsageError("--metric takes --data to be measured on")
         drawn = view(model, example_for(model, input_shape, factory))
     else:
-        batches = resolve(data, model, split=split, batch_size=batch_size)
+        batches = resolve(data, model, split=split, batch_size=batch_size, normalize=normalize)
         some = batches if limit is None else islice(iter(batches), limit)
         drawn = view(model, input_shape, batches=some, metric=metric_of(metric, model))
     written = []

@@ -55,6 +55,7 @@ def map_html(model: ModelMap) -> str:
         "map.html",
         name=model.name,
         verdict=model.verdict,
+        mark=MARKS[model.verdict.level] if model.verdict else "",
         notes=model.notes,
         views=views,
         noises=[_noise(model, path, number) for path, number in model.noises.items()],

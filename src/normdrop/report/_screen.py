@@ -122,10 +122,25 @@ def _source(finding: Finding, gutter: str, width: int | None) -> Iterator[Text]:
     yield Text.assemble(f"{gutter} ", bar)
     yield Text.assemble((str(place.line), "bold blue"), " ", bar, f" {shown}")
     if at is not None:
-        word = re.match(r"[\w.]+", shown[at:])
-        carets = "^" * (len(word.group()) if word else 1)
+        carets = "^" * len(_word(shown, at))
         style = STYLES[finding.severity]
         yield Text.assemble(f"{gutter} ", bar, " " * (at + 1), (carets, style))
+
+
+def around(finding: Finding) -> tuple[str, str, str]:
+    """The line at fault, what stands before the place that is meant, and the word at it."""
+    place = finding.location
+    if place is None:
+        return "", "", ""
+    line = printable(line_of(place).expandtabs(1).rstrip())
+    at = place.column - 1 if place.column else len(line)
+    return line, line[:at], _word(line, at)
+
+
+def _word(line: str, at: int) -> str:
+    """A name with its dots, or one character."""
+    word = re.match(r"[\w.]+", line[at:])
+    return word.group() if word else line[at : at + 1]
 
 
 def _cropped(line: str, column: int | None, room: int) -> tuple[str, int | None]:

@@ -32,7 +32,7 @@ def shift_figure(before: ShiftReport | None, after: ShiftReport | None) -> str:
         f'<svg class="shifts" viewBox="0 0 {_WIDTH} {height}" role="img" aria-label="Shifts">',
         *_axis(scale, height),
         *(line for row, pair in enumerate(drawn) for line in _row(scale, row, *pair)),
-        *_key(),
+        *_key(changed=after is not None),
         "</svg>",
     ]
     return "\n".join(parts)
@@ -93,10 +93,11 @@ def _later(now: LayerShift | None) -> str:
     return "" if now is None else f", now {now.shift:.3f}"
 
 
-def _key() -> Iterator[str]:
+def _key(*, changed: bool) -> Iterator[str]:
     yield f'<circle class="before" cx="{_NAMES + 6}" cy="14" r="5"/>'
-    yield f'<text x="{_NAMES + 18}" y="18">before</text>'
-    yield f'<circle class="now" cx="{_NAMES + 86}" cy="14" r="5"/>'
-    yield f'<text x="{_NAMES + 98}" y="18">now</text>'
+    yield f'<text x="{_NAMES + 18}" y="18">{"before" if changed else "shift"}</text>'
+    if changed:
+        yield f'<circle class="now" cx="{_NAMES + 86}" cy="14" r="5"/>'
+        yield f'<text x="{_NAMES + 98}" y="18">now</text>'
     yield f'<rect class="band" x="{_NAMES + 146}" y="7" width="14" height="14"/>'
     yield f'<text x="{_NAMES + 166}" y="18">within 0.8 and 1/0.8</text>'

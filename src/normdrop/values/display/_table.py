@@ -52,9 +52,6 @@ _INKS: Mapping[Level, str] = MappingProxyType(
     }
 )
 
-# Wide enough to measure what a table would take.
-_UNBOUNDED = 10_000
-
 
 @dataclass(frozen=True)
 class Column:
@@ -131,12 +128,9 @@ class Table:
         """Draw the title, the table and the notes as wide as the console allows."""
         from rich.text import Text
 
-        grid = self._grid(gap=2)
-        if (
-            console.measure(grid, options=options.update(width=_UNBOUNDED)).maximum
-            > options.max_width
-        ):
-            grid = self._grid(gap=1)
+        marks = 3 if any(row.tone != "plain" for row in self.rows) else 0
+        roomy = marks + sum(width + 2 for width in self._words()) - 2 <= options.max_width
+        grid = self._grid(gap=2 if roomy else 1)
         if self.verdict is not None:
             style = STYLES[self.verdict.level].replace("bold", "").strip()
             yield Text(printable(f"{self.verdict}"), style=f"bold {style}")
@@ -168,13 +162,30 @@ class Table:
         grid = RichTable(box=box.SIMPLE_HEAD, padding=padding, pad_edge=False, show_edge=False)
         if marked:
             grid.add_column("", no_wrap=True, width=1)
-        for column in self.columns:
-            grid.add_column(Text(printable(column.name)), justify=column.align, overflow="fold")
+        # Where there is room for every word, none is broken for the sake of another column.
+        least = self._words() if gap > 1 else [None] * len(self.columns)
+        for column, width in zip(self.columns, least, strict=True):
+            name = Text(printable(column.name))
+            grid.add_column(name, justify=column.align, overflow="fold", min_width=width)
         for row in self.rows:
             mark = [Text(_MARKS[row.tone])] if marked else []
             cells = [Text(printable(cell)) for cell in row.cells]
             grid.add_row(*mark, *cells, style=_STYLES[row.tone])
         return grid
+
+    def _words(self) -> list[int]:
+        """The longest word of each column; a number and its unit are one."""
+        columns = zip(
+            self.columns, zip(*(row.cells for row in self.rows), strict=True), strict=True
+        )
+        return [
+            max(len(word) for text in (column.name, *cells) for word in (text.split() or [""]))
+            if column.align == "left"
+            else max(*map(len, cells), *map(len, column.name.split() or [""]))
+            for column, cells in (
+                columns if self.rows else ((each, ("",)) for each in self.columns)
+            )
+        ]
 
     def without_notes(self) -> "Table":
         """The same table alone, for a page that shows notes and verdict elsewhere."""
