@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 from normdrop.cli._factory import names_model
-from normdrop.cli._options import shape_option
+from normdrop.cli._options import shape_option, trust_option
 from normdrop.cli._selection import chosen_rules
 from normdrop.errors import UsageError
 from normdrop.values.text import one_line
@@ -27,6 +27,7 @@ _FORMATS = ("text", "json", "sarif", "github")
 @click.option(
     "--with", "arguments", multiple=True, metavar="NAME=VALUE", help="An argument of the FACTORY."
 )
+@trust_option
 @click.option("--select", multiple=True, help="Rules to run: codes, their beginnings, or names.")
 @click.option("--ignore", multiple=True, help="Rules not to run, named likewise.")
 @click.option("--exclude", multiple=True, help="Files to leave out, as in a .gitignore.")
@@ -52,6 +53,7 @@ def command(  # noqa: PLR0917 - one argument an option
     baseline: Path | None,
     write_baseline: Path | None,
     *,
+    trust: bool,
     statistics: bool,
     exit_zero: bool,
 ) -> None:
@@ -67,8 +69,8 @@ def command(  # noqa: PLR0917 - one argument an option
 
     settings = rules.project_settings(Path.cwd())
     chosen = chosen_rules(select, ignore, settings)
-    if _is_factory(sources):
-        findings = _check_factory(sources[0], input_shape, arguments, chosen)
+    if _is_factory(sources, trust=trust):
+        findings = _check_factory(sources[0], input_shape, arguments, chosen, trust=trust)
         findings = rules.without_accepted(findings, settings.suppressions)
     else:
         patterns = (*settings.exclude, *exclude)
@@ -92,8 +94,8 @@ def _configured(settings: "ProjectSettings") -> Path | None:
     return Path(settings.baseline) if settings.baseline else None
 
 
-def _is_factory(sources: tuple[str, ...]) -> bool:
-    found = [each for each in sources if names_model(each)]
+def _is_factory(sources: tuple[str, ...], *, trust: bool) -> bool:
+    found = [each for each in sources if names_model(each, trust=trust)]
     if found and len(sources) > 1:
         raise UsageError(f"{found[0]} is checked by itself: name one FACTORY, or only files")
     return bool(found)
@@ -104,11 +106,13 @@ def _check_factory(
     shape: tuple[int, ...] | None,
     arguments: tuple[str, ...],
     chosen: "Sequence[Rule]",
+    *,
+    trust: bool,
 ) -> "Findings":
     from normdrop.cli._model import example_for, make_model
     from normdrop.verbs import check_with
 
-    model = make_model(factory, arguments)
+    model = make_model(factory, arguments, trust=trust)
     return check_with(model, example_for(model, shape, factory), chosen)
 
 

@@ -28,6 +28,8 @@ def command(  # noqa: PLR0917 - click passes them by name
     weights: Path | None,
     settings: tuple[str, ...],
     style: str,
+    *,
+    trust: bool,
 ) -> int:
     """Predict the shift at every norm layer, without data.
 
@@ -35,7 +37,7 @@ def command(  # noqa: PLR0917 - click passes them by name
     .keras file, which is loaded in safe mode. One row per norm layer, worst first, with the noise
     layers that cause its shift. Exits with status 1 if any shift is a warning or an error.
     """
-    model = make_model(factory, settings, weights)
+    model = make_model(factory, settings, weights, trust=trust)
     report = predict(model, example_for(model, input_shape, factory), method)
     show(report, style)
     return 1 if report.findings else 0

@@ -399,6 +399,11 @@ def opened(model: object, verb: str, **then: object) -> Model:
                 raise UsageError(
                     f"{verb} takes the model first, then the {name}: they seem to be swapped"
                 )
+        if is_keras_2(model):
+            raise UsageError(
+                f"{verb}: {type(model).__name__} is a model of Keras 2 (tf_keras): make it with "
+                "Keras 3, or pass --trust to the command line, which carries it over"
+            )
         raise UsageError(
             f"{verb} takes a torch.nn.Module, not {type(model).__name__}: pass an instance of it"
         )
@@ -413,6 +418,14 @@ def door(model: object) -> Model | None:
 def is_keras(model: object) -> bool:
     """Whether a model is Keras'."""
     return _found(model)[0] == "keras"
+
+
+def is_keras_2(model: object) -> bool:
+    """Whether a model is one of Keras 2, which lives on as `tf_keras`."""
+    return any(
+        base.__name__ == "Model" and base.__module__.startswith("tf_keras.")
+        for base in type(model).__mro__
+    )
 
 
 def _found(model: object) -> tuple[str, Model | None]:
