@@ -246,6 +246,18 @@ class Model(Protocol):
         args, kwargs = arguments
         return kwargs or args
 
+    def batches_of(self, data: Any) -> Any:  # noqa: ANN401 - whatever a user has
+        """Batches, by what else users of the framework have; by default they are that."""
+        return data
+
+    def metric_of(self, metric: object) -> object:
+        """A metric, by what else users of the framework call one.
+
+        Raises:
+            UsageError: There is none of that name.
+        """
+        return metric
+
     def reading(
         self,
         batches: object,
@@ -439,6 +451,21 @@ def _found(model: object) -> tuple[str, Model | None]:
             if found is not None:
                 return package, found
     return "", None
+
+
+def example_of(framework: Model, example: object, verb: str, *, or_else: str = "") -> object:
+    """The example given, or what the model says of its inputs.
+
+    Raises:
+        UsageError: There is neither; the message names the verb and tells what else it takes.
+    """
+    found = framework.declared_example() if example is None else example
+    if found is None:
+        raise UsageError(
+            f"{verb} takes an example of what the model takes, which {framework.name} does not "
+            f"say: pass a shape without the batch axis, such as (3, 32, 32){or_else}"
+        )
+    return found
 
 
 def declared_example(model: object) -> object:
