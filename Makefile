@@ -6,7 +6,13 @@ PYTEST_FLAGS ?=
 # One thread per test process; tests of threading set their own number.
 TEST_ENV := OMP_NUM_THREADS=1 PYTHONHASHSEED=0
 
-.PHONY: demo test test-slow test-backends test-tensorflow test-jax check format benchmarks clean
+# Keras of old on torch, the lowest that pyproject.toml allows first, and the lowest torch.
+KERAS_VERSIONS := 3.6.0 3.8.0 3.11.3
+LOWEST_TORCH := 2.5.1
+VERSIONS := $(addprefix test-keras-,$(KERAS_VERSIONS)) test-torch-$(LOWEST_TORCH)
+
+.PHONY: demo test test-slow test-versions $(VERSIONS) test-backends test-tensorflow test-jax check
+.PHONY: format benchmarks clean
 
 demo: $(VENV)/installed
 	$(BIN)/normdrop compare ten-orders --data digits --seeds 9 --report out/ten-orders-digits.html
@@ -16,6 +22,15 @@ test: check
 
 test-slow: $(VENV)/installed
 	$(TEST_ENV) $(BIN)/pytest -m slow --timeout 3600 $(PYTEST_FLAGS)
+
+# Each version in an environment of its own, and what Keras 2 is read with beside the newest.
+test-versions: $(VERSIONS) test-backends
+
+$(filter test-keras-%,$(VERSIONS)): test-keras-%: .venv-keras-%/installed
+	$(TEST_ENV) .venv-keras-$*/bin/pytest -n 2 -m "not slow" tests/keras $(PYTEST_FLAGS)
+
+$(filter test-torch-%,$(VERSIONS)): test-torch-%: .venv-torch-%/installed
+	$(TEST_ENV) .venv-torch-$*/bin/pytest -n 2 -m "not slow" tests/torch tests/verbs $(PYTEST_FLAGS)
 
 # The Keras twin on Keras' other backends, each in an environment of its own.
 test-backends: test-tensorflow test-jax
@@ -43,7 +58,7 @@ benchmarks: $(VENV)/installed
 	$(BIN)/python benchmarks/recalibrate.py
 
 clean:
-	rm -rf $(VENV) .venv-tensorflow .venv-jax out .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-* out .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -51,8 +66,16 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
-.venv-tensorflow/installed: BACKEND := tensorflow-cpu
+.venv-tensorflow/installed: BACKEND := tensorflow-cpu tf_keras
 .venv-jax/installed: BACKEND := jax
+# Whatever else is installed stays; the one library is put back to the version that is asked for.
+.venv-keras-%/installed .venv-torch-%/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --constraint constraints.txt torch
+	$(@D)/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(@D)/bin/python -m pip install --quiet --no-deps $(subst -,==,$(patsubst .venv-%,%,$(@D)))
+	touch $@
+
 .venv-%/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv-$*
 	.venv-$*/bin/python -m pip install --quiet --constraint constraints.txt torch

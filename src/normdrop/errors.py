@@ -43,6 +43,10 @@ class ShiftWarning(UserWarning):
     """A norm layer under training whose input in eval mode is far from its running statistics."""
 
 
+class StoreWarning(UserWarning):
+    """Something that a store held is damaged, and is made anew."""
+
+
 def unknown(what: str, word: object, known: tuple[str, ...], *others: str) -> UsageError:
     """What to say of a word that is none of those known: the one it is nearest to, or all.
 

@@ -1,17 +1,22 @@
 """The store: what is put is kept, and what cannot be is said in one sentence."""
 
+import hashlib
+import json
+import random
 import resource
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import asdict, replace
+from datetime import datetime, tzinfo
 from pathlib import Path
 
 import pytest
 
 from normdrop.errors import StoreError
-from normdrop.lab.store import Store, default_path
-from normdrop.lab.trial import Epoch, Outcome, Trial
+from normdrop.lab.store import Repaired, Store, default_path, repair
+from normdrop.lab.trial import Epoch, Outcome, Trial, outcome_line
 
 Make = Callable[..., Trial]
 
@@ -48,7 +53,7 @@ def test_a_newer_store_is_left_alone(tmp_path: Path) -> None:
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA user_version = 7")
     connection.close()
-    with pytest.raises(StoreError, match=r"newer normdrop \(store version 7, this one reads 1\)"):
+    with pytest.raises(StoreError, match=r"newer normdrop \(store version 7, this one reads 2\)"):
         Store(path)
 
 
@@ -136,6 +141,187 @@ def test_a_damaged_outcome_is_none(
         store.put(whole)
         assert store.get(tiny_trial()) == whole
         assert store.get(tiny_trial(seed=1)) == _outcome(tiny_trial(seed=1))
+
+
+def _of_version_1(path: Path, outcomes: list[Outcome]) -> None:
+    """A store as it was before rows had checksums, and keys held the folder of a recipe's file."""
+    with sqlite3.connect(path) as connection:
+        connection.execute(
+            "CREATE TABLE outcome (key TEXT PRIMARY KEY, recipe TEXT NOT NULL, variant TEXT NOT "
+            "NULL, data TEXT NOT NULL, seed INTEGER NOT NULL, status TEXT NOT NULL, ended TEXT NOT "
+            "NULL DEFAULT CURRENT_TIMESTAMP, outcome TEXT NOT NULL) WITHOUT ROWID"
+        )
+        connection.execute(f"PRAGMA application_id = {0x6E6F7264}")
+        connection.execute("PRAGMA user_version = 1")
+        for each in outcomes:
+            trial = each.trial
+            text = json.dumps(asdict(trial), sort_keys=True)
+            connection.execute(
+                "INSERT INTO outcome (key, recipe, variant, data, seed, status, outcome)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (
+                    *(hashlib.sha256(text.encode()).hexdigest(), trial.recipe, trial.variant),
+                    *(trial.data, trial.seed, each.status, outcome_line(each)),
+                ),
+            )
+    connection.close()
+
+
+def test_a_store_of_version_1_is_gone_on_with(tmp_path: Path, tiny_trial: Make) -> None:
+    """Outcomes are found by the trials of then, also where a recipe's file has moved since."""
+    path = tmp_path / "s.sqlite"
+    built_in = tiny_trial()
+    own = replace(built_in, recipe="/home/then/my_recipe.py@0123456789ab")
+    moved = replace(own, recipe="/home/now/my_recipe.py@0123456789ab")
+    other = replace(own, recipe="/home/now/my_recipe.py@ba9876543210")
+    _of_version_1(path, [_outcome(built_in), _outcome(own)])
+    for _ in range(2):  # once as it was, once as it is now
+        with Store(path) as store:
+            assert store.get(built_in) == _outcome(built_in)
+            assert store.get(own) == _outcome(own)
+            assert store.get(moved) == _outcome(moved)
+            assert store.get(other) is None
+            assert store.damaged == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"recipe_version": 2},
+        {"data_checksum": "other"},
+        {"recipe": "/a/r.py@ba9876543210"},
+        {"recipe": "/a/s.py@0123456789ab"},
+        {"recipe": "/a/r.py"},
+    ],
+)
+def test_other_code_or_data_is_another_trial(change: dict[str, object], tiny_trial: Make) -> None:
+    """A recipe's version, its code and the checksum of the data are in the key; its folder not."""
+    trial = replace(tiny_trial(), recipe="/a/r.py@0123456789ab")
+    assert replace(trial, **change).key != trial.key  # type: ignore[arg-type] # a field's own
+    for folder in ("", "b/", "C:\\recipes\\"):
+        assert replace(trial, recipe=f"{folder}r.py@0123456789ab").key == trial.key
+
+
+@pytest.mark.parametrize(
+    "column", ["recipe", "variant", "data", "seed", "status", "ended", "outcome", "digest"]
+)
+def test_a_changed_column_is_seen(tmp_path: Path, tiny_trial: Make, column: str) -> None:
+    """Every column is under the checksum: a number changed by hand is damage."""
+    path = tmp_path / "s.sqlite"
+    with Store(path) as store:
+        store.put(_outcome(tiny_trial()))
+        store.put(_outcome(tiny_trial(seed=1)))
+    connection = sqlite3.connect(path)
+    new = "replace(outcome, '2.5', '2.4')" if column == "outcome" else f"{column} || '1'"
+    with connection:
+        connection.execute(f"UPDATE outcome SET {column} = {new} WHERE seed = 0")  # noqa: S608 - our own
+    connection.close()
+    with Store(path) as store:
+        assert store.get(tiny_trial()) is None
+        assert store.damaged == [tiny_trial()]
+        assert [outcome is None for _, outcome in store.rows()].count(True) == 1
+        assert store.get(tiny_trial(seed=1)) is not None
+
+
+def _flipped(path: Path, original: bytes, place: random.Random) -> None:
+    """The store with one bit of it turned over."""
+    content = bytearray(original)
+    content[place.randrange(len(content))] ^= 1 << place.randrange(8)
+    path.write_bytes(content)
+
+
+def _is_told(action: Callable[[], object]) -> bool:
+    """Whether something is refused, in one line."""
+    try:
+        action()
+    except StoreError as error:
+        return len(str(error).splitlines()) == 1
+    return False
+
+
+@pytest.mark.parametrize(
+    "flips", [60, pytest.param(1000, marks=[pytest.mark.slow, pytest.mark.timeout(3000)])]
+)
+def test_a_bit_that_flips_changes_no_number(tmp_path: Path, tiny_trial: Make, flips: int) -> None:
+    """The same outcomes, trials to run again, or one line; after a repair likewise."""
+    path = tmp_path / "s.sqlite"
+    trials = [tiny_trial(seed=seed) for seed in range(12)]
+    with Store(path) as store:
+        for trial in trials:
+            store.put(_outcome(trial))
+    original = path.read_bytes()
+    place = random.Random(flips)  # noqa: S311 - no secrets
+    seen = {"same": 0, "again": 0, "line": 0}
+
+    def read() -> None:
+        with Store(path) as store:
+            found = [store.get(trial) for trial in trials]
+            for trial, outcome in zip(trials, found, strict=True):
+                assert outcome is None or outcome == _outcome(trial)
+                if outcome is None:
+                    store.put(_outcome(trial))
+            assert [store.get(trial) for trial in trials] == [*map(_outcome, trials)]
+            seen["again" if None in found else "same"] += 1
+
+    for _ in range(flips):
+        for beside in tmp_path.iterdir():
+            beside.unlink()
+        _flipped(path, original, place)
+        if _is_told(read):
+            seen["line"] += 1
+            if not _is_told(lambda: repair(path)):
+                read()
+    assert seen["same"]
+    assert seen["again"]
+
+
+def test_a_store_is_repaired(tmp_path: Path, tiny_trial: Make) -> None:
+    """Sound rows are kept bit for bit, damaged ones taken out; the old file stays beside."""
+    path = tmp_path / "s.sqlite"
+    with pytest.raises(StoreError, match="no such store"):
+        repair(path)
+    with Store(path) as store:
+        for seed in range(300):
+            store.put(_outcome(tiny_trial(seed=seed)))
+        with pytest.raises(StoreError, match="is using this store"):
+            repair(path)
+    assert repair(path) == Repaired(300, (), None)
+    with path.open("r+b") as file:
+        file.seek(3 * path.stat().st_size // 4)
+        file.write(b"\xa5" * 4000)
+    before = path.read_bytes()
+    with pytest.raises(StoreError, match="normdrop store repair --store"):
+        Store(path)
+    done = repair(path)
+    assert 100 < done.kept < 300
+    assert done.damaged is not None
+    assert done.damaged.read_bytes() == before
+    with Store(path) as store:
+        found = [store.get(tiny_trial(seed=seed)) for seed in range(300)]
+    assert sum(each is not None for each in found) == done.kept
+    assert all(each is None or each == _outcome(each.trial) for each in found)
+    path.write_bytes(b"x" * 5000)
+    with pytest.raises(StoreError, match="nothing in it can be read"):
+        repair(path)
+
+
+def test_a_clock_that_jumps_changes_nothing(
+    tmp_path: Path, tiny_trial: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last one put counts, whatever the clock says."""
+
+    class Past(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> "Past":
+            return cls(1970, 1, 1, tzinfo=tz)
+
+    path = tmp_path / "s.sqlite"
+    with Store(path) as store:
+        store.put(Outcome(tiny_trial(), "failed", (), 0.0, "first"))
+        monkeypatch.setattr("normdrop.lab.store.datetime", Past)
+        store.put(_outcome(tiny_trial()))
+    with Store(path) as store:
+        assert store.get(tiny_trial()) == _outcome(tiny_trial())
 
 
 def test_a_folder_that_cannot_be_written() -> None:

@@ -18,16 +18,34 @@ _SEED = 0
 _USERS = (Exception, SystemExit)
 """What a user's own code may raise; with `sys.exit(0)` it would end this program as if clean."""
 MODEL_FILES = (".keras", ".h5", ".hdf5")
-"""How files of whole Keras models end; all but the first are refused in words."""
+"""How files of whole Keras models end; all but the first are read where they are trusted."""
+_SAVED_MODEL = ("saved_model.pb", "saved_model.pbtxt")
 
 
 _IMPORTS_BESIDE_ITSELF = re.compile(rb"^\s*from\s+\.", re.MULTILINE)
 """What only works in a file that is imported as part of its package."""
 
 
-def names_model(text: str) -> bool:
-    """Whether an argument is a FACTORY or a file of a model, and no source to read."""
-    return text.endswith(MODEL_FILES) or (":" in text and not Path(text).exists())
+def is_model_file(text: str) -> bool:
+    """Whether an argument is a file, or a SavedModel folder, that holds a whole model."""
+    return text.endswith(MODEL_FILES) or _is_saved_model(text)
+
+
+def _is_saved_model(folder: str) -> bool:
+    try:
+        return any((Path(folder) / each).is_file() for each in _SAVED_MODEL)
+    except OSError:  # a name that is too long for any file
+        return False
+
+
+def names_model(text: str, *, trust: bool = False) -> bool:
+    """Whether an argument is a FACTORY or a file of a model, and no source to read.
+
+    A SavedModel folder, in which source may lie as well, is a model where it is trusted.
+    """
+    if text.endswith(MODEL_FILES) or (":" in text and not Path(text).exists()):
+        return True
+    return trust and is_model_file(text)
 
 
 def make(factory: str, settings: Sequence[str] = ()) -> object:

@@ -4,25 +4,34 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from normdrop.cli._factory import MODEL_FILES, make
+from normdrop.cli._factory import is_model_file, make
 from normdrop.errors import UsageError
-from normdrop.verbs import declared_example, is_keras, load_model, load_weights
+from normdrop.verbs import carried_over, declared_example, is_keras, load_model, load_weights
 
 
 def make_model(
-    factory: str, settings: Sequence[str], weights: Path | None = None, device: str | None = None
+    factory: str,
+    settings: Sequence[str],
+    weights: Path | None = None,
+    device: str | None = None,
+    *,
+    trust: bool = False,
 ) -> Any:  # noqa: ANN401 - whatever FACTORY gives; the verbs refuse what is no model
-    """Call FACTORY, or load the `.keras` file it is; load weights and move the model.
+    """Call FACTORY, or load the file it is; load weights and move the model.
+
+    Where `trust` is set, formats that can run code are read, and models of Keras 2 carried over.
 
     Raises:
         UsageError: FACTORY, a file or the device is not usable; the message says which and why.
     """
-    if factory.endswith(MODEL_FILES):
+    if is_model_file(factory):
         if settings:
             raise UsageError(f"--with is for callables, and {factory} is a file")
-        model = load_model(Path(factory))
+        model = load_model(Path(factory), trust=trust)
     else:
         model = make(factory, settings)
+        if trust:
+            model = carried_over(model)
     if weights is not None:
         load_weights(model, weights)
     return model if device is None else _moved(model, device)

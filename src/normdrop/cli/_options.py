@@ -21,7 +21,14 @@ if TYPE_CHECKING:
 CommandT = TypeVar("CommandT", bound=Callable[..., object])
 
 _WEIGHTS = (".pt", ".safetensors", ".keras", ".weights.h5")
+_TRUST = click.option(
+    "--trust",
+    is_flag=True,
+    help="Read what can run code: a whole-model .h5 file, a SavedModel folder, a .keras file with "
+    "code in it, a model of Keras 2.",
+)
 _MODEL = (
+    _TRUST,
     click.option(
         "--with", "settings", multiple=True, metavar="NAME=VALUE", help="An argument of FACTORY."
     ),
@@ -53,14 +60,20 @@ _RUN = (
 def run_options(command: CommandT) -> CommandT:
     """What to read, where to run it, how the model is made and how the result is printed.
 
-    The command takes `limit`, `batch_size`, `split`, `normalize`, `device`, `settings` and `style`.
+    The command takes `limit`, `batch_size`, `split`, `normalize`, `device`, `trust`, `settings` and
+    `style`.
     """
     return reduce(lambda decorated, option: option(decorated), reversed(_RUN), command)
 
 
 def model_options(command: CommandT) -> CommandT:
-    """How the model is made and how the result is printed: `settings` and `style`."""
+    """How the model is made and how the result is printed: `trust`, `settings` and `style`."""
     return reduce(lambda decorated, option: option(decorated), reversed(_MODEL), command)
+
+
+def trust_option(command: CommandT) -> CommandT:
+    """`--trust`: what can run code is read; its value whether it is given."""
+    return _TRUST(command)
 
 
 class _Result(Protocol):

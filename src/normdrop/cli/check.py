@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 from normdrop.cli._factory import names_model
-from normdrop.cli._options import report_option, shape_option
+from normdrop.cli._options import report_option, shape_option, trust_option
 from normdrop.cli._screen import print_lines
 from normdrop.cli._selection import chosen_rules
 from normdrop.cli._standard_input import as_file
@@ -29,6 +29,7 @@ _FORMATS = ("text", "json", "sarif", "github")
 @click.option(
     "--with", "arguments", multiple=True, metavar="NAME=VALUE", help="An argument of the FACTORY."
 )
+@trust_option
 @click.option("--select", multiple=True, help="Rules to run: codes, their beginnings, or names.")
 @click.option("--ignore", multiple=True, help="Rules not to run, named likewise.")
 @click.option("--exclude", multiple=True, help="Files to leave out, as in a .gitignore.")
@@ -63,6 +64,7 @@ def command(  # noqa: PLR0917 - one argument an option
     report: Path | None,
     *,
     fast: bool,
+    trust: bool,
     statistics: bool,
     verbose: bool,
     exit_zero: bool,
@@ -89,8 +91,10 @@ def command(  # noqa: PLR0917 - one argument an option
         sources, again = (context.with_resource(as_file(stdin_filename)),), ()
     elif stdin_filename is not None:
         raise UsageError("--stdin-filename names what - reads: normdrop check - < net.py")
-    if _is_factory(sources):
-        findings = _check_factory(sources[0], input_shape, arguments, chosen, fast=fast)
+    if _is_factory(sources, trust=trust):
+        findings = _check_factory(
+            sources[0], input_shape, arguments, chosen, fast=fast, trust=trust
+        )
         findings = rules.without_accepted(findings, settings.suppressions)
     elif fast:
         raise UsageError("--fast is for a FACTORY: source is read, and nothing in it is run")
@@ -131,8 +135,8 @@ def _configured(settings: "ProjectSettings") -> Path | None:
     return Path(settings.baseline) if settings.baseline else None
 
 
-def _is_factory(sources: tuple[str, ...]) -> bool:
-    found = [each for each in sources if names_model(each)]
+def _is_factory(sources: tuple[str, ...], *, trust: bool) -> bool:
+    found = [each for each in sources if names_model(each, trust=trust)]
     if found and len(sources) > 1:
         raise UsageError(f"{found[0]} is checked by itself: name one FACTORY, or only files")
     return bool(found)
@@ -145,11 +149,12 @@ def _check_factory(
     chosen: "Sequence[Rule]",
     *,
     fast: bool,
+    trust: bool,
 ) -> "Findings":
     from normdrop.cli._model import example_for, make_model
     from normdrop.verbs import check_with
 
-    model = make_model(factory, arguments)
+    model = make_model(factory, arguments, trust=trust)
     return check_with(model, example_for(model, shape, factory), chosen, fast=fast)
 
 

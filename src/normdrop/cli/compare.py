@@ -1,5 +1,7 @@
 """`normdrop compare`: train rival orders with paired seeds and say which differences are real."""
 
+import warnings
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -7,9 +9,13 @@ import rich_click as click
 
 from normdrop.cli._factory import parse_settings
 from normdrop.cli._options import file_to_write
-from normdrop.errors import NormdropError, UsageError
+from normdrop.errors import NormdropError, StoreWarning, UsageError
+from normdrop.values.text import one_line
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import TextIO
+
     from normdrop.lab.comparison import Comparison
     from normdrop.lab.plan import Precision
     from normdrop.lab.trial import Setting
@@ -120,24 +126,25 @@ def command(  # noqa: PLR0917 - click passes every option by name
             "--panel, --variant, --paper, --on, --gpu-fraction, --device and --precision"
         )
     try:
-        if searched:
-            comparisons = [_searched(recipe, data, seeds, chosen, jobs, store)]
-        else:
-            comparisons = compare_panels(
-                recipe,
-                panels=panels,
-                data=data,
-                seeds=seeds,
-                settings=chosen,
-                paper=paper,
-                variants=variants,
-                jobs=jobs,
-                on=on,
-                gpu_fraction=gpu_fraction,
-                device=device,
-                precision=precision,
-                store=store,
-            )
+        with _damage_in_lines():
+            if searched:
+                comparisons = [_searched(recipe, data, seeds, chosen, jobs, store)]
+            else:
+                comparisons = compare_panels(
+                    recipe,
+                    panels=panels,
+                    data=data,
+                    seeds=seeds,
+                    settings=chosen,
+                    paper=paper,
+                    variants=variants,
+                    jobs=jobs,
+                    on=on,
+                    gpu_fraction=gpu_fraction,
+                    device=device,
+                    precision=precision,
+                    store=store,
+                )
     except KeyboardInterrupt as error:
         raise NormdropError(
             f"interrupted: what has been trained is kept in {store}; "
@@ -155,6 +162,30 @@ def command(  # noqa: PLR0917 - click passes every option by name
 
         click.echo(f"results: {write_results(comparisons, export)}")
     _check_that_something_finished(comparisons)
+
+
+@contextmanager
+def _damage_in_lines() -> "Iterator[None]":
+    """Say what is damaged in the store on a line of standard error, as all else that is wrong."""
+    usual = warnings.showwarning
+
+    def show(  # noqa: PLR0917 - as the warnings module calls it
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: "TextIO | None" = None,
+        line: str | None = None,
+    ) -> None:
+        if issubclass(category, StoreWarning):
+            click.echo(f"normdrop: {one_line(str(message))}", err=True)
+        else:
+            usual(message, category, filename, lineno, file, line)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", StoreWarning)
+        warnings.showwarning = show
+        yield
 
 
 def _check_that_something_finished(comparisons: "list[Comparison]") -> None:

@@ -48,6 +48,8 @@ def command(  # noqa: PLR0917 - click passes them by name
     device: str | None,
     settings: tuple[str, ...],
     style: str,
+    *,
+    trust: bool,
 ) -> int:
     """Say what is wrong with a model, what it costs, and mend a copy.
 
@@ -57,7 +59,7 @@ def command(  # noqa: PLR0917 - click passes them by name
     turn: check, predict, measure; for trained weights recalibrate, for fresh ones fix; measure or
     predict again. Exits with status 1 if an error or a warning was found or measured.
     """
-    model = make_model(factory, settings, weights, device)
+    model = make_model(factory, settings, weights, device, trust=trust)
     scale = metric_of(metric or _usual_metric(data), model)
     if out is not None:
         check_name(model, out)

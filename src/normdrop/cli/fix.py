@@ -9,7 +9,13 @@ import rich_click as click
 from rich.console import Console
 
 from normdrop.cli._factory import names_model
-from normdrop.cli._options import model_to_write, report_option, shape_option, weights_option
+from normdrop.cli._options import (
+    model_to_write,
+    report_option,
+    shape_option,
+    trust_option,
+    weights_option,
+)
 from normdrop.cli._selection import chosen_rules
 from normdrop.errors import UsageError
 from normdrop.values.text import one_line, printable
@@ -39,6 +45,7 @@ _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
     "--with", "settings", multiple=True, metavar="NAME=VALUE", help="An argument of the FACTORY."
 )
 @weights_option
+@trust_option
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -78,6 +85,7 @@ def command(  # noqa: PLR0917 - click passes them by name
     style: str,
     *,
     listed: bool,
+    trust: bool,
     write: bool,
     unsafe: bool,
     remove_bias: bool,
@@ -95,13 +103,13 @@ def command(  # noqa: PLR0917 - click passes them by name
 
     chosen = rules.project_settings(Path.cwd())
     run = chosen_rules(select, ignore, chosen)
-    if _is_factory(targets):
+    if _is_factory(targets, trust=trust):
         if write or unsafe or exclude:
             raise UsageError("--write, --unsafe and --exclude are for files: --out writes a model")
         from normdrop.cli._model import example_for, make_model
         from normdrop.verbs import check_name
 
-        model = make_model(targets[0], settings, weights)
+        model = make_model(targets[0], settings, weights, trust=trust)
         if out is not None:
             check_name(model, out)
         example = example_for(model, input_shape, targets[0])
@@ -264,8 +272,8 @@ def _preferred(moves: tuple[str, ...]) -> "Move | Mapping[str, Move] | None":
     return {path: cast("Move", move) for path, _, move in pairs}
 
 
-def _is_factory(targets: tuple[str, ...]) -> bool:
-    found = [each for each in targets if names_model(each)]
+def _is_factory(targets: tuple[str, ...], *, trust: bool) -> bool:
+    found = [each for each in targets if names_model(each, trust=trust)]
     if found and len(targets) > 1:
         raise UsageError(f"{found[0]} is mended by itself: name one FACTORY, or only files")
     return bool(found)

@@ -41,6 +41,8 @@ def command(  # noqa: PLR0917 - click passes them by name
     device: str | None,
     settings: tuple[str, ...],
     style: str,
+    *,
+    trust: bool,
 ) -> int:
     """Measure the shift at every norm layer on real data.
 
@@ -51,7 +53,7 @@ def command(  # noqa: PLR0917 - click passes them by name
     by batch statistics, and words say what explains the difference. Exits with status 1 if any
     shift is a warning or an error.
     """
-    model = make_model(factory, settings, weights, device)
+    model = make_model(factory, settings, weights, device, trust=trust)
     scale = metric_of(metric, model)
     batches = resolve(data, model, split=split, batch_size=batch_size, normalize=normalize)
     with batches_bar("measuring") as progress:

@@ -37,6 +37,8 @@ def command(  # noqa: PLR0917 - click passes them by name
     report: Path | None,
     settings: tuple[str, ...],
     style: str,
+    *,
+    trust: bool,
 ) -> int:
     """Predict the shift at every norm layer, without data.
 
@@ -44,7 +46,7 @@ def command(  # noqa: PLR0917 - click passes them by name
     .keras file, which is loaded in safe mode. One row per norm layer, worst first, with the noise
     layers that cause its shift. Exits with status 1 if any shift is a warning or an error.
     """
-    model = make_model(factory, settings, weights)
+    model = make_model(factory, settings, weights, trust=trust)
     found = predict(model, example_for(model, input_shape, factory), method)
     again = repeated(factory, settings, weights, input_shape)
     following = f"measure {again} --data DATA" if weights else f"fix {again}"

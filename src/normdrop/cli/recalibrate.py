@@ -66,6 +66,8 @@ def command(  # noqa: PLR0917 - click passes them by name
     device: str | None,
     settings: tuple[str, ...],
     style: str,
+    *,
+    trust: bool,
 ) -> int:
     """Estimate running statistics anew, dropout off, and write the model's state dict.
 
@@ -77,7 +79,7 @@ def command(  # noqa: PLR0917 - click passes them by name
     """
     if (data is None) == (input_shape is None):
         raise UsageError("recalibrate takes --data, or --input-shape to do without")
-    model = make_model(factory, settings, weights, device)
+    model = make_model(factory, settings, weights, device, trust=trust)
     scale = metric_of(metric, model)
     check_name(model, out)
     batches = (

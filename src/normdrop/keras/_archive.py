@@ -22,6 +22,7 @@ import keras
 import normdrop.keras.blocks
 import normdrop.keras.layers
 from normdrop.errors import UsageError
+from normdrop.keras._version import numbers
 
 _CONFIG, _METADATA, _WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 _MOST = 16 * 1024**2
@@ -29,6 +30,8 @@ _MOST = 16 * 1024**2
 three million."""
 _MOST_PARTS = 1_000_000
 """Brackets and commas of a configuration: parsed, each takes a hundred times its own byte."""
+OLDEST_WRITER = (3, 0)
+"""Files of releases before this one are Keras 2's."""
 _VALUES = frozenset(
     {"__keras_tensor__", "__tensor__", "__numpy__", "__bytes__", "__ellipsis__", "__slice__"}
 )
@@ -51,15 +54,17 @@ _FUNCTIONS = (keras.activations, keras.losses, keras.metrics)
 _MAKERS = frozenset({"get", "serialize", "deserialize"})
 """Functions of those modules that make objects rather than compute."""
 _INSTEAD = (
-    "write a callable that makes the model and pass FACTORY, such as net.py:make, with --weights"
+    "where you trust it, pass --trust; or write a callable that makes the model and pass FACTORY, "
+    "such as net.py:make, with --weights"
 )
 
 
-def check_archive(path: Path) -> str:
+def check_archive(path: Path, *, trust: bool = False) -> str:
     """Refuse a file that is no `.keras` file, or names what is not Keras' own.
 
     Args:
         path: The file; it is read, and nothing in it is made.
+        trust: Take whatever it names.
 
     Returns:
         The version of Keras that wrote it; empty if it does not say.
@@ -82,16 +87,22 @@ def check_archive(path: Path) -> str:
         missing = _CONFIG if config is None else _WEIGHTS
         raise UsageError(f"{path} holds no {missing}: save it again with model.save")
     more = sorted(names - {_CONFIG, _METADATA, _WEIGHTS})
-    if more:
+    if more and not trust:
         raise UsageError(f"{path} holds {more[0]}, a file that a layer would read: {_INSTEAD}")
+    said = metadata.get("keras_version", "") if isinstance(metadata, dict) else ""
+    version = said if re.match(r"\d+\.\d", str(said)) else ""
+    if version and numbers(version) < OLDEST_WRITER and not trust:
+        raise UsageError(
+            f"{path} was written by Keras {version}, and only Keras 2 can read it: where you trust "
+            "it, pass --trust, with tf_keras installed"
+        )
     if isinstance(config, dict):
         config.pop("compile_config", None)  # nobody asks Keras for it
-    for named in _named(config):
+    for named in () if trust else _named(config):
         reason = _fault(named)
         if reason:
             raise UsageError(f"{path} {reason}: {_INSTEAD}")
-    version = metadata.get("keras_version", "") if isinstance(metadata, dict) else ""
-    return version if re.match(r"\d+\.\d", str(version)) else ""
+    return version
 
 
 def _read(archive: zipfile.ZipFile, name: str) -> Any:  # noqa: ANN401 - JSON

@@ -1,4 +1,4 @@
-"""Keras models and weights from files and into them; nothing in a file is run."""
+"""Keras models and weights from files and into them; nothing in a file is run unasked."""
 
 import tempfile
 from pathlib import Path
@@ -6,7 +6,8 @@ from pathlib import Path
 import keras
 
 from normdrop.errors import UsageError
-from normdrop.keras._archive import check_archive
+from normdrop.keras._archive import OLDEST_WRITER, check_archive
+from normdrop.keras._keras_2 import carried_over, load_by_keras_2, load_h5
 from normdrop.keras._version import numbers
 from normdrop.values.files import write_atomically
 
@@ -14,22 +15,45 @@ SUFFIXES = (".keras", ".weights.h5")
 """How files of weights end."""
 
 
-def load_model(path: Path) -> keras.Model:
+def load_trusted(source: object) -> keras.Model:
+    """A model from what can run code: a file, a SavedModel folder, or a model of `tf_keras`.
+
+    Raises:
+        UsageError: It cannot be read; the message says why.
+    """
+    if not isinstance(source, Path):
+        return carried_over(source)
+    if not source.exists():
+        raise UsageError(f"{source}: no such file")
+    if source.is_dir():
+        return load_by_keras_2(source)
+    if source.suffix == ".keras":
+        return load_model(source, trust=True)
+    return load_h5(source, str(source))
+
+
+def load_model(path: Path, *, trust: bool = False) -> keras.Model:
     """The model of a `.keras` file, in Keras' safe mode and not compiled.
 
     Only files that name nothing but classes of Keras and of `normdrop.keras` are handed to Keras.
 
+    Args:
+        path: The file.
+        trust: Hand it to Keras whatever it names, and let what it holds run.
+
     Raises:
         UsageError: The file is no such file, or Keras cannot load it; the message says why.
     """
-    written = check_archive(path)
+    written = check_archive(path, trust=trust)
+    if written and numbers(written) < OLDEST_WRITER:
+        return load_by_keras_2(path)
     if written and numbers(written)[0] > numbers(keras.__version__)[0]:
         raise UsageError(
             f"{path} was written by Keras {written}, and {keras.__version__} is installed: upgrade "
             "Keras"
         )
     try:
-        model = keras.saving.load_model(path, compile=False, safe_mode=True)
+        model = keras.saving.load_model(path, compile=False, safe_mode=not trust)
     except Exception as error:  # a damaged or foreign file makes it raise nearly anything
         hint = ""
         if written and numbers(written) > numbers(keras.__version__):

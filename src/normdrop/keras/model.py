@@ -86,6 +86,18 @@ class KerasModel:
         args, kwargs = arguments
         return None if kwargs or len(args) != 1 else args[0]
 
+    def batches_of(self, data: Any) -> Any:  # noqa: ANN401 - whatever a user has
+        """Whole arrays cut into batches."""
+        from normdrop.keras.stream import as_batches
+
+        return as_batches(data)
+
+    def metric_of(self, metric: object) -> object:
+        """By the names that a compiled model has for metrics."""
+        from normdrop.keras._metric import metric_of
+
+        return metric_of(self.model, metric)
+
     def reading(
         self,
         batches: object,

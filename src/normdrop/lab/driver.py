@@ -1,5 +1,6 @@
 """The driver of a comparison: it alone writes the store, and has the rest trained."""
 
+import warnings
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -8,6 +9,7 @@ from tempfile import TemporaryDirectory
 
 import joblib
 
+from normdrop.errors import StoreWarning
 from normdrop.lab.cluster import Cluster, run_on
 from normdrop.lab.payload import Payload
 from normdrop.lab.progress import watcher
@@ -44,6 +46,8 @@ def train_all(
     with Store(store) as kept:
         distinct = {trial.key: trial for trial in trials}
         found = {key: kept.get(trial) for key, trial in distinct.items()}
+        if kept.damaged:
+            warnings.warn(_damaged(kept), StoreWarning, stacklevel=2)
         done = {key: outcome for key, outcome in found.items() if outcome is not None}
         rest = [
             trial
@@ -58,6 +62,13 @@ def train_all(
                 kept.put(outcome)
                 done[outcome.trial.key] = outcome
     return done
+
+
+def _damaged(store: Store) -> str:
+    """Which outcomes are damaged, and what becomes of them."""
+    named = ", ".join(f"{each.variant} with seed {each.seed}" for each in store.damaged[:3])
+    more = f" and {len(store.damaged) - 3} more" if len(store.damaged) > 3 else ""  # noqa: PLR2004 - as many as fit
+    return f"{store.path}: what was kept of {named}{more} is damaged, and is trained again"
 
 
 def _run(

@@ -5,6 +5,7 @@ Both are also one line of JSON: what the store keeps and what workers say.
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass, field, replace
 from typing import Literal, TypeAlias, get_args
@@ -12,6 +13,7 @@ from typing import Literal, TypeAlias, get_args
 Setting: TypeAlias = str | int | float | bool | None
 Status: TypeAlias = Literal["finished", "diverged", "failed"]
 
+_FOLDER = re.compile(r"(?:.*[/\\])?([^/\\]*\.py@[0-9a-f]{12})")
 NO_DATA = "none"
 """The data of a trial that makes its own inputs."""
 
@@ -36,8 +38,12 @@ class Trial:
 
     @property
     def key(self) -> str:
-        """SHA-256 of the trial's canonical JSON."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+        """SHA-256 of the trial's canonical JSON, without the folder of a recipe's file.
+
+        Such a recipe is told by its code.
+        """
+        named = {**asdict(self), "recipe": _FOLDER.sub(r"\1", self.recipe)}
+        return hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()
 
 
 def same_but_seed(trials: Iterable[Trial]) -> list[list[Trial]]:

@@ -4,7 +4,7 @@ import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import torch
 from torch import nn
@@ -97,6 +97,14 @@ class TorchModel:
         """Named arguments, or else positional ones."""
         args, kwargs = arguments
         return kwargs or args
+
+    def batches_of(self, data: Any) -> Any:  # noqa: ANN401 - whatever a user has
+        """An iterable of batches is all that there is."""
+        return data
+
+    def metric_of(self, metric: object) -> object:
+        """A torch model has no metrics of its own."""
+        return metric
 
     def reading(
         self,

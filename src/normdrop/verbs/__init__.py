@@ -11,7 +11,7 @@ from normdrop.verbs._predict import predict, simulate
 from normdrop.verbs._recalibrate import recalibrate, recalibrated
 from normdrop.verbs._types import PredictMethod, RecalibrateMethod
 from normdrop.verbs._view import view
-from normdrop.verbs._weights import check_name, load_model, load_weights, save_weights
+from normdrop.verbs._weights import carried_over, check_name, load_model, load_weights, save_weights
 
 __all__ = [
     "Model",
@@ -19,6 +19,7 @@ __all__ = [
     "PredictMethod",
     "RecalibrateMethod",
     "assert_clean",
+    "carried_over",
     "check",
     "check_name",
     "check_with",

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from normdrop.values.findings import Findings
-from normdrop.verbs._evidence import evidence, example_of
+from normdrop.verbs._evidence import evidence, example_and_batches
 from normdrop.verbs._framework import opened
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def _checked(
     from normdrop.lint.rules import check_captured
 
     framework = opened(model, verb, example=example).ready()
-    example, batches = example_of(framework, example, batches, verb)
+    example, batches = example_and_batches(framework, example, batches, verb)
     captured = framework.capture(example)
     found = evidence(framework, example, captured, batches, fast=fast)
     checked = check_captured(
@@ -81,12 +81,13 @@ def _checked(
     return replace(checked, notes=(*checked.notes, *notes))
 
 
-def assert_clean(model: "AnyModel", example: object, ignore: Iterable[str] = ()) -> None:
+def assert_clean(model: "AnyModel", example: object = None, ignore: Iterable[str] = ()) -> None:
     """Fail a test if `check` finds an error or a warning.
 
     Args:
         model: A `torch.nn.Module`, or a built Keras model.
-        example: What the model takes; see `predict`.
+        example: What the model takes; see `predict`. May be left out for a Keras model that
+            declares its inputs.
         ignore: What is accepted: codes or their beginnings, and paths of layers at fault or of the
             modules around them.
 

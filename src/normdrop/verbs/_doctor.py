@@ -102,6 +102,7 @@ class _Visit:
         self._metric = metric
         self._progress = progress
         self._notes: list[str] = []
+        batches = self._framework.batches_of(batches)
         self._batches, self._limit = batches, limit
         self._example = self._first()
         parts = _halves(batches, limit)

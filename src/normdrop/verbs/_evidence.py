@@ -20,13 +20,13 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from normdrop.errors import NormdropError, UsageError
+from normdrop.errors import NormdropError
 from normdrop.shifts.expected import plan
 from normdrop.shifts.graph import Captured, Graph, Kind, Node
 from normdrop.shifts.graph.paths import active_noise, noise_before
 from normdrop.shifts.moments import expected_shifts, stored_shifts
 from normdrop.shifts.report import LayerShift, Method, ShiftReport
-from normdrop.verbs._framework import Model
+from normdrop.verbs._framework import Model, example_of
 from normdrop.verbs._invert import inverted_report, is_trained
 from normdrop.verbs._measure import measure
 from normdrop.verbs._predict import bounded_report, simulated_on, simulated_report
@@ -94,7 +94,7 @@ def evidence(
     return (_trained if is_trained(framework) else _untrained)(question)
 
 
-def example_of(
+def example_and_batches(
     framework: Model, example: object, batches: Iterable[object] | None, verb: str
 ) -> tuple[object, Iterable[object] | None]:
     """An example where none was given, and the batches that can still be read.
@@ -102,20 +102,14 @@ def example_of(
     Raises:
         UsageError: There is none.
     """
+    batches = framework.batches_of(batches)
     if example is None and batches is not None:
         if isinstance(batches, Iterator):  # the first is needed twice
             batches = list(batches)
         for batch in framework.reading(batches).first():
             example = framework.example_of(batch.arguments)
             break
-    if example is None:
-        example = framework.declared_example()
-    if example is None:
-        raise UsageError(
-            f"{verb} takes an example of what the model takes, which {framework.name} does not "
-            "say: pass a shape without the batch axis, such as (3, 32, 32), or batches="
-        )
-    return example, batches
+    return example_of(framework, example, verb, or_else=", or batches="), batches
 
 
 @dataclass

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from normdrop.mending.repairs import Fix, Move, Request, repair
-from normdrop.verbs._framework import opened
+from normdrop.verbs._framework import example_of, opened
 from normdrop.verbs._types import AnyModel, ModelT
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def fix(
     model: ModelT,
-    example: object,
+    example: object = None,
     select: Iterable[str] | None = None,
     in_place: bool = False,  # noqa: FBT001, FBT002 - the position the design gives it
     *,
@@ -38,7 +38,8 @@ def fix(
 
     Args:
         model: A `torch.nn.Module`, or a built Keras model: Sequential or Functional, also nested.
-        example: What the model takes; see `predict`.
+        example: What the model takes; see `predict`. May be left out for a Keras model that
+            declares its inputs.
         select: Codes, or their beginnings, of what to mend; by default all errors and warnings.
             What is selected is mended also where it is a note.
         in_place: Whether to change the model itself; if anything raises, it is as it was. Not for
@@ -106,7 +107,9 @@ def fix_with(
 ) -> Fix[Any]:
     """Mend what some rules find, notes too if asked; see `fix`."""
     request = Request(move, prefer, remove_bias)
-    with opened(model, "fix", example=example).editing(
+    framework = opened(model, "fix", example=example)
+    example = example_of(framework, example, "fix")
+    with framework.editing(
         example, rules, remove_bias=remove_bias, in_place=in_place, share_weights=share_weights
     ) as editing:
         done = repair(editing.editor, request, notes=notes, leave=editing.leave)

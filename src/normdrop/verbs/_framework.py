@@ -262,6 +262,18 @@ class Model(Protocol):
         args, kwargs = arguments
         return kwargs or args
 
+    def batches_of(self, data: Any) -> Any:  # noqa: ANN401 - whatever a user has
+        """Batches, by what else users of the framework have; by default they are that."""
+        return data
+
+    def metric_of(self, metric: object) -> object:
+        """A metric, by what else users of the framework call one.
+
+        Raises:
+            UsageError: There is none of that name.
+        """
+        return metric
+
     def reading(
         self,
         batches: object,
@@ -415,6 +427,11 @@ def opened(model: object, verb: str, **then: object) -> Model:
                 raise UsageError(
                     f"{verb} takes the model first, then the {name}: they seem to be swapped"
                 )
+        if is_keras_2(model):
+            raise UsageError(
+                f"{verb}: {type(model).__name__} is a model of Keras 2 (tf_keras): make it with "
+                "Keras 3, or pass --trust to the command line, which carries it over"
+            )
         raise UsageError(
             f"{verb} takes a torch.nn.Module, not {type(model).__name__}: pass an instance of it"
         )
@@ -431,6 +448,14 @@ def is_keras(model: object) -> bool:
     return _found(model)[0] == "keras"
 
 
+def is_keras_2(model: object) -> bool:
+    """Whether a model is one of Keras 2, which lives on as `tf_keras`."""
+    return any(
+        base.__name__ == "Model" and base.__module__.startswith("tf_keras.")
+        for base in type(model).__mro__
+    )
+
+
 def _found(model: object) -> tuple[str, Model | None]:
     """The package of a model's framework, and the door to the model; empty for anything else."""
     roots = {base.__module__.partition(".")[0] for base in type(model).__mro__}
@@ -442,6 +467,21 @@ def _found(model: object) -> tuple[str, Model | None]:
             if found is not None:
                 return package, found
     return "", None
+
+
+def example_of(framework: Model, example: object, verb: str, *, or_else: str = "") -> object:
+    """The example given, or what the model says of its inputs.
+
+    Raises:
+        UsageError: There is neither; the message names the verb and tells what else it takes.
+    """
+    found = framework.declared_example() if example is None else example
+    if found is None:
+        raise UsageError(
+            f"{verb} takes an example of what the model takes, which {framework.name} does not "
+            f"say: pass a shape without the batch axis, such as (3, 32, 32){or_else}"
+        )
+    return found
 
 
 def declared_example(model: object) -> object:

@@ -56,11 +56,11 @@ def measure(
             or dict (keyword) of these. Pass batches as the model trains with, without augmentation
             if it is evaluated without. In a distributed run these are the batches of this process.
         metric: A function `(outputs, targets)` that returns a number per batch, or an object with
-            `update` and `compute`, or Keras' own metric, which are copied; only the latter gets
-            sample weights. With it every batch runs four times, with
-            dropout on and off, by running and by batch statistics: `ShiftReport.modes` has the
-            table and says in words what explains the difference. For a batch that is a dict the
-            targets are that dict.
+            `update` and `compute`, or Keras' own metric, which are copied; or, of a compiled Keras
+            model, `"loss"` or the name of a metric. Only Keras' own get sample weights. With it
+            every batch runs four times, with dropout on and off, by running and by batch
+            statistics: `ShiftReport.modes` has the table and says in words what explains the
+            difference. For a batch that is a dict the targets are that dict.
         limit: How many batches to read at most.
         device: Where batches are put; by default where the model is. Not for Keras, which has
             `keras.device`.
@@ -90,6 +90,7 @@ def measure(
     framework = opened(model, "measure", batches=batches).unwrapped()
     need_finite(framework.statistics().stored)
     norms = framework.norm_facts()
+    metric, batches = framework.metric_of(metric), framework.batches_of(batches)
     source = framework.reading(batches, limit=limit, device=device, progress=progress)
     sample: list[Batch] = []
     modes: ModeTable | None = None

@@ -8,7 +8,7 @@ from normdrop.errors import unknown
 from normdrop.shifts.expected import INITIAL_ABOVE, bounded, causes, plan, report, shifts, widened
 from normdrop.shifts.report import ShiftReport
 from normdrop.shifts.stream import Arguments
-from normdrop.verbs._framework import Model, opened
+from normdrop.verbs._framework import Model, example_of, opened
 from normdrop.verbs._invert import invert, inverted_report, is_trained
 from normdrop.verbs._types import AnyModel, PredictMethod
 
@@ -131,14 +131,17 @@ _METHODS: Mapping[str, Callable[[object, object], ShiftReport]] = MappingProxyTy
 )
 
 
-def predict(model: AnyModel, example: object, method: PredictMethod | None = None) -> ShiftReport:
+def predict(
+    model: AnyModel, example: object = None, method: PredictMethod | None = None
+) -> ShiftReport:
     """The expected shift at every norm layer, without data.
 
     Args:
         model: A `torch.nn.Module`, or a built Keras model. Nothing about it changes.
         example: What the model takes: a tensor, an array, a tuple (positional) or dict (keyword)
             of these, or in their place `normdrop.Input` or a tuple of ints, without the batch
-            axis. Only shapes and element types matter.
+            axis. Only shapes and element types matter. May be left out for a Keras model that
+            declares its inputs.
         method: `"simulate"` runs the model in both modes on made-up inputs; `"invert"` first finds
             inputs that the stored statistics allow; `"moments"` carries means and variances
             through the model's graph. By default the first for fresh weights, and for statistics
@@ -161,6 +164,7 @@ def predict(model: AnyModel, example: object, method: PredictMethod | None = Non
     framework = opened(model, "predict", example=example).ready()
     if method is not None and method not in _METHODS:
         raise unknown(f"unknown method {method!r}", method, tuple(_METHODS))
+    example = example_of(framework, example, "predict")
     if method is not None:
         found = _METHODS[method](model, example)
     elif is_trained(framework):

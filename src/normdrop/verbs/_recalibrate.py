@@ -85,6 +85,7 @@ def recalibrate(
     >>> recalibration.undo()
     """
     framework = opened(model, "recalibrate", batches=batches).unwrapped()
+    metric, batches = framework.metric_of(metric), framework.batches_of(batches)
     if batches is None:
         return without_data(framework, example, metric, frozen, progress)
     if example is not None:

@@ -3,24 +3,45 @@
 from pathlib import Path
 
 from normdrop.errors import UsageError
-from normdrop.verbs._framework import opened
+from normdrop.verbs._framework import is_keras_2, opened
 
 
-def load_model(path: Path) -> object:
-    """The model of a `.keras` file; nothing in the file is executed.
+def load_model(path: Path, *, trust: bool = False) -> object:
+    """The model of a `.keras` file; nothing in the file is executed unless it is trusted.
+
+    Args:
+        path: The file; where it is trusted also a whole-model `.h5` file or a SavedModel folder.
+        trust: Whether what the file holds may run.
 
     Raises:
-        UsageError: The file is missing, no `.keras` file, damaged, or names what is neither Keras'
-            nor normdrop's; or Keras is missing.
+        UsageError: The file is missing, damaged, or, where it is not trusted, no `.keras` file or
+            one that names what is neither Keras' nor normdrop's; or Keras is missing.
     """
+    if trust:
+        from normdrop.keras.files import load_trusted
+
+        return load_trusted(path)
     if path.suffix != ".keras":
         raise UsageError(
             f"{path}: Keras runs what a model in this format holds, even in safe mode: where you "
-            "trust it, load it and save it again with model.save('model.keras')"
+            "trust it, pass --trust, or load it and save it again with model.save('model.keras')"
         )
     from normdrop.keras.files import load_model as load
 
     return load(path)
+
+
+def carried_over(model: object) -> object:
+    """A model of Keras 2 as one of Keras 3; code that it holds can run. Any other stays.
+
+    Raises:
+        UsageError: It cannot be carried over; the message says why.
+    """
+    if not is_keras_2(model):
+        return model
+    from normdrop.keras.files import load_trusted
+
+    return load_trusted(model)
 
 
 def load_weights(model: object, path: Path) -> None:

@@ -2,7 +2,8 @@
 
 import inspect
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -21,6 +22,8 @@ from normdrop.shifts.stream import (
 )
 
 _PAIR, _TRIPLE = 2, 3
+_BATCH = 32
+"""Examples in a batch, as in `fit` and `predict` where nothing is said."""
 _MODES = {"training", "mask"}
 
 
@@ -49,6 +52,40 @@ def reading(
     if isinstance(batches, keras.utils.PyDataset) and not isinstance(batches, Iterable):
         batches = _InOrder(batches)
     return Batches(batches, Reader(model), limit=limit, progress=progress)
+
+
+class Arrays:
+    """Inputs, targets and sample weights of all examples, in batches as `fit` cuts them."""
+
+    def __init__(self, parts: Sequence[Any]) -> None:
+        self._parts = parts
+        self._examples = len(keras.tree.flatten(parts)[0])
+
+    def __len__(self) -> int:
+        return math.ceil(self._examples / _BATCH)
+
+    def __iter__(self) -> Iterator[Any]:
+        for start in range(0, self._examples, _BATCH):
+            some = slice(start, start + _BATCH)
+            yield tuple(
+                keras.tree.map_structure(lambda array, some=some: array[some], part)
+                for part in self._parts
+            )
+
+
+def as_batches(data: object) -> object:
+    """Batches of what `fit` takes: a tuple `(X, y)` or `(X, y, sample_weight)` of whole arrays.
+
+    Parts of one shape are batches: they cannot be told from those.
+    """
+    if not isinstance(data, tuple) or len(data) not in {_PAIR, _TRIPLE}:
+        return data
+    arrays = keras.tree.flatten(data)
+    if not all(hasattr(each, "shape") and len(each.shape) for each in arrays):
+        return data
+    shapes = [[tuple(each.shape) for each in keras.tree.flatten(part)] for part in data]
+    alike = len({int(each.shape[0]) for each in arrays}) == 1
+    return Arrays(data) if alike and shapes[0] != shapes[-1] else data
 
 
 class _InOrder:

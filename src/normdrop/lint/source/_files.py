@@ -55,7 +55,8 @@ _MODELS = (
         ".weights.h5",
     ),
 )
-_MODEL_FOLDERS = ("saved_model.pb", "saved_model.pbtxt", "model.safetensors", "pytorch_model.bin")
+_SAVED_MODELS = ("saved_model.pb", "saved_model.pbtxt")
+_MODEL_FOLDERS = (*_SAVED_MODELS, "model.safetensors", "pytorch_model.bin")
 """What lies in a folder that is one model, and no folder of source."""
 _INSTEAD = "write a callable that makes the model and pass FACTORY, such as net.py:make"
 _NEVER = frozenset(
@@ -141,7 +142,12 @@ def _below(folder: str, left_out: "GitIgnoreSpec | None", troubles: list[str]) -
     if not any_source:
         held = [each for each in _MODEL_FOLDERS if (Path(folder) / each).exists()]
         if held:
-            raise UsageError(f"{folder} holds a model, {held[0]}, and no source: {_INSTEAD}")
+            trusted = (
+                "" if held[0] not in _SAVED_MODELS else "where you trust it, pass --trust; or "
+            )
+            raise UsageError(
+                f"{folder} holds a model, {held[0]}, and no source: {trusted}{_INSTEAD}"
+            )
         if len(troubles) == before:
             troubles.append(f"{folder}: no Python file and no notebook in it: nothing was checked")
 
