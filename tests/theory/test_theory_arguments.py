@@ -136,3 +136,80 @@ def test_only_numbers_are_taken(name: str, argument: str, wrong: object) -> None
     with pytest.raises(TheoryError, match=f"^{argument} must be a number or an array of numbers"):
         call(name, **{argument: wrong})
     call(name)
+
+
+IMPOSSIBLE: dict[str, tuple[float, ...]] = {
+    "rate": (-0.1, 1.0, 1.5, np.nan, -np.inf),
+    "factor": (0.9, -1.0, np.nan, np.inf),
+    "beta": (-0.1, np.nan, np.inf),
+    "shift": (0.0, -1.0, 1.1, np.nan),
+    "mean": (np.nan, np.inf, -np.inf),
+    "running_mean": (np.nan, np.inf),
+    "variance": (-1.0, -1e-12, np.nan, np.inf),
+    "running_variance": (-1.0, np.nan, np.inf),
+    "trunk_variance": (-1.0, np.nan, np.inf),
+    "scale": (-1.0, np.nan, np.inf),
+    "scales": (np.nan, np.inf),
+    "correlation": (-1.1, 1.1, -0.5, np.nan),
+    "width": (-1.0, np.nan, np.inf),
+    "size": (0, -1, 2.5, np.nan, np.inf),
+    "positions": (0, -1, 2.5, np.nan, np.inf),
+    "weight": (np.nan, np.inf),
+}
+"""What no distribution, noise or window has; of two or more values none has a correlation of -1."""
+
+
+@pytest.mark.parametrize(
+    ("name", "argument", "wrong"),
+    [
+        (name, argument, wrong)
+        for argument, impossible in IMPOSSIBLE.items()
+        for name in sorted(takes(argument))
+        for wrong in impossible
+    ],
+)
+def test_what_no_distribution_has_is_refused(name: str, argument: str, wrong: float) -> None:
+    """Every function refuses it by the argument's name, alone and among good values."""
+    usual = {**USUAL, **(MATRICES if "covariance" in _parameters(name) else {})}[argument]
+    given: list[object] = [wrong if argument in {"size", "positions"} else _with(usual, wrong)]
+    if np.ndim(usual) == 0 and argument not in {"size", "positions"}:
+        given.append([usual, wrong])
+    for each in given:
+        with pytest.raises(TheoryError, match=f"^{argument} must be"):
+            call(name, **{argument: each})
+
+
+def _with(usual: object, wrong: float) -> object:
+    """The usual value with its first number replaced."""
+    array = np.array(usual, dtype=float)
+    array.flat[0] = wrong
+    return array if array.ndim else wrong
+
+
+def test_every_argument_is_tried() -> None:
+    """A new formula's numbers stand in the table of what is refused, or may be any number."""
+    any_number = {"values", "kinks", "covariance", "x", "slope", "alpha", "groups"}
+    numbers = {
+        parameter.name
+        for function in FUNCTIONS.values()
+        for parameter in inspect.signature(function).parameters.values()
+        if parameter.annotation in {Numbers, int, float}
+    }
+    assert numbers - any_number <= set(IMPOSSIBLE)
+
+
+@pytest.mark.parametrize("wrong", [-1.0, [1.0, -1e-9], np.array([[-0.5]])])
+def test_no_moments_have_a_negative_variance(wrong: theory.Numbers) -> None:
+    """A pair of mean and variance says no, wherever it was made; what is unknown may be nan."""
+    with pytest.raises(TheoryError, match="variance must be at least 0"):
+        theory.Moments(0.0, np.asarray(wrong))
+    assert np.isnan(theory.Moments(0.0, float("nan")).variance)
+    mean, variance = theory.Moments(1.0, 0.0)
+    assert (mean, variance) == (1.0, 0.0)
+
+
+@given(mean=st.floats(-1e6, 1e6), variance=st.floats(0, 1e6))
+def test_moments_behind_an_activation_exist(mean: float, variance: float) -> None:
+    """Rounding leaves no variance below zero, however far from the kink."""
+    for moments in theory.ACTIVATION_MOMENTS.values():
+        assert np.all(np.asarray(moments(mean, variance).variance) >= 0)

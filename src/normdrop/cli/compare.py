@@ -112,6 +112,7 @@ def command(  # noqa: PLR0917 - click passes every option by name
     """
     from rich.console import Console
 
+    from normdrop.lab.comparison import answers
     from normdrop.lab.experiment import compare_panels
     from normdrop.lab.store import default_path
 
@@ -150,6 +151,9 @@ def command(  # noqa: PLR0917 - click passes every option by name
             f"interrupted: what has been trained is kept in {store}; "
             "the same command goes on from there"
         ) from error
+    if len(comparisons) > 1:  # of one part they stand below its table
+        for answer in answers(comparisons):
+            Console().print(answer.sentence, highlight=False, markup=False)
     for comparison in comparisons:
         Console().print(comparison)
     click.echo(f"store: {store}")

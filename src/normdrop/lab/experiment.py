@@ -153,7 +153,7 @@ def compare_panels(
     )
     return [
         Comparison(
-            _description(chosen, panel, dataset, trials),
+            _description(chosen, panel, dataset, trials, paper=paper and not settings),
             tuple(outcomes[trial.key] for trial in trials),
         )
         for panel, (dataset, trials) in parts.items()
@@ -205,7 +205,12 @@ def _cluster(on: str | None, device: str, gpu_fraction: float | None) -> Cluster
 
 
 def _description(
-    recipe: Recipe, panel: str | None, dataset: Dataset | None, trials: Sequence[Trial]
+    recipe: Recipe,
+    panel: str | None,
+    dataset: Dataset | None,
+    trials: Sequence[Trial],
+    *,
+    paper: bool,
 ) -> ComparisonDescription:
     """What is compared, for the readers of its table and its page."""
     variants = tuple(dict.fromkeys(trial.variant for trial in trials))
@@ -226,7 +231,10 @@ def _description(
         published={metric: values for metric, values in published.items() if values},
         published_label=recipe.published_label,
         published_noise=recipe.published_noise,
+        published_runs=recipe.published_runs,
+        like_source=paper and recipe.paper_is_source,
         claims=tuple(pair for pair in recipe.claims if set(pair) <= set(variants)),
+        contrasts=recipe.contrasts,
         curves=recipe.curves,
         data_notes=(*recipe.notes, *(() if dataset is None else dataset.notes)),
     )

@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias
 
 from normdrop.errors import RecipeError
+from normdrop.lab.contrast import Contrast
 from normdrop.lab.metric import TEST_LOSS, TRAINING, Metric
 from normdrop.lab.task import CLASSIFICATION, Task
 from normdrop.lab.trial import Setting
@@ -78,13 +79,20 @@ class Recipe:
             for any.
         task: What networks are trained for.
         measure: Takes further numbers of a trained network, by the names of metrics.
+        contrasts: What the experiment is to decide, fixed before its trials: each is answered by
+            one test, above all rankings, at an equal share of the level.
         endpoint: What the variants are ranked and tested by; the lower, the better.
         metrics: What else is shown of each.
         panels: The experiment's parts by name, each compared by itself; none for one comparison.
         paper: Settings of the source in place of the small ones, and `paper_data` its data set.
         published: The source's figures: values by variant, by the name of their metric.
         published_label: What these are, such as "MNIST, 20 epochs, one run each".
-        published_noise: Published endpoints no farther apart than this count as equal.
+        published_noise: Published endpoints no farther apart than this count as equal: how far
+            figures of one thing lie apart in the source.
+        published_runs: Of how many runs a published figure is the mean, where the source does not
+            show how far they scatter; they are then taken to scatter as ours do.
+        paper_is_source: Whether `paper` is the source's own experiment, with its networks, data and
+            training: only then can a result contradict it.
         claims: Pairs of variants of which the source says, without figures, that the first has the
             lower endpoint.
         curves: Whether the learning curves are part of the answer.
@@ -108,6 +116,7 @@ class Recipe:
     by_data: Mapping[str, Settings] = field(default_factory=dict)
     task: Task = CLASSIFICATION
     measure: "Measure | None" = None
+    contrasts: tuple[Contrast, ...] = ()
     endpoint: Metric = TEST_LOSS
     metrics: tuple[Metric, ...] = TRAINING
     panels: Mapping[str, Panel] = field(default_factory=dict)
@@ -116,6 +125,8 @@ class Recipe:
     published: Published = field(default_factory=dict)
     published_label: str = ""
     published_noise: float = 0.0
+    published_runs: int = 0
+    paper_is_source: bool = False
     claims: tuple[tuple[str, str], ...] = ()
     curves: bool = False
     notes: tuple[str, ...] = ()
@@ -135,6 +146,8 @@ class Recipe:
         for panel in self.panels.values():
             self.settings_for(panel.data or self.data, panel.settings)
         self.settings_for(self.paper_data, self.paper)
+        for contrast in self.contrasts:
+            self._check_contrast(contrast)
 
     def _check_variants(self, panel: str | None) -> None:
         variants, baseline = self.rivals(panel)
@@ -152,6 +165,19 @@ class Recipe:
         for variant in (name for pair in self.claims for name in pair):
             if variant not in self.variants:
                 raise RecipeError(f"recipe {self.name}: claimed {variant} is no variant")
+
+    def _check_contrast(self, contrast: Contrast) -> None:
+        known = set(self.panels)
+        places = set(contrast.panels) or {
+            name for name in known if set(contrast.weights) <= set(self.rivals(name)[0])
+        }
+        for name in places - known:
+            raise RecipeError(f"recipe {self.name}: contrast of {name}, which is no panel")
+        for rivals in [self.rivals(name)[0] for name in places] or [self.variants]:
+            for variant in set(contrast.weights) - set(rivals):
+                raise RecipeError(f"recipe {self.name}: contrast of {variant}, which is no variant")
+        if contrast.metric is not None and contrast.metric not in (self.endpoint, *self.metrics):
+            raise RecipeError(f"recipe {self.name}: contrast of {contrast.metric.name}: no metric")
 
     def panel(self, name: str | None) -> Panel:
         """A part of the experiment; `None` for a recipe of one part.

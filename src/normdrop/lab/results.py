@@ -18,6 +18,7 @@ import numpy as np
 
 from normdrop.errors import StoreError
 from normdrop.lab.comparison import Comparison, ComparisonDescription
+from normdrop.lab.contrast import Contrast
 from normdrop.lab.metric import Metric
 from normdrop.lab.recipe_names import file_of, without_code
 from normdrop.lab.trial import Epoch, Outcome, Status, Trial
@@ -175,9 +176,15 @@ def _comparison(
     for name in ("variants", "data_notes"):
         fields[name] = tuple(fields[name])
     fields["claims"] = tuple(tuple(pair) for pair in fields.get("claims", ()))
+    fields["contrasts"] = tuple(map(_contrast, fields.get("contrasts", ())))
     own = (row for row in rows if row["panel"] == fields["panel"])
     outcomes = tuple(_outcome(panel, row, environments) for row in own)
     return Comparison(ComparisonDescription(**fields), outcomes, panel["level"])
+
+
+def _contrast(stored: Mapping[str, Any]) -> Contrast:
+    metric = stored["metric"] and Metric(**stored["metric"])
+    return Contrast(**{**stored, "metric": metric})
 
 
 def _outcome(

@@ -59,7 +59,7 @@ class Epoch:
     """What one epoch left behind. Losses are means per example, of a classifier in nats.
 
     `train_loss` and `train_eval_loss` are of the same weights on the same training examples, in
-    train mode (dropout on, batch statistics) and in eval mode: their gap is the shift's price.
+    train mode (dropout on, batch statistics) and in eval mode.
     `test_accuracy` lies in [0, 1]; what does not classify has none.
     """
 

@@ -5,9 +5,12 @@ from pathlib import Path
 
 from normdrop.lab.comparison import (
     Agreement,
+    Answer,
     Comparison,
     VariantSummary,
     agreement,
+    answers,
+    how_answered,
     settings_used,
     versions_used,
 )
@@ -91,9 +94,12 @@ def _page(name: str, comparisons: Sequence[Comparison], curves: str | None) -> s
 
 def _lines(name: str, comparisons: Sequence[Comparison], curves: str | None) -> Iterator[str]:
     about = comparisons[0].description
+    found = answers(comparisons)
     yield from (f"# {in_markdown(about.title)}", "")
     if about.question:
         yield from (f"**{in_markdown(about.question)}**", "")
+    if found:
+        yield from (*map(_answer, found), "")
     if about.source:
         yield from (f"Source: {in_markdown(about.source)}.", "")
     if about.source or any(c.description.published or c.description.claims for c in comparisons):
@@ -109,10 +115,15 @@ def _lines(name: str, comparisons: Sequence[Comparison], curves: str | None) -> 
         yield from _overview(comparisons)
     for comparison in comparisons:
         yield from _found(comparison)
-    notes = dict.fromkeys(line for comparison in comparisons for line in comparison.reading())
+    read = (line for comparison in comparisons for line in comparison.reading())
+    notes = dict.fromkeys((*how_answered(found), *read))
     if notes:
         yield from ("## How to read it", "", *(f"- {in_markdown(line)}" for line in notes), "")
     yield from ("## How it was made", "", *_made(name, comparisons), "", _MADE_BY)
+
+
+def _answer(answer: Answer) -> str:
+    return f"- **{in_markdown(answer.claim)}.** {in_markdown(answer.figures)}"
 
 
 def _source(comparisons: Sequence[Comparison]) -> str:
@@ -125,7 +136,9 @@ def _source(comparisons: Sequence[Comparison]) -> str:
         return text
     panels = ", ".join(in_markdown(c.description.panel) for c in against if c.description.panel)
     here = f"In {panels} what" if panels else "What"
-    return f"{text} **{here} we found contradicts the source**; see below."
+    if any(c.description.like_source for c in against):
+        return f"{text} **{here} we found contradicts the source**; see below."
+    return f"{text} {here} we found differs from it, and so do the settings; see below."
 
 
 def _overview(comparisons: Sequence[Comparison]) -> Iterator[str]:
@@ -166,7 +179,9 @@ def _found(comparison: Comparison) -> Iterator[str]:
     if panel:
         yield from (f"### {in_markdown(panel)}", "")
     yield from (comparison.table().to_markdown(), "")
-    yield from (*(f"- {in_markdown(line)}" for line in comparison.findings()), "")
+    told = {answer.sentence for answer in answers([comparison])}
+    lines = (line for line in comparison.findings() if line not in told)  # they stand above
+    yield from (*(f"- {in_markdown(line)}" for line in lines), "")
 
 
 def _made(name: str, comparisons: Sequence[Comparison]) -> Iterator[str]:

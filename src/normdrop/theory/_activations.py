@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from normdrop.theory._gaussian import gaussian_cumulative, gaussian_density, gaussian_moments
-from normdrop.theory._values import Array, Moments, Numbers, in_range, plain, real
+from normdrop.theory._values import Array, Moments, Numbers, finite, in_range, plain
 from normdrop.values.operations import ACTIVATIONS
 
 
@@ -70,12 +70,14 @@ def leaky_relu_moments(
         >>> moments.mean, moments.variance
         (0.0, 1.0)
     """
-    centre = real("mean", mean)
+    centre = finite("mean", mean)
     value = in_range("variance", variance, 0)
     up, up_square = _positive_part(centre, value)
     down, down_square = _positive_part(-centre, value)
     first = up - slope * down
-    return Moments(plain(first), plain(up_square + slope**2 * down_square - first**2))
+    second = up_square + slope**2 * down_square
+    # far from the kink the difference of two large squares may round below zero
+    return Moments(plain(first), plain(np.maximum(second - first**2, 0.0)))
 
 
 def relu_moments(mean: Numbers = 0.0, variance: Numbers = 1.0) -> Moments:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from normdrop.theory._factors import dropout_factor, gaussian_factor, uniform_factor
-from normdrop.theory._values import Numbers, Values, in_range, plain, real
+from normdrop.theory._values import Numbers, Values, finite, in_range, plain
 
 
 def noisy_variance(factor: Numbers, mean: Numbers = 0.0, variance: Numbers = 1.0) -> Values:
@@ -23,7 +23,7 @@ def noisy_variance(factor: Numbers, mean: Numbers = 0.0, variance: Numbers = 1.0
         >>> noisy_variance(2.0, mean=1.0, variance=3.0)
         7.0
     """
-    square = real("mean", mean) ** 2
+    square = finite("mean", mean) ** 2
     second = square + in_range("variance", variance, 0)
     return plain(in_range("factor", factor, 1) * second - square)
 
@@ -48,7 +48,7 @@ def noise_shift(factor: Numbers, mean: Numbers = 0.0, variance: Numbers = 1.0) -
         0.5
     """
     value = in_range("variance", variance, 0)
-    second = real("mean", mean) ** 2 + value
+    second = finite("mean", mean) ** 2 + value
     with np.errstate(invalid="ignore"):
         return plain(value / (value + (in_range("factor", factor, 1) - 1) * second))
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from normdrop.theory._values import Array, Moments, Numbers, in_range, plain, real
+from normdrop.theory._values import Array, Moments, Numbers, finite, in_range, plain, real
 from normdrop.values.operations.erf import error_function
 
 _TAIL = 9.0  # beyond 9 standard deviations a Gaussian keeps 2e-19 of its mass
@@ -68,9 +68,9 @@ def gaussian_moments(
         (1.0, 2.0)
     """
     centre, spread = np.broadcast_arrays(
-        real("mean", mean), np.sqrt(in_range("variance", variance, 0))
+        finite("mean", mean), np.sqrt(in_range("variance", variance, 0))
     )
-    points, weights = _panels(centre, spread, real("kinks", kinks))
+    points, weights = _panels(centre, spread, finite("kinks", kinks))
     values = np.asarray(function(centre[..., None] + spread[..., None] * points))
     first = (weights * values).sum(axis=-1)
     second = (weights * (values - first[..., None]) ** 2).sum(axis=-1)

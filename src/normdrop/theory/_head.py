@@ -4,7 +4,7 @@ import numpy as np
 
 from normdrop.theory._factors import dropout_factor
 from normdrop.theory._pooling import average_pool_moments
-from normdrop.theory._values import Numbers, Values, in_range, plain, real
+from normdrop.theory._values import Numbers, Values, finite, in_range, plain, real, whole
 
 
 def cross_term_scale(rate: Numbers, *, pooled: bool, inverted: bool = True) -> Values:
@@ -66,8 +66,10 @@ def head_shift(
         0.015
     """
     extra = np.asarray(dropout_factor(rate)) - 1
-    square = real("mean", mean) ** 2
-    signal = np.asarray(average_pool_moments(mean, variance, positions, correlation).variance)
+    square = finite("mean", mean) ** 2
+    signal = np.asarray(
+        average_pool_moments(mean, variance, whole("positions", positions), correlation).variance
+    )
     if pooled:
         noise = extra * (square + signal)
     else:

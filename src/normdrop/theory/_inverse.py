@@ -3,7 +3,7 @@
 import numpy as np
 
 from normdrop.theory._factors import beta_of_factor, rate_of_factor
-from normdrop.theory._values import Numbers, Values, in_range, plain, real
+from normdrop.theory._values import Numbers, Values, finite, in_range, plain
 
 
 def variance_before_noise(
@@ -31,7 +31,7 @@ def variance_before_noise(
         >>> variance_before_noise(2.0, running_mean=3.0, running_variance=1.0)
         nan
     """
-    square = real("running_mean", running_mean) ** 2
+    square = finite("running_mean", running_mean) ** 2
     second = square + in_range("running_variance", running_variance, 0)
     before = second / in_range("factor", factor, 1) - square
     return plain(np.where(before < 0, np.nan, before))
@@ -55,7 +55,7 @@ def factor_for_shift(shift: Numbers, mean: Numbers = 0.0, variance: Numbers = 1.
         2.0
     """
     tiny = np.finfo(np.float64).tiny
-    square = real("mean", mean) ** 2
+    square = finite("mean", mean) ** 2
     value = in_range("variance", variance, tiny)
     return plain(1 + value * (1 / in_range("shift", shift, tiny, 1) - 1) / (square + value))
 

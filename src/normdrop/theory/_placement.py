@@ -3,15 +3,15 @@
 import numpy as np
 
 from normdrop.theory._factors import dropout_factor
-from normdrop.theory._values import Array, Numbers, TheoryError, real
+from normdrop.theory._values import Array, Numbers, TheoryError, finite, real
 
 # Of the largest eigenvalue: what rounding leaves of one that is zero.
 _ROUNDING = 1e-9
 
 
 def _checked(weight: Numbers, mean: Numbers, covariance: Numbers) -> tuple[Array, Array, Array]:
-    rows = real("weight", weight)
-    means = real("mean", mean)
+    rows = finite("weight", weight)
+    means = finite("mean", mean)
     spread = real("covariance", covariance)
     width = rows.shape[-1] if rows.ndim == 2 else -1  # noqa: PLR2004 - (out, in)
     if means.shape != (width,) or spread.shape != (width, width):

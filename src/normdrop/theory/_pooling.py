@@ -9,12 +9,13 @@ from normdrop.theory._values import (
     Array,
     Moments,
     Numbers,
-    TheoryError,
     Values,
+    finite,
     gathered,
     in_range,
     plain,
     real,
+    whole,
 )
 
 # The maximum of 2 to 2²⁰ Gaussians lies well inside these limits; the trapezoidal rule converges
@@ -44,10 +45,10 @@ def average_pool_moments(
         >>> average_pool_moments(1.0, 1.0, size=4)
         Moments(mean=1.0, variance=0.25)
     """
-    _check_size(size)
+    count = whole("size", size)
     value = in_range("variance", variance, 0)
-    total = gathered(correlation, np.asarray(float(size)))
-    return Moments(plain(real("mean", mean) + 0 * value), plain(value * total / size))
+    total = gathered(correlation, np.asarray(float(count)))
+    return Moments(plain(finite("mean", mean) + 0 * value), plain(value * total / count))
 
 
 def maximum_moments(size: int) -> Moments:
@@ -91,7 +92,7 @@ def max_pool_moments(
     value = in_range("variance", variance, 0)
     shared = in_range("correlation", correlation, 0, 1)
     top = maximum_moments(size)
-    first = real("mean", mean) + np.sqrt(value * (1 - shared)) * top.mean
+    first = finite("mean", mean) + np.sqrt(value * (1 - shared)) * top.mean
     return Moments(plain(first), plain(value * (shared + (1 - shared) * top.variance)))
 
 
@@ -120,19 +121,14 @@ def activated_max_pool_moments(
         >>> round(identity.mean, 6) == round(max_pool_moments(0.0, 1.0, size=2).mean, 6)
         True
     """
-    _check_size(size)
-    centre = real("mean", mean)[..., None]
+    count = whole("size", size)
+    centre = finite("mean", mean)[..., None]
     spread = np.sqrt(in_range("variance", variance, 0))[..., None]
-    density = size * gaussian_density(_POINTS) * gaussian_cumulative(_POINTS) ** (size - 1)
+    density = count * gaussian_density(_POINTS) * gaussian_cumulative(_POINTS) ** (count - 1)
     values = np.asarray(function(centre + spread * _POINTS))
     first = (values * density).sum(axis=-1) * _STEP
     second = ((values - first[..., None]) ** 2 * density).sum(axis=-1) * _STEP
     return Moments(plain(first), plain(second))
-
-
-def _check_size(size: int) -> None:
-    if size < 1:
-        raise TheoryError(f"size must be at least 1, not {size}")
 
 
 def pooled_noise_shift(
@@ -162,7 +158,7 @@ def pooled_noise_shift(
         0.5
     """
     signal = np.asarray(average_pool_moments(mean, variance, size, correlation).variance)
-    second = real("mean", mean) ** 2 + real("variance", variance)
+    second = finite("mean", mean) ** 2 + real("variance", variance)
     noise = (in_range("factor", factor, 1) - 1) * second / size
     with np.errstate(invalid="ignore"):
         return plain(signal / (signal + noise))

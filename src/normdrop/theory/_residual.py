@@ -7,7 +7,7 @@ A norm layer with scale g and no offset gives z ~ N(0, g²); ReLU and dropout fo
 import numpy as np
 
 from normdrop.theory._factors import dropout_factor
-from normdrop.theory._values import Numbers, Values, in_range, plain, real
+from normdrop.theory._values import Numbers, Values, finite, in_range, plain
 
 
 def relu_dropout_variance(rate: Numbers = 0.0, scale: Numbers = 1.0) -> Values:
@@ -77,6 +77,6 @@ def residual_shift(
         0.4054
     """
     trunk = in_range("trunk_variance", trunk_variance, 0)
-    total = (np.atleast_1d(real("scales", scales)) ** 2).sum(axis=-1)
+    total = (np.atleast_1d(finite("scales", scales)) ** 2).sum(axis=-1)
     train = trunk + 2 * total * np.asarray(relu_dropout_variance(rate))
     return plain((trunk + 2 * total * np.asarray(relu_dropout_variance())) / train)

@@ -1,7 +1,7 @@
 """What the formulas accept and return: floats and arrays alike."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, Self, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -24,15 +24,34 @@ _Row: TypeAlias = Sequence[float | RealArray]
 Numbers: TypeAlias = float | RealArray | _Row | Sequence[_Row] | Sequence[Sequence[_Row]]
 
 
-class Moments(NamedTuple):
-    """Mean and (biased) variance of a quantity, each a float or an array."""
+class TheoryError(NormdropError, ValueError):
+    """An argument lies outside the range in which a formula means anything."""
 
+
+class _MeanAndVariance(NamedTuple):
     mean: Values
     variance: Values
 
 
-class TheoryError(NormdropError, ValueError):
-    """An argument lies outside the range in which a formula means anything."""
+class Moments(_MeanAndVariance):
+    """Mean and (biased) variance of a quantity, each a float or an array.
+
+    Raises:
+        TheoryError: If a variance is negative; what is unknown may be `nan`.
+
+    Example:
+        >>> Moments(1.0, 0.25)
+        Moments(mean=1.0, variance=0.25)
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, mean: Values, variance: Values) -> Self:
+        """A mean and a variance that some quantity has."""
+        spread = real("variance", variance)
+        if np.any(spread < 0):
+            raise TheoryError(f"variance must be at least 0, not {float(spread[spread < 0][0]):g}")
+        return super().__new__(cls, mean, variance)
 
 
 # Of the lowest correlation, −1 / (k − 1), times k − 1.
@@ -53,6 +72,22 @@ def real(name: str, values: Numbers) -> Array:
         raise TheoryError(f"{name} must be a number or an array of numbers: {error}") from error
 
 
+def finite(name: str, values: Numbers) -> Array:
+    """`values` as an array, or an error that names the argument: no distribution has such a one."""
+    array = real(name, values)
+    if not np.isfinite(array).all():
+        culprit = float(array[~np.isfinite(array)][0])
+        raise TheoryError(f"{name} must be finite, not {culprit:g}")
+    return array
+
+
+def whole(name: str, value: int) -> int:
+    """A number of things, or an error that names the argument."""
+    if not (value >= 1 and float(value).is_integer()):
+        raise TheoryError(f"{name} must be a whole number of at least 1, not {value}")
+    return int(value)
+
+
 def in_range(
     name: str, values: Numbers, low: float, high: float = np.inf, *, below: bool = False
 ) -> Array:
@@ -61,11 +96,11 @@ def in_range(
     `below` excludes the upper end: a dropout rate of 1 leaves nothing to rescale.
     """
     array = real(name, values)
-    fits = (array >= low) & ((array < high) if below else (array <= high))
+    fits = np.isfinite(array) & (array >= low) & ((array < high) if below else (array <= high))
     if not np.all(fits):
         culprit = float(array[~fits].flat[0]) if array.ndim else float(array)
         upper = "below" if below else "at most"
-        limit = "" if np.isinf(high) else f" and {upper} {high:g}"
+        limit = " and finite" if np.isinf(high) else f" and {upper} {high:g}"
         raise TheoryError(f"{name} must be at least {low:g}{limit}, not {culprit:g}")
     return array
 

@@ -8,10 +8,10 @@ from normdrop.theory._values import (
     Numbers,
     TheoryError,
     Values,
+    finite,
     gathered,
     in_range,
     plain,
-    real,
 )
 
 
@@ -40,7 +40,7 @@ def effective_width(weight: Numbers, *, groups: int = 1, transposed: bool = Fals
         >>> effective_width([[1.0, 1.0, 1.0], [1.0, -1.0, 0.0]])
         array([3., 0.])
     """
-    array = real("weight", weight)
+    array = finite("weight", weight)
     if array.ndim < 2 or groups < 1 or array.shape[0] % groups:  # noqa: PLR2004 - (out, in)
         raise TheoryError(
             f"weights of shape {array.shape} do not fit {groups} groups: "
@@ -86,7 +86,7 @@ def weighted_noise_shift(
         0.6666666666666666
     """
     value = in_range("variance", variance, 0)
-    square = real("mean", mean) ** 2
+    square = finite("mean", mean) ** 2
     signal = value * gathered(correlation, in_range("width", width, 0))
     noise = (in_range("factor", factor, 1) - 1) * (square + value)
     with np.errstate(invalid="ignore"):

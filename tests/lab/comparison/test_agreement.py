@@ -5,6 +5,7 @@ from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
+import numpy as np
 from synthetic_outcomes import DESCRIPTION, ORDERS, comparison
 
 from normdrop.lab.comparison import Comparison, agreement
@@ -109,16 +110,39 @@ def test_what_differs_from_the_baseline_is_judged_too() -> None:
 
 
 def test_the_pages_say_it(tmp_path: Path) -> None:
-    """The page says above its tables that it contradicts the source; the index counts."""
+    """Only what was trained like the source contradicts it; else it differs, and so do settings."""
     best, *_, worst = _as_found()
-    words = "we found contradicts the source**; see below."
     index = "| 1 of 1 | 11 |"
     for figures, against in (({best: 2.0, worst: 1.0}, True), ({best: 1.0, worst: 2.0}, False)):
         result = _published(figures)
-        for panel, here in (("", "**What "), ("ten", "**In ten what ")):
-            named = replace(result, description=replace(result.description, panel=panel))
-            pages = experiment_pages([write_results([named], tmp_path)])
-            assert (here + words in pages["ten-orders.md"]) == against
-            assert (f"{best} before {worst}." in pages["ten-orders.md"]) == against
-            assert (index in pages["index.md"]) != against
-            assert ("| 0 of 1 | 11 |" in pages["index.md"]) == against
+        for panel, here in (("", "What "), ("ten", "In ten what ")):
+            for like in (True, False):
+                words = (
+                    f"**{here}we found contradicts the source**; see below."
+                    if like
+                    else f"{here}we found differs from it, and so do the settings; see below."
+                )
+                named = replace(
+                    result,
+                    description=replace(result.description, panel=panel, like_source=like),
+                )
+                pages = experiment_pages([write_results([named], tmp_path)])
+                page = pages["ten-orders.md"]
+                assert (words in page) == against
+                assert ("ontradicts the source" in page) == (like and against)
+                assert (f"{best} before {worst}." in page) == against
+                assert (index in pages["index.md"]) != against
+                assert ("| 0 of 1 | 11 |" in pages["index.md"]) == against
+
+
+def test_single_runs_are_held_to_the_scatter_of_ours() -> None:
+    """A difference that two single runs show by chance judges nothing; one beyond it does."""
+    best, *_, worst = _as_found()
+    spreads = [np.var(comparison()[name].points, ddof=1) for name in (best, worst)]
+    one_run = 1.96 * float(np.sqrt(sum(spreads)))
+    for runs, factor, judged in ((1, 0.99, 0), (1, 1.01, 1), (4, 0.51, 1), (4, 0.49, 0)):
+        result = _published({best: 1.0 + factor * one_run, worst: 1.0})
+        about = replace(result.description, published_runs=runs)
+        assert agreement(replace(result, description=about)).judged == judged
+    few = Comparison(about, tuple(o for o in result.outcomes if o.trial.seed < 5))
+    assert agreement(few).judged == 0

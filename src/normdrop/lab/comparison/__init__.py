@@ -3,6 +3,9 @@
 from normdrop.lab.comparison._agreement import Agreement as Agreement
 from normdrop.lab.comparison._agreement import agreement as agreement
 from normdrop.lab.comparison._analysis import VariantSummary as VariantSummary
+from normdrop.lab.comparison._answers import Answer as Answer
+from normdrop.lab.comparison._answers import answers as answers
+from normdrop.lab.comparison._answers import how_answered as how_answered
 from normdrop.lab.comparison._comparison import Comparison as Comparison
 from normdrop.lab.comparison._description import ComparisonDescription as ComparisonDescription
 from normdrop.lab.comparison._results import settings_used as settings_used

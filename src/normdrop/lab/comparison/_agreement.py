@@ -6,8 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from normdrop.lab.comparison._description import ComparisonDescription
 from normdrop.lab.comparison._results import Results
+from normdrop.lab.statistics import FEWEST_SEEDS
+
+_TWO_SIDED = 1.96  # deviations that 95 % of normal values stay within
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ def agreement(results: Results) -> Agreement:
 
     A pair that is not told apart contradicts nothing, and neither does one whose published figures
     are missing or no farther apart than their noise; what the source says in words then counts.
+    The noise is that of the source's repeats, or, where it shows none, that of means of as many
+    runs which scatter as ours do.
     """
     ranking = results.analysis.ranking
     pairs = results.analysis.pairs
@@ -47,7 +51,7 @@ def agreement(results: Results) -> Agreement:
     judged = different | _apart_from_baseline(results)
     for row, column in np.argwhere(judged & (pairs.difference < 0)):
         pair = ranking[row].name, ranking[column].name
-        if (same := _same_order(results.description, *pair)) is not None:
+        if (same := _same_order(results, *pair)) is not None:
             agree += same
             against += [] if same else [pair]
     known, apart = (int(found[upper].sum()) for found in (pairs.seeds > 0, different))
@@ -65,14 +69,27 @@ def _apart_from_baseline(results: Results) -> NDArray[np.bool_]:
     return np.asarray(pairs | pairs.T)
 
 
-def _same_order(about: ComparisonDescription, lower: str, higher: str) -> bool | None:
+def _same_order(results: Results, lower: str, higher: str) -> bool | None:
     """Whether the source has the first below the second; `None` if it orders them neither way."""
+    about = results.description
     figures = about.published.get(about.endpoint.name, {})
     if lower in figures and higher in figures:
         difference = figures[higher] - figures[lower]
-        noise = about.published_noise
+        noise = source_noise(results, lower, higher)
         if abs(difference) > noise and not math.isclose(abs(difference), noise):
             return difference > 0
     if (lower, higher) in about.claims:
         return True
     return False if (higher, lower) in about.claims else None
+
+
+def source_noise(results: Results, first: str, second: str) -> float:
+    """How far two published figures of one thing may lie apart."""
+    about = results.description
+    if not about.published_runs:
+        return about.published_noise
+    points = [np.asarray(results[name].points) for name in (first, second)]
+    if min(map(len, points)) < FEWEST_SEEDS:
+        return math.inf
+    variances = sum(float(values.var(ddof=1)) for values in points)
+    return max(about.published_noise, _TWO_SIDED * math.sqrt(variances / about.published_runs))

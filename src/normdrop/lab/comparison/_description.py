@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from normdrop.lab.contrast import Contrast
 from normdrop.lab.metric import TEST_LOSS, TRAINING, Metric
 
 
@@ -16,6 +17,8 @@ class ComparisonDescription:
         variants: Those that were trained, in the recipe's order.
         baseline: The variant all others are compared with, if one was fixed before the experiment.
         panel: Which part of an experiment of several parts it is.
+        like_source: Whether it was trained as the source was: else it can differ from it, and not
+            contradict it.
         data_notes: Sentences a reader of the result must know about the data.
     """
 
@@ -30,6 +33,9 @@ class ComparisonDescription:
     published: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     published_label: str = ""
     published_noise: float = 0.0
+    published_runs: int = 0
+    like_source: bool = False
     claims: tuple[tuple[str, str], ...] = ()
+    contrasts: tuple[Contrast, ...] = ()
     curves: bool = False
     data_notes: tuple[str, ...] = ()

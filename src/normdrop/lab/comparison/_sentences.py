@@ -6,6 +6,7 @@ import numpy as np
 
 from normdrop.lab.comparison._agreement import agreement
 from normdrop.lab.comparison._analysis import VariantSummary
+from normdrop.lab.comparison._answers import Answer, answers, how_answered
 from normdrop.lab.comparison._results import Results, versions_used
 from normdrop.lab.metric import GAP
 from normdrop.lab.statistics import FEWEST_SEEDS, group_letter, seeds_needed
@@ -15,18 +16,28 @@ _MOST_NAMED = 4  # pairs in one sentence: more are for the table
 
 
 def conclusions(results: Results) -> list[str]:
-    """Which differences are real, which are not, how the source has it, and what is missing."""
-    return [*_differences(results), *_agreement(results), *_missing(results)]
+    """The answers, then which differences are real, how the source has it, and what is missing."""
+    answered = (answer.sentence for answer in own_answers(results))
+    return [*answered, *_differences(results), *_agreement(results), *_missing(results)]
 
 
 def caveats(results: Results) -> list[str]:
     """What the reader of the numbers must know."""
-    return [*_reading(results), *results.description.data_notes]
+    return [
+        *how_answered(own_answers(results)),
+        *_reading(results),
+        *results.description.data_notes,
+    ]
 
 
 def sentences(results: Results) -> list[str]:
     """The findings, then how to read them."""
     return [*conclusions(results), *caveats(results)]
+
+
+def own_answers(results: Results) -> tuple[Answer, ...]:
+    """Those of an experiment of one part; of several parts they stand above all of them."""
+    return () if results.description.panel else answers([results])
 
 
 def _differences(results: Results) -> Iterator[str]:
@@ -95,18 +106,29 @@ def _agreement(results: Results) -> Iterator[str]:
         yield f"Published: {label}." if label else "Published: the source's figures."
     found = agreement(results)
     if found.judged:
-        chance = ""
-        if about.published_noise:
-            noise = about.endpoint.text(about.published_noise)
-            chance = f"; its differences of up to {noise} count as none"
+        pairs = "pair that differs" if found.judged == 1 else "pairs that differ"
         yield (
-            f"Of {found.judged} pairs that differ here, by their letters or from the baseline, the "
-            f"source orders {found.agree} the same way{chance}."
+            f"Of {found.judged} {pairs} here, by their letters or from the baseline, the "
+            f"source orders {found.agree} the same way{_source_noise(results)}."
         )
     if found.against:
         named = [f"{lower} before {higher}" for lower, higher in found.against[:_MOST_NAMED]]
         rest = len(found.against) - len(named)
-        yield f"Against the source, here: {'; '.join(named)}{f' and {rest} more' if rest else ''}."
+        verb = "Contradicts the source" if about.like_source else "Differs from the source"
+        why = "" if about.like_source else " Its settings differ too: that is no contradiction."
+        more = f" and {rest} more" if rest else ""
+        yield f"{verb}, here: {'; '.join(named)}{more}.{why}"
+
+
+def _source_noise(results: Results) -> str:
+    about = results.description
+    noise = []
+    if about.published_noise:
+        noise.append(f"its differences of up to {about.endpoint.text(about.published_noise)}")
+    if about.published_runs:
+        runs = "single runs" if about.published_runs == 1 else f"means of {about.published_runs}"
+        noise.append(f"what {runs} differ by that scatter as ours do")
+    return f"; {' and '.join(noise)} count as none" if noise else ""
 
 
 def _missing(results: Results) -> Iterator[str]:
@@ -148,8 +170,9 @@ def _reading(results: Results) -> Iterator[str]:
         yield f"{_endpoint(results)} is the final epoch's{last}, never the best epoch's."
     if GAP in results.description.metrics:
         yield (
-            "gap: training loss in eval mode − in train mode, same weights, same examples. Above "
-            "zero, evaluation is worse than training."
+            "gap: training loss in eval mode − in train mode, same weights, same examples. It is "
+            "no price of the shift: what evaluation gains by dropping nothing is in it too, so it "
+            "may be negative where the stored statistics cost much."
         )
     if results.analysis.groups and results.description.baseline is not None:
         yield (

@@ -7,7 +7,7 @@ from functools import partial
 
 from normdrop.lab.comparison._analysis import VariantSummary
 from normdrop.lab.comparison._results import Results
-from normdrop.lab.comparison._sentences import sentences
+from normdrop.lab.comparison._sentences import own_answers, sentences
 from normdrop.lab.metric import Metric
 from normdrop.lab.statistics import FEWEST_SEEDS
 from normdrop.lab.trial import NO_DATA
@@ -64,7 +64,9 @@ def _notes(results: Results) -> list[str]:
         "bad": "Marked !: diverged with some seed, or has no result.",
     }
     marks = " ".join(text for tone, text in legend.items() if tone in tones)
-    return [marks, *sentences(results)] if marks else sentences(results)
+    answered = len(own_answers(results))
+    said = sentences(results)
+    return [*said[:answered], *([marks] if marks else []), *said[answered:]]
 
 
 def _tone(results: Results, summary: VariantSummary) -> Tone:

@@ -4,6 +4,7 @@ The benchmark that is quoted most (CaffeNet, ImageNet at 128 pixels, single runs
 better after ReLU than before it; its own GoogLeNet has it the other way round, and best without.
 """
 
+from normdrop.lab.contrast import Contrast
 from normdrop.lab.metric import GAP, TEST_ERROR, TEST_LOSS, TRAIN_EVAL_LOSS, TRAIN_LOSS
 from normdrop.lab.recipe import Network, Panel, Recipe, Settings, Shape
 from normdrop.lab.recipes._settings import LONG_TRAINING, number, widths, word
@@ -75,7 +76,27 @@ RECIPE = Recipe(
         # without a norm, sigmoids have hardly begun to learn after 8 epochs
         "sigmoid": Panel(settings={"activation": "sigmoid", "epochs": 16}),
     },
+    published_runs=1,
     published_label="ImageNet at 128 pixels, single runs; relu: CaffeNet, relu-deep: GoogLeNet",
+    contrasts=(
+        Contrast(
+            what="test error, norm after ReLU less before it, mean of both depths",
+            higher="batch norm after ReLU errs more than before it",
+            lower="batch norm after ReLU errs less than before it",
+            weights={"after": 1, "before": -1},
+            panels={"relu": 0.5, "relu-deep": 0.5},
+        ),
+        Contrast(
+            what="that difference behind tanh and sigmoid less that behind ReLU",
+            higher="the later place is worse behind saturating activations than behind ReLU",
+            lower=(
+                "the later place is better behind saturating activations than behind ReLU, so it "
+                "depends on the activation"
+            ),
+            weights={"after": 1, "before": -1},
+            panels={"tanh": 0.5, "sigmoid": 0.5, "relu": -0.5, "relu-deep": -0.5},
+        ),
+    ),
     notes=(
         "The network is a plain chain of 3×3 convolutions and one linear layer.",
         "The panel relu-deep has twice as many convolutions. The small setting has 500 digits.",

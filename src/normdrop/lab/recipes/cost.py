@@ -4,6 +4,7 @@ Every trial times its own plain network beside its variant, their steps taking t
 the ratio: the machine's load, and how fast it is, are in both.
 """
 
+from normdrop.lab.contrast import Contrast
 from normdrop.lab.metric import Metric
 from normdrop.lab.recipe import Network, Panel, Recipe, TrialContext
 from normdrop.lab.recipes._settings import number, widths, word
@@ -119,7 +120,44 @@ RECIPE = Recipe(
         "perceptron": Panel(published={TIME.name: _GARBIN}),
         "convolutional": Panel(settings={"weight": "conv", "widths": "16 32 32", "dropout": 0.2}),
     },
+    published_runs=1,
     published_label="Garbin et al., MNIST perceptron, time of the whole training",
+    contrasts=(
+        Contrast(
+            what="time of a step, batch norm less plain",
+            higher="batch norm makes a step slower",
+            lower="batch norm makes a step faster",
+            weights={"bn": 1, "plain": -1},
+        ),
+        Contrast(
+            what="time of a step, torch's dropout less plain",
+            higher="dropout makes a step slower",
+            lower="dropout makes a step faster",
+            weights={"drop (torch)": 1, "plain": -1},
+        ),
+        Contrast(
+            what="time of a step, normdrop's dropout less torch's",
+            higher="normdrop's dropout is slower than torch's",
+            lower="normdrop's dropout is faster than torch's",
+            weights={"drop (normdrop)": 1, "drop (torch)": -1},
+        ),
+        Contrast(
+            what="epochs to the goal, batch norm less plain",
+            higher="with batch norm more epochs are needed",
+            lower="with batch norm fewer epochs are needed",
+            weights={"bn": 1, "plain": -1},
+            metric=_EPOCHS,
+            alike=False,
+        ),
+        Contrast(
+            what="epochs to the goal, torch's dropout less plain",
+            higher="with dropout more epochs are needed",
+            lower="with dropout fewer epochs are needed",
+            weights={"drop (torch)": 1, "plain": -1},
+            metric=_EPOCHS,
+            alike=False,
+        ),
+    ),
     notes=(
         "Seconds are the process's own on a processor, the wall clock's on a GPU.",
         "They are not reproduced bit for bit: the spread of plain beside plain is their noise.",

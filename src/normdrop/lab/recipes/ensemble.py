@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from normdrop.lab.contrast import Contrast
 from normdrop.lab.metric import TEST_ERROR, TEST_LOSS, Metric
 from normdrop.lab.recipe import Network, Tensor, TrialContext
 from normdrop.lab.recipes._residual import SMALL, residual_recipe, three_stage_network
@@ -104,6 +105,26 @@ RECIPE = residual_recipe(
     settings={**SMALL, "limit_train": None, "rate": 0.2},
     experiment=_experiment,
     metrics=(TEST_LOSS, _TRAINED, _FORWARD),
+    contrasts=(
+        Contrast(
+            what="test error, 30 masks averaged less one pass without masks",
+            higher="averaging over masks errs more than dropping nothing",
+            lower="averaging over masks errs less than dropping nothing",
+            weights={"masks-30": 1, "network": -1},
+        ),
+        Contrast(
+            what="test error, two networks averaged less one",
+            higher="two networks err more than one",
+            lower="two networks err less than one",
+            weights={"networks-2": 1, "network": -1},
+        ),
+        Contrast(
+            what="test error, 30 masks less two networks",
+            higher="masks are worth less than a second network",
+            lower="masks are worth more than a second network",
+            weights={"masks-30": 1, "networks-2": -1},
+        ),
+    ),
     notes=(
         (
             "network: one in eval mode. masks-k: its probabilities averaged over k passes with "

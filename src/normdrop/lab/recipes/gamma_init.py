@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 
+from normdrop.lab.contrast import Contrast
 from normdrop.lab.metric import TEST_LOSS, TRAIN_EVAL_LOSS
 from normdrop.lab.recipe import Network, Panel, Settings, Shape
 from normdrop.lab.recipes._residual import SMALL, residual_recipe, three_stage_network
@@ -32,6 +33,8 @@ def _built(shape: Shape, classes: int, settings: Settings) -> Network:
     return perceptron(shape, classes, order=order, widths=widths, dropout=rate)
 
 
+_TRAINED = replace(TRAIN_EVAL_LOSS, heading="train loss", narrow=True)
+
 RECIPE = residual_recipe(
     name="gamma-init",
     version=1,
@@ -40,16 +43,33 @@ RECIPE = residual_recipe(
     source="a question left open by practitioners",
     variants=tuple(_SCALES),
     baseline="one",
-    seeds=6,
+    seeds=16,
     settings={**SMALL, "rate": 0.0},
     network=_network,
-    metrics=(TEST_LOSS, replace(TRAIN_EVAL_LOSS, heading="train loss", narrow=True)),
+    metrics=(TEST_LOSS, _TRAINED),
     panels={
         "residual": Panel(),
         "residual-dropout": Panel(settings={"rate": 0.2}),
         "perceptron": Panel(settings={"block": "linear"}),
         "perceptron-dropout": Panel(settings={"block": "linear", "rate": 0.2}),
     },
+    contrasts=(
+        Contrast(
+            what="test error, γ from √2 less from 1, mean of four networks",
+            higher="γ from √2 errs more",
+            lower="γ from √2 errs less",
+            weights={"sqrt-2": 1, "one": -1},
+            margin=0.5,
+            none="the start of γ makes no difference to speak of to the error",
+        ),
+        Contrast(
+            what="training loss in eval mode after as many epochs, γ from √2 less from 1",
+            higher="γ from √2 trains slower",
+            lower="γ from √2 trains faster",
+            weights={"sqrt-2": 1, "one": -1},
+            metric=_TRAINED,
+        ),
+    ),
     notes=(
         (
             "Of a standard normal value ReLU leaves half the mean square: γ = √2 makes it 1. In "

@@ -1,5 +1,6 @@
 """Where dropout goes in a network's head: none and the positions H3 to H6 of Kim et al. (2023)."""
 
+from normdrop.lab.contrast import Contrast
 from normdrop.lab.metric import GAP, TEST_LOSS
 from normdrop.lab.recipe import Network, Panel, Published, Settings, Shape
 from normdrop.lab.recipes._residual import SMALL, errors, residual_recipe, three_stage_network
@@ -47,7 +48,25 @@ RECIPE = residual_recipe(
         "mobile": Panel(settings={"backbone": "mobile"}, published=_errors(75.71, 75.82, 75.72)),
         "dense": Panel(settings={"backbone": "dense"}, published=_errors(79.07, 79.15, 79.04)),
     },
+    published_runs=3,
     published_label="ImageNet, mean of 3 runs; ResNet-50, MobileNetV2-1.4, DenseNet-169",
+    contrasts=(
+        Contrast(
+            what=(
+                "test error, dropout before global pooling (H4) less after it (H5), mean of three "
+                "networks"
+            ),
+            higher="dropout before the pooling errs more than after it",
+            lower="dropout before the pooling errs less than after it",
+            weights={"H4": 1, "H5": -1},
+        ),
+        Contrast(
+            what="test error, dropout before global pooling (H4) less none",
+            higher="dropout before the pooling errs more than none",
+            lower="dropout before the pooling errs less than none",
+            weights={"H4": 1, "none": -1},
+        ),
+    ),
     notes=(
         (
             "H3 is before the last activation, H4 between it and the global average pooling, H5 "

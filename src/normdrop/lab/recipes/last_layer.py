@@ -1,5 +1,6 @@
 """One dropout after all batch norms, directly before the last linear layer."""
 
+from normdrop.lab.contrast import Contrast
 from normdrop.lab.recipe import Network, Settings, Shape
 from normdrop.lab.recipes import _disharmony as li
 
@@ -33,6 +34,20 @@ RECIPE = li.recipe(
     panels=li.panels(_VARIANTS, _ERRORS),
     network=_network,
     published_label="CIFAR-10, mean of 5 runs",
+    contrasts=(
+        Contrast(
+            what="test error, dropout 0.2 before the last layer less none, mean of four networks",
+            higher="one dropout of 0.2 after all norms raises the error",
+            lower="one dropout of 0.2 after all norms lowers the error",
+            weights={"0.2": 1, "none": -1},
+        ),
+        Contrast(
+            what="test error, dropout 0.5 before the last layer less none, mean of four networks",
+            higher="one dropout of 0.5 after all norms raises the error",
+            lower="one dropout of 0.5 after all norms lowers the error",
+            weights={"0.5": 1, "none": -1},
+        ),
+    ),
     notes=(
         "The source says “before softmax”: here that is before the last linear layer.",
         "No norm follows the dropout, so its noise shifts no statistics within a forward pass.",

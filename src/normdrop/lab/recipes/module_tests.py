@@ -3,6 +3,7 @@
 import math
 from typing import TYPE_CHECKING
 
+from normdrop.lab.contrast import Contrast
 from normdrop.lab.metric import Metric
 from normdrop.lab.recipe import Panel, Recipe, Tensor, TrialContext
 from normdrop.theory import relu_block_shift, residual_shift
@@ -120,7 +121,7 @@ RECIPE = Recipe(
     variants=(_BEFORE, _AFTER),
     baseline=_AFTER,
     data=None,
-    seeds=6,
+    seeds=8,
     settings={
         "width": 128,
         "mean": 0.02,
@@ -136,7 +137,40 @@ RECIPE = Recipe(
         **{f"residual-{deviation:g}": _residual(deviation) for deviation in (0.5, 1.0, 2.0, 4.0)},
     },
     paper={"inputs": 100_000},
+    published_noise=0.02,  # two readings of ±0.01
     published_label="read off curves, ±0.01",
+    contrasts=(
+        Contrast(
+            what=(
+                "1/Δ at weights of mean 0.02, dropout before the weights less after them, mean of "
+                "five widths"
+            ),
+            higher="dropout before weights off centre shifts the variance more than after them",
+            lower="dropout before weights off centre shifts the variance less than after them",
+            weights={_BEFORE: 1, _AFTER: -1},
+            panels={f"width-{width}": 0.2 for width in _PUBLISHED_FAR},
+        ),
+        Contrast(
+            what=(
+                "Δ at weights of mean 0, dropout before the weights less after them, mean of five "
+                "widths"
+            ),
+            higher="dropout before centred weights shifts the variance less",
+            lower="dropout before centred weights shifts the variance more",
+            weights={_BEFORE: 1, _AFTER: -1},
+            metric=_RATIOS[0.0],
+            panels={f"width-{width}": 0.2 for width in _PUBLISHED_FAR},
+            margin=0.02,
+            none="with weights of mean 0 the two places shift the variance alike",
+        ),
+        Contrast(
+            what="that difference in 1/Δ at mean 0.02, of width 2048 less of width 128",
+            higher="the advantage of the place before the weights shrinks with width",
+            lower="the advantage of the place before the weights grows with width",
+            weights={_BEFORE: 1, _AFTER: -1},
+            panels={"width-2048": 1, "width-128": -1},
+        ),
+    ),
     notes=(
         (
             "Standard normal inputs pass weights, ReLU and weights again, with dropout of rate 0.5 "

@@ -1,5 +1,6 @@
 """Bernoulli, Gaussian and uniform noise of one second moment, directly before batch norm."""
 
+from normdrop.lab.contrast import Contrast
 from normdrop.lab.recipe import Network, Panel, Settings, Shape
 from normdrop.lab.recipes import _disharmony as li
 from normdrop.theory import beta_of_factor, dropout_factor
@@ -45,6 +46,26 @@ RECIPE = li.recipe(
     settings={**li.SMALL, "network": "PreResNet", "place": "a", "rate": 0.5},
     panels={f"rate {rate}": Panel(settings={"rate": rate}) for rate in (0.1, 0.3, 0.5)},
     network=_network,
+    contrasts=(
+        Contrast(
+            what=(
+                "test error, gaussian noise less Bernoulli of the same second moment, mean of "
+                "three rates"
+            ),
+            higher="gaussian noise errs more than Bernoulli",
+            lower="gaussian noise errs less than Bernoulli",
+            weights={"gaussian": 1, "bernoulli": -1},
+        ),
+        Contrast(
+            what=(
+                "test error, uniform noise less Bernoulli of the same second moment, mean of "
+                "three rates"
+            ),
+            higher="uniform noise errs more than Bernoulli",
+            lower="uniform noise errs less than Bernoulli",
+            weights={"uniform": 1, "bernoulli": -1},
+        ),
+    ),
     notes=(
         f"The noise stands in place (a); --set place=b puts it in (b). {li.PLACES}",
         _HALF_WIDTH,

@@ -2,7 +2,8 @@
 
 import math
 
-from normdrop.lab.recipe import Panel, Recipe, Tensor, TrialContext
+from normdrop.lab.contrast import Contrast
+from normdrop.lab.recipe import Panel, Recipe, Settings, Tensor, TrialContext
 from normdrop.lab.recipes._misfit import MISFIT, OFFSET, RATIO, misfit, moments_of
 
 
@@ -35,6 +36,8 @@ def _pooled(x: Tensor, context: TrialContext) -> Tensor:
     return x.amax(1) if context.settings["pool"] == "max" else x.mean(1)
 
 
+_INPUTS: dict[str, Settings] = {"zero-mean": {}, "mean-1": {"mean": 1.0}, "relu": {"relu": True}}
+
 RECIPE = Recipe(
     name="pooling",
     version=1,
@@ -44,7 +47,7 @@ RECIPE = Recipe(
     variants=("drop-pool", "pool-drop"),
     baseline="pool-drop",
     data=None,
-    seeds=6,
+    seeds=8,
     settings={
         "pool": "max",
         "relu": False,
@@ -60,12 +63,34 @@ RECIPE = Recipe(
     panels={
         f"{pool}-{inputs}": Panel(settings={"pool": pool, **settings})
         for pool in ("max", "average")
-        for inputs, settings in (
-            ("zero-mean", {}),
-            ("mean-1", {"mean": 1.0}),
-            ("relu", {"relu": True}),
-        )
+        for inputs, settings in _INPUTS.items()
     },
+    contrasts=(
+        Contrast(
+            what="misfit, dropout before max pooling less behind it, mean of three inputs",
+            higher="dropout before max pooling misleads the next norm more than behind it",
+            lower="dropout before max pooling misleads the next norm less than behind it",
+            weights={"drop-pool": 1, "pool-drop": -1},
+            panels={f"max-{inputs}": 1 / 3 for inputs in _INPUTS},
+        ),
+        Contrast(
+            what="misfit, dropout before average pooling less behind it, mean of three inputs",
+            higher="dropout before average pooling misleads the next norm more than behind it",
+            lower="dropout before average pooling misleads the next norm less than behind it",
+            weights={"drop-pool": 1, "pool-drop": -1},
+            panels={f"average-{inputs}": 1 / 3 for inputs in _INPUTS},
+        ),
+        Contrast(
+            what="mean shift, dropout before average pooling less behind it",
+            higher="dropout before average pooling raises the mean in eval mode",
+            lower="dropout before average pooling lowers the mean in eval mode",
+            weights={"drop-pool": 1, "pool-drop": -1},
+            metric=OFFSET,
+            panels={f"average-{inputs}": 1 / 3 for inputs in _INPUTS},
+            margin=0.01,
+            none="average pooling keeps the mean on either side",
+        ),
+    ),
     notes=(
         (
             "200000 windows of 4 normal values of variance 1, every two of them correlated by 0.5; "

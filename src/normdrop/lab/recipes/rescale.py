@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
+from normdrop.lab.contrast import Contrast
 from normdrop.lab.metric import TEST_ERROR
 from normdrop.lab.recipe import Network, Panel, Recipe, Tensor, TrialContext
 from normdrop.lab.recipes._misfit import MISFIT, OFFSET, RATIO, misfit, moments_of
@@ -100,6 +101,30 @@ RECIPE = Recipe(
         "relu": Panel(settings={"relu": True}),
         "trained": Panel(data="digits"),
     },
+    contrasts=(
+        Contrast(
+            what="misfit of values of mean 0, times √keep less plain dropout",
+            higher="√keep misleads the next norm more at mean 0",
+            lower="√keep misleads the next norm less at mean 0",
+            weights={"sqrt-keep": 1, "none": -1},
+            panels={"zero-mean": 1},
+        ),
+        Contrast(
+            what="misfit of values of mean 1 and behind ReLU, times √keep less plain dropout",
+            higher="√keep misleads the next norm more where the mean is not 0",
+            lower="√keep misleads the next norm less also where the mean is not 0",
+            weights={"sqrt-keep": 1, "none": -1},
+            panels={"mean-1": 0.5, "relu": 0.5},
+        ),
+        Contrast(
+            what="test error of trained perceptrons, times √keep less plain dropout",
+            higher="√keep raises the error of trained networks",
+            lower="√keep lowers the error of trained networks",
+            weights={"sqrt-keep": 1, "none": -1},
+            metric=TEST_ERROR,
+            panels={"trained": 1},
+        ),
+    ),
     notes=(
         (
             "none is inverted dropout of rate 0.5; sqrt-keep multiplies its outputs by √0.5 in "

@@ -1,5 +1,6 @@
 """Where dropout goes in a residual block: none and the positions P0 to P7 of Kim et al. (2023)."""
 
+from normdrop.lab.contrast import Contrast
 from normdrop.lab.measures import SHIFT, mean_shift
 from normdrop.lab.metric import GAP, TEST_LOSS
 from normdrop.lab.recipe import Network, Panel, Settings, Shape
@@ -55,7 +56,43 @@ RECIPE = residual_recipe(
         ),
     },
     published_label="CIFAR-10, 164 epochs, mean of 3 runs; 110 layers if deeper, else 50",
+    paper_is_source=True,
     published_noise=0.39,  # by which its figures of P2 and P3 differ, which are one operation
+    contrasts=(
+        Contrast(
+            what=(
+                "test error, dropout before the last weight (P6) less none, mean of both "
+                "pre-activation depths"
+            ),
+            higher="dropout before the last weight raises the error of these short trainings",
+            lower="dropout before the last weight lowers the error",
+            weights={"P6": 1, "none": -1},
+            panels={"pre-activation": 0.5, "pre-activation-deeper": 0.5},
+        ),
+        Contrast(
+            what=(
+                "test error, dropout directly before the last norm (P4) less before the last "
+                "weight (P6), pre-activation"
+            ),
+            higher="dropout before the last norm errs more than before the last weight",
+            lower="dropout before the last norm errs less than before the last weight",
+            weights={"P4": 1, "P6": -1},
+            panels={"pre-activation": 0.5, "pre-activation-deeper": 0.5},
+        ),
+        Contrast(
+            what="test error, dropout on the trunk (P0) less none, mean of all five networks",
+            higher="dropout on the trunk raises the error",
+            lower="dropout on the trunk lowers the error",
+            weights={"P0": 1, "none": -1},
+        ),
+        Contrast(
+            what="test error, dropout at the end of the branch (P7) less none, post-activation",
+            higher="dropout at the end of post-activation branches raises the error",
+            lower="dropout at the end of post-activation branches lowers the error",
+            weights={"P7": 1, "none": -1},
+            panels={"post-activation": 0.5, "post-activation-deeper": 0.5},
+        ),
+    ),
     notes=(
         (
             "ReLU and dropout commute: P2 and P3 are one operation, and so are P5 and P6. With "

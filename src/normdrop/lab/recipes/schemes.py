@@ -6,6 +6,7 @@ training examples falls, and which scheme, or which dropout, prevents it?
 
 from dataclasses import replace
 
+from normdrop.lab.contrast import Contrast
 from normdrop.lab.metric import GAP, TEST_ACCURACY, TEST_LOSS, TRAIN_EVAL_LOSS, TRAIN_LOSS
 from normdrop.lab.recipe import Recipe
 from normdrop.lab.recipes import ten_orders
@@ -34,7 +35,7 @@ RECIPE = Recipe(
     variants=_VARIANTS,
     baseline="conv-bn-act-drop-pool",
     data="digits",
-    seeds=7,
+    seeds=12,
     settings={
         "epochs": 30,
         "batch_size": 32,
@@ -64,11 +65,49 @@ RECIPE = Recipe(
         replace(GAP, narrow=False),
         replace(TEST_ACCURACY, narrow=False),
     ),
+    published_runs=1,
+    paper_is_source=True,
     published={TEST_LOSS.name: {name: _ORDERS[name] for name in _VARIANTS if name in _ORDERS}},
     published_label=ten_orders.RECIPE.published_label,
     claims=(
         ("conv-bn-act-drop-pool", "conv-bn-act-pool"),
         ("conv-act-drop-bn-pool", "conv-act-bn-pool"),
+    ),
+    contrasts=(
+        Contrast(
+            what="rise of the test loss with dropout behind the norm",
+            higher="the test loss rises late in training with dropout behind the norm",
+            lower="the test loss still falls late in training with dropout behind the norm",
+            weights={"conv-bn-act-drop-pool": 1},
+            metric=RISE,
+            alike=False,
+        ),
+        Contrast(
+            what="rise of the test loss with dropout before the norm",
+            higher="the test loss rises late in training with dropout before the norm",
+            lower="the test loss still falls late in training with dropout before the norm",
+            weights={"conv-act-drop-bn-pool": 1},
+            metric=RISE,
+            alike=False,
+        ),
+        Contrast(
+            what="rise of the test loss, dropout before the norm less behind it",
+            higher="the test loss rises more with dropout before the norm",
+            lower="the test loss rises less with dropout before the norm",
+            weights={"conv-act-drop-bn-pool": 1, "conv-bn-act-drop-pool": -1},
+            metric=RISE,
+        ),
+        Contrast(
+            what="test loss, with dropout less without, mean of both schemes",
+            higher="dropout raises the test loss on so few images",
+            lower="dropout lowers the test loss on so few images",
+            weights={
+                "conv-bn-act-drop-pool": 0.5,
+                "conv-act-drop-bn-pool": 0.5,
+                "conv-bn-act-pool": -0.5,
+                "conv-act-bn-pool": -0.5,
+            },
+        ),
     ),
     notes=(
         (

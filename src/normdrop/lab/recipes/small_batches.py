@@ -4,6 +4,7 @@ In train mode batch norm normalises by the few examples at hand, in eval mode by
 such statistics: the smaller the batch, the further these lie apart.
 """
 
+from normdrop.lab.contrast import Contrast
 from normdrop.lab.metric import GAP, TEST_ERROR, TEST_LOSS, TRAIN_EVAL_LOSS, TRAIN_LOSS
 from normdrop.lab.recipe import Network, Panel, Recipe, Settings, Shape
 from normdrop.lab.recipes._settings import widths
@@ -54,6 +55,32 @@ RECIPE = Recipe(
     endpoint=TEST_ERROR,
     metrics=(TEST_LOSS, GAP, RISE, TRAIN_LOSS, TRAIN_EVAL_LOSS),
     panels={f"batch-{size}": _panel(size) for size in _SIZES},
+    contrasts=(
+        Contrast(
+            what="test error at batches of 1, batch norm less group norm",
+            higher="at batches of 1 batch norm errs more than group norm",
+            lower="at batches of 1 batch norm errs less than group norm",
+            weights={"batch norm": 1, "group norm": -1},
+            panels={"batch-1": 1},
+            alike=False,
+        ),
+        Contrast(
+            what="test error at batches of 2, batch norm less group norm",
+            higher="at batches of 2 batch norm errs more than group norm",
+            lower="at batches of 2 batch norm errs less than group norm",
+            weights={"batch norm": 1, "group norm": -1},
+            panels={"batch-2": 1},
+            alike=False,
+        ),
+        Contrast(
+            what="test error at batches of 4, batch norm less group norm",
+            higher="at batches of 4 batch norm errs more than group norm",
+            lower="at batches of 4 batch norm errs less than group norm",
+            weights={"batch norm": 1, "group norm": -1},
+            panels={"batch-4": 1},
+            alike=False,
+        ),
+    ),
     notes=(
         "Every panel sees as many examples: the smaller the batch, the more steps.",
         (

@@ -9,6 +9,7 @@ from copy import deepcopy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from normdrop.lab.contrast import Contrast
 from normdrop.lab.metric import Metric
 from normdrop.lab.recipe import Recipe, Tensor, TrialContext
 from normdrop.lab.recipes._settings import number
@@ -130,7 +131,7 @@ RECIPE = Recipe(
     variants=("beta=-3.5", "beta=0", "bias=-3.5", "no norm"),
     baseline="beta=0",
     data="digits",
-    seeds=7,
+    seeds=12,
     settings={
         "epochs": 40,
         "batch_size": 64,
@@ -148,6 +149,29 @@ RECIPE = Recipe(
     task=Task("reconstructs", None, sparse_loss(activity=0.05, penalty=0.5)),
     endpoint=EPOCHS,
     metrics=(_ERROR, _ACTIVITY, _AT_START),
+    contrasts=(
+        Contrast(
+            what="epochs to the goal, β from -3.5 less from 0",
+            higher="β = -3.5 at the start takes more epochs to the goal",
+            lower="β = -3.5 at the start takes fewer epochs to the goal",
+            weights={"beta=-3.5": 1, "beta=0": -1},
+            alike=False,
+        ),
+        Contrast(
+            what="unexplained variance at the end, β from -3.5 less from 0",
+            higher="β = -3.5 at the start leaves more unexplained in the end",
+            lower="β = -3.5 at the start leaves less unexplained in the end",
+            weights={"beta=-3.5": 1, "beta=0": -1},
+            metric=_ERROR,
+        ),
+        Contrast(
+            what="epochs to the goal, a bias from -3.5 without norm less β from -3.5",
+            higher="without a norm the same start is slower",
+            lower="without a norm the same start is faster",
+            weights={"bias=-3.5": 1, "beta=-3.5": -1},
+            alike=False,
+        ),
+    ),
     notes=(
         "The goal: at most 20 % of the variance unexplained, with a mean activity of at most 0.1.",
         "The penalty drives the mean activity of each unit towards 0.05.",

@@ -6,6 +6,7 @@ weights and batches, once per seed, so that a difference can be told from chance
 
 from typing import Literal
 
+from normdrop.lab.contrast import Contrast
 from normdrop.lab.recipe import Network, Recipe, Settings, Shape
 from normdrop.lab.recipes._settings import number
 
@@ -57,8 +58,56 @@ RECIPE = Recipe(
     network=_network,
     any_order=True,
     dimensions=3,
+    published_runs=1,
+    paper_is_source=True,
     published={"test_loss": _PUBLISHED},
     published_label="MNIST, 20 epochs, one run each",
+    contrasts=(
+        Contrast(
+            what=(
+                "test loss, dropout directly before batch norm less dropout behind everything, "
+                "norm before the activation"
+            ),
+            higher="dropout directly before batch norm costs test loss",
+            lower="dropout directly before batch norm lowers the test loss",
+            weights={"conv-drop-bn-act-pool": 1, "conv-bn-act-pool-drop": -1},
+            margin=0.005,
+            none=(
+                "dropout directly before batch norm makes no difference to speak of, on this "
+                "network and data"
+            ),
+        ),
+        Contrast(
+            what=(
+                "test loss, dropout before max pooling less behind it, mean of norm before and "
+                "after the activation"
+            ),
+            higher="dropout directly before max pooling costs test loss",
+            lower="dropout directly before max pooling lowers the test loss",
+            weights={
+                "conv-bn-act-drop-pool": 0.5,
+                "conv-act-bn-drop-pool": 0.5,
+                "conv-bn-act-pool-drop": -0.5,
+                "conv-act-bn-pool-drop": -0.5,
+            },
+            margin=0.005,
+        ),
+        Contrast(
+            what=(
+                "test loss, norm after the activation less before it, mean of dropout before and "
+                "behind the pooling"
+            ),
+            higher="batch norm after the activation costs test loss",
+            lower="batch norm after the activation lowers the test loss",
+            weights={
+                "conv-act-bn-drop-pool": 0.5,
+                "conv-act-bn-pool-drop": 0.5,
+                "conv-bn-act-drop-pool": -0.5,
+                "conv-bn-act-pool-drop": -0.5,
+            },
+            margin=0.005,
+        ),
+    ),
     notes=(
         (
             "On digits, which are 8×8, the convolutions pad (same), batches have 32 images and the "

@@ -1,5 +1,6 @@
 """Shift and error of dropout in both places against the width of a network."""
 
+from normdrop.lab.contrast import Contrast
 from normdrop.lab.recipe import Panel
 from normdrop.lab.recipes import _disharmony as li
 
@@ -21,6 +22,34 @@ RECIPE = li.recipe(
     },
     network=li.network_by_place,
     published_label="CIFAR-10, WRN-28-10, rate 0.5, mean of 5 runs",
+    contrasts=(
+        Contrast(
+            what=(
+                "what dropout costs before a norm (a) in test error, at ten times the width less "
+                "at one"
+            ),
+            higher="what dropout costs before a norm (a) grows with width",
+            lower="what dropout costs before a norm (a) shrinks with width",
+            weights={"a": 1, "none": -1},
+            panels={"×10": 1, "×1": -1},
+        ),
+        Contrast(
+            what=(
+                "what dropout costs before a weight (b) in test error, at ten times the width "
+                "less at one"
+            ),
+            higher="what dropout costs before a weight (b) grows with width",
+            lower="what dropout costs before a weight (b) shrinks with width",
+            weights={"b": 1, "none": -1},
+            panels={"×10": 1, "×1": -1},
+        ),
+        Contrast(
+            what="test error, before a norm (a) less before a weight (b), mean of three widths",
+            higher="dropout before a norm errs more than before a weight",
+            lower="dropout before a norm errs less than before a weight",
+            weights={"a": 1, "b": -1},
+        ),
+    ),
     notes=(
         f"Dropout of rate 0.5. {li.PLACES}",
         li.WIDTHS,

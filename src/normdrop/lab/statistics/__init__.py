@@ -17,3 +17,9 @@ from normdrop.lab.statistics._permutation import seeds_needed as seeds_needed
 from normdrop.lab.statistics._permutation import sign_flip_test as sign_flip_test
 from normdrop.lab.statistics._permutation import sign_flips as sign_flips
 from normdrop.lab.statistics._permutation import step_down as step_down
+from normdrop.lab.statistics._planned import POWER as POWER
+from normdrop.lab.statistics._planned import PairedTest as PairedTest
+from normdrop.lab.statistics._planned import PlannedTest as PlannedTest
+from normdrop.lab.statistics._planned import planned_test as planned_test
+from normdrop.lab.statistics._planned import sign_interval as sign_interval
+from normdrop.lab.statistics._planned import sign_test as sign_test

@@ -74,21 +74,37 @@ def sign_flip_interval(
     present = values[np.isfinite(values)]
     if len(present) < FEWEST_SEEDS:
         return None
-    means = np.sort(_subset_means(present, generator))
-    # The test counts the flip that changes nothing too, hence one more flip than subsets; the
-    # small term keeps a product such as 0.025 · 80 from falling below its whole number.
-    tail = math.floor((1 - confidence) / 2 * (len(means) + 1) + 1e-9)
-    return Interval(float(means[tail - 1]), float(means[-tail])) if tail else None
+    means = np.sort(subset_means(present, generator))
+    outside = flips_outside(len(means), confidence)
+    return Interval(float(means[outside - 1]), float(means[-outside])) if outside else None
 
 
-def _subset_means(
-    values: NDArray[np.float64], generator: np.random.Generator | None
+def flips_outside(subsets: int, confidence: float) -> int:
+    """Which of the sorted subset means an interval ends at, counted from 1 at either end; or 0.
+
+    The test counts the flip that changes nothing too, hence one more flip than subsets; the small
+    term keeps a product such as 0.025 · 80 from falling below its whole number.
+    """
+    return math.floor((1 - confidence) / 2 * (subsets + 1) + 1e-9)
+
+
+def subset_means(
+    values: NDArray[np.float64], generator: np.random.Generator | None = None
 ) -> NDArray[np.float64]:
-    """Means of all non-empty subsets, or of random ones where there are too many to list."""
-    if len(values) <= EXACT_SEEDS:
-        members = binary_digits(np.arange(1, 2 ** len(values)), len(values))
+    """Means of all non-empty subsets, or of random ones where there are too many to list.
+
+    Args:
+        values: Shape (..., seeds).
+        generator: Draws subsets where there are more than 16 seeds; by default with seed 0.
+
+    Returns:
+        Shape (..., subsets).
+    """
+    seeds = values.shape[-1]
+    if seeds <= EXACT_SEEDS:
+        members = binary_digits(np.arange(1, 2**seeds), seeds)
     else:
         generator = generator or np.random.default_rng(0)
-        draws = generator.integers(0, 2, size=(RANDOM_FLIPS, len(values)))
+        draws = generator.integers(0, 2, size=(RANDOM_FLIPS, seeds))
         members = draws[draws.any(axis=1)].astype(np.float64)
-    return np.asarray(members @ values / members.sum(axis=1))
+    return np.asarray(values @ members.T / members.sum(axis=1))
