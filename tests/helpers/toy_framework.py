@@ -223,6 +223,9 @@ class _Inputs:
         del white  # there are no positions
         return (self._random.standard_normal((count, *self._shape)),), {}
 
+    def given(self) -> None:
+        return None
+
     def channels(self, inputs: Arguments) -> tuple[int, ...]:
         return (inputs[0][0].shape[1],)
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from normdrop.errors import UsageError
 from normdrop.shifts.expected import Place, radial_frequencies
 from normdrop.shifts.stream import Arguments
+from normdrop.torch.capture import map_leaves, tensors_in
 from normdrop.values.example import Input
 
 _VECTOR_AXES = 2
@@ -18,6 +19,9 @@ _VECTOR_AXES = 2
 
 class SyntheticInputs:
     """Made-up inputs of the shapes and types of an example.
+
+    What is structure stays as it is given: where tensors do not share a batch axis, as the nodes
+    and edges of a graph do not, none of them is resized or drawn anew.
 
     Args:
         example: As for `synthetic`.
@@ -43,6 +47,13 @@ class SyntheticInputs:
         """
         return synthetic(self._example, count, self._generator, self._device, white=white)
 
+    def given(self) -> Arguments | None:
+        """The example itself, if it is of real tensors."""
+        parts = _parts(self._example)
+        if not all(isinstance(leaf, Tensor) for leaf in _tensors(parts)):
+            return None
+        return _arguments(map_leaves(lambda leaf: _moved(leaf, self._device), parts))
+
     def channels(self, inputs: Arguments) -> tuple[int, ...]:
         """How many channels every floating-point input has."""
         return tuple(x.shape[1] if x.ndim > 1 else 1 for x in _floats(inputs))
@@ -63,7 +74,7 @@ class SyntheticInputs:
             return x * scale + offset
 
         args, kwargs = inputs
-        return tuple(map(leaf, args)), {name: leaf(x) for name, x in kwargs.items()}
+        return map_leaves(leaf, tuple(args)), map_leaves(leaf, dict(kwargs))
 
 
 def synthetic(
@@ -76,9 +87,13 @@ def synthetic(
 ) -> Arguments:
     """A batch of made-up inputs, as the arguments of one call of the model.
 
+    Floating-point tensors are drawn. Where whole numbers or truth values stand beside others, as
+    lengths and masks do, they are taken from the example row by row, so that they go on fitting one
+    another. Tensors without a common batch axis stay as they are.
+
     Args:
         example: A tensor or array with a batch axis; an `Input` or a tuple of ints without one; or
-            a tuple or list (positional) or dict (keyword) of these.
+            a tuple or list (positional) or dict (keyword) of these, also nested.
         count: Batch size.
         generator: Source of randomness, on the CPU.
         device: Where the model is.
@@ -87,33 +102,34 @@ def synthetic(
     Raises:
         UsageError: The example is nothing of the kind.
     """
+    parts = _parts(example)
+    leaves = _tensors(parts)
+    extents = {len(leaf) for leaf in leaves if isinstance(leaf, Tensor) and leaf.ndim}
+    if len(extents) > 1:  # structure
+        return _arguments(map_leaves(lambda leaf: _moved(leaf, device), parts))
+    rows = None
+    if len(leaves) > 1 and max(extents, default=1) > 1:
+        # In order, since lengths may have to fall.
+        rows = torch.randint(max(extents), (count,), generator=generator).sort().values
 
     def make(leaf: object) -> Any:  # noqa: ANN401 - settings such as None pass through
+        if isinstance(leaf, Tensor) and leaf.ndim and not leaf.is_floating_point():
+            if rows is not None:
+                return leaf.detach().cpu()[rows].to(device)
+            if len(leaves) > 1 and (leaf.ndim == 1 or leaf.max() <= 1):  # a length, a mask
+                return leaf.detach().cpu().expand(count, *leaf.shape[1:]).to(device)
         return _leaf(leaf, count, generator, device, white=white)
 
-    if isinstance(example, Mapping):
-        return (), {str(name): make(leaf) for name, leaf in example.items()}
-    if isinstance(example, tuple | list) and not _is_shape(example):
-        return tuple(make(leaf) for leaf in example), {}
-    if isinstance(example, Input | Tensor | np.ndarray) or _is_shape(example):
-        return (make(example),), {}
-    raise UsageError(
-        f"an example is a tensor, an array, a shape without the batch axis, normdrop.Input, or a "
-        f"tuple or dict of these, not {type(example).__name__}"
-    )
+    return _arguments(map_leaves(make, parts))
 
 
 def positions(example: object) -> int:
     """How many positions (pixels, steps) the largest input of an example has per channel."""
-    if isinstance(example, Mapping):
-        return max(map(positions, example.values()), default=1)
-    if isinstance(example, tuple | list) and not _is_shape(example):
-        return max(map(positions, example), default=1)
-    if isinstance(example, Tensor | np.ndarray):
-        return math.prod(example.shape[2:])
-    if isinstance(example, Input):
-        return math.prod(example.shape[1:])
-    return math.prod(example[1:]) if isinstance(example, tuple) else 1
+    found = [
+        math.prod(leaf.shape[2:] if isinstance(leaf, Tensor) else leaf.shape[1:])
+        for leaf in _tensors(_parts(example))
+    ]
+    return max(found, default=1)
 
 
 def pink_noise(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
@@ -135,31 +151,79 @@ def pink_noise(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
     return centred / centred.std(correction=0)
 
 
+def _parts(example: object) -> Any:  # noqa: ANN401 - nested
+    """Positional arguments as a tuple, named ones as a dict; arrays as tensors, shapes as `Input`.
+
+    Raises:
+        UsageError: The example is nothing a model takes.
+    """
+    parts = _read(example)
+    if isinstance(parts, Tensor | Input):
+        return (parts,)
+    if isinstance(parts, list):
+        return tuple(parts)
+    if isinstance(parts, tuple | dict):
+        return parts
+    raise UsageError(
+        f"an example is a tensor, an array, a shape without the batch axis, normdrop.Input, or a "
+        f"tuple or dict of these, not {type(example).__name__}"
+    )
+
+
+def _read(tree: object) -> Any:  # noqa: ANN401 - nested
+    if _is_shape(tree):
+        return Input(tree)
+    if isinstance(tree, np.ndarray):
+        return torch.from_numpy(tree)
+    if isinstance(tree, Mapping):
+        return {str(name): _read(leaf) for name, leaf in tree.items()}
+    if isinstance(tree, list):
+        return [_read(leaf) for leaf in tree]
+    return tuple(_read(leaf) for leaf in tree) if type(tree) is tuple else tree
+
+
+def _tensors(tree: object) -> list[Tensor | Input]:
+    """The tensors and shapes in nested arguments."""
+    found: list[Tensor | Input] = []
+
+    def see(leaf: object) -> object:
+        if isinstance(leaf, Tensor | Input):
+            found.append(leaf)
+        return leaf
+
+    map_leaves(see, tree)
+    return found
+
+
+def _arguments(parts: Any) -> Arguments:  # noqa: ANN401 - nested
+    return ((), parts) if isinstance(parts, dict) else (parts, {})
+
+
+def _moved(leaf: object, device: torch.device) -> object:
+    return leaf.detach().clone().to(device) if isinstance(leaf, Tensor) else leaf
+
+
 def _leaf(
     leaf: object, count: int, generator: torch.Generator, device: torch.device, *, white: bool
 ) -> Any:  # noqa: ANN401 - settings such as None pass through
-    if isinstance(leaf, np.ndarray):
-        leaf = torch.from_numpy(leaf)
     if isinstance(leaf, Tensor):
+        if not leaf.ndim:
+            return leaf.detach().to(device)
         shape, dtype, values = tuple(leaf.shape[1:]), leaf.dtype, leaf.detach().cpu().flatten()
     elif isinstance(leaf, Input):
         shape, dtype, values = leaf.shape, getattr(torch, leaf.dtype), torch.tensor([0, 1])
-    elif _is_shape(leaf):
-        shape, dtype, values = tuple(leaf), torch.get_default_dtype(), torch.tensor([])
     else:
         return leaf
     if dtype.is_floating_point:
         noise = torch.randn if white else pink_noise
         return noise((count, *shape), generator=generator).to(device, dtype)
     # Whole numbers are names (tokens, classes): drawn from the names the example uses.
-    rows = torch.randint(len(values), (count, *shape), generator=generator)
-    return values[rows].to(device, dtype)
+    picked = torch.randint(len(values), (count, *shape), generator=generator)
+    return values[picked].to(device, dtype)
 
 
 def _floats(arguments: Arguments) -> list[Tensor]:
-    args, kwargs = arguments
-    leaves = [*args, *kwargs.values()]
-    return [x for x in leaves if isinstance(x, Tensor) and x.is_floating_point()]
+    return [x for x in tensors_in(arguments) if x.is_floating_point()]
 
 
 def _is_shape(value: object) -> TypeGuard[tuple[int, ...]]:

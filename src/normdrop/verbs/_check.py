@@ -5,8 +5,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from normdrop.values.findings import Findings
-from normdrop.verbs._evidence import evidence, example_of
-from normdrop.verbs._framework import opened
+from normdrop.verbs._evidence import evidence
+from normdrop.verbs._framework import example_of, opened
 
 if TYPE_CHECKING:
     from normdrop.lint.rules import Rule
@@ -81,7 +81,7 @@ def _checked(
     return replace(checked, notes=(*checked.notes, *notes))
 
 
-def assert_clean(model: "AnyModel", example: object, ignore: Iterable[str] = ()) -> None:
+def assert_clean(model: "AnyModel", example: object = None, ignore: Iterable[str] = ()) -> None:
     """Fail a test if `check` finds an error or a warning.
 
     Args:

@@ -15,12 +15,12 @@ Else the size is unknown, and the layer says why. An engine that fails leaves a 
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from normdrop.errors import NormdropError, UsageError
+from normdrop.errors import NormdropError
 from normdrop.shifts.expected import plan
 from normdrop.shifts.graph import Captured, Graph, Kind, Node
 from normdrop.shifts.graph.paths import active_noise, noise_before
@@ -92,30 +92,6 @@ def evidence(
     if fast:
         return question.answer((), "only its reach was asked for", "moments")
     return (_trained if is_trained(framework) else _untrained)(question)
-
-
-def example_of(
-    framework: Model, example: object, batches: Iterable[object] | None, verb: str
-) -> tuple[object, Iterable[object] | None]:
-    """An example where none was given, and the batches that can still be read.
-
-    Raises:
-        UsageError: There is none.
-    """
-    if example is None and batches is not None:
-        if isinstance(batches, Iterator):  # the first is needed twice
-            batches = list(batches)
-        for batch in framework.reading(batches).first():
-            example = framework.example_of(batch.arguments)
-            break
-    if example is None:
-        example = framework.declared_example()
-    if example is None:
-        raise UsageError(
-            f"{verb} takes an example of what the model takes, which {framework.name} does not "
-            "say: pass a shape without the batch axis, such as (3, 32, 32), or batches="
-        )
-    return example, batches
 
 
 @dataclass

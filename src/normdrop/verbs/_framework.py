@@ -1,7 +1,7 @@
 """The door of each framework: all that the verbs ask of a model, and who answers for which."""
 
 import importlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
@@ -156,6 +156,10 @@ class Inputs(Protocol):
         Raises:
             UsageError: The example is nothing a model takes.
         """
+
+    def given(self) -> Arguments | None:
+        """The example itself, as the arguments of a call; None where it is of shapes alone."""
+        return None
 
     def channels(self, inputs: Arguments) -> tuple[int, ...]:
         """How many channels every floating-point input has, in order."""
@@ -436,3 +440,28 @@ def declared_example(model: object) -> object:
     """An example for a model that declares its inputs; None for one that does not."""
     found = door(model)
     return None if found is None else found.declared_example()
+
+
+def example_of(
+    framework: Model, example: object, batches: Iterable[object] | None, verb: str
+) -> tuple[object, Iterable[object] | None]:
+    """An example where none was given, and the batches that can still be read.
+
+    Raises:
+        UsageError: There is none.
+    """
+    if example is None and batches is not None:
+        if isinstance(batches, Iterator):  # the first is needed twice
+            batches = list(batches)
+        for batch in framework.reading(batches).first():
+            example = framework.example_of(batch.arguments)
+            break
+    if example is None:
+        example = framework.declared_example()
+    if example is None:
+        raise UsageError(
+            f"{verb} takes an example of what the model takes, which {framework.name} does not "
+            "say: pass a shape without the batch axis, such as (3, 32, 32)"
+            + (", or batches=" if verb == "check" else "")
+        )
+    return example, batches

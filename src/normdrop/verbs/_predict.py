@@ -4,13 +4,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
-from normdrop.errors import unknown
+from normdrop.errors import CaptureError, unknown
 from normdrop.shifts.expected import INITIAL_ABOVE, bounded, causes, plan, report, shifts, widened
 from normdrop.shifts.report import ShiftReport
 from normdrop.shifts.stream import Arguments
-from normdrop.verbs._framework import Model, opened
+from normdrop.verbs._framework import Model, ModelPasses, example_of, opened
 from normdrop.verbs._invert import invert, inverted_report, is_trained
 from normdrop.verbs._types import AnyModel, PredictMethod
+
+_BOUNDED, _BLAMED = 32, 8
+"""Inputs that bound the shift of a trained model, and those that its causes are found with."""
 
 
 def simulate(model: object, example: object, *, seed: int = 0, blame: bool = True) -> ShiftReport:
@@ -51,13 +54,26 @@ def simulated_report(
     count = plan.simulated(inputs.positions)
     with framework.untouched():
         passes = framework.passes(seed)
-        found = shifts(passes, [inputs.draw(count)], plan.SIMULATED_REPEATS)
+        try:
+            found = shifts(passes, [inputs.draw(count)], plan.SIMULATED_REPEATS)
+        except CaptureError:
+            given = inputs.given()
+            if given is None:
+                raise
+            return _on_given(passes, given, blame=blame)
         small = inputs.draw(plan.simulated_blamed(count, len(passes.noise_layers)))
         shares = causes(passes, [small]) if blame else {}
         if inputs.positions > 1:
             white = inputs.draw(count // 2, white=True)
             found = widened(found, shifts(passes, [white], 1))
     return report(found, shares, "simulate")
+
+
+def _on_given(passes: ModelPasses, given: Arguments, *, blame: bool) -> ShiftReport:
+    """The same on the example itself, for a model that insists on its size."""
+    found = shifts(passes, [given], plan.INVERTED_REPEATS)
+    note = "The model takes no other number of examples than the one given, which stands for all."
+    return report(found, causes(passes, [given]) if blame else {}, "simulate", (note,))
 
 
 def bounded_report(framework: Model, example: object, *, count: int, blame: int) -> ShiftReport:
@@ -78,12 +94,19 @@ def bounded_report(framework: Model, example: object, *, count: int, blame: int)
     inputs = framework.inputs(example, 0)
     with framework.untouched():
         passes = framework.passes(0)
-        found = [
-            shifts(passes, [inputs.draw(count, white=white)], 1)
-            for white in ((False, True) if inputs.positions > 1 else (False,))
-        ]
+        given: Arguments | None = None
+        try:
+            found = [
+                shifts(passes, [inputs.draw(count, white=white)], 1)
+                for white in ((False, True) if inputs.positions > 1 else (False,))
+            ]
+        except CaptureError:
+            given = inputs.given()
+            if given is None:
+                raise
+            found = [shifts(passes, [given], 1)]
         stored = {path: one.numbers() for path, one in passes.stored.items()}
-        shares = causes(passes, [inputs.draw(blame)]) if blame else {}
+        shares = causes(passes, [given or inputs.draw(blame)]) if blame else {}
     layers = [
         bounded(path, [each.at(path) for each in found], stored[path], shares.get(path, {}))
         for path in found[0].eval
@@ -128,14 +151,18 @@ _METHODS: Mapping[str, Callable[[object, object], ShiftReport]] = MappingProxyTy
 )
 
 
-def predict(model: AnyModel, example: object, method: PredictMethod | None = None) -> ShiftReport:
+def predict(
+    model: AnyModel, example: object = None, method: PredictMethod | None = None
+) -> ShiftReport:
     """The expected shift at every norm layer, without data.
 
     Args:
         model: A `torch.nn.Module`, or a built Keras model. Nothing about it changes.
         example: What the model takes: a tensor, an array, a tuple (positional) or dict (keyword)
             of these, or in their place `normdrop.Input` or a tuple of ints, without the batch
-            axis. Only shapes and element types matter.
+            axis. Only shapes and element types matter; but tensors that share no batch axis, as
+            the nodes and edges of a graph, are taken as they are. May be left out for a Keras model
+            that declares its inputs.
         method: `"simulate"` runs the model in both modes on made-up inputs; `"invert"` first finds
             inputs that the stored statistics allow; `"moments"` carries means and variances
             through the model's graph. By default the first for fresh weights, and for statistics
@@ -156,15 +183,27 @@ def predict(model: AnyModel, example: object, method: PredictMethod | None = Non
     ('error', 'simulate', {'1': 1.0})
     """
     framework = opened(model, "predict", example=example).ready()
+    example, _ = example_of(framework, example, None, "predict")
     if method is None:
         if is_trained(framework):
-            return inverted_report(framework, example)
+            return _of_trained(framework, example)
         initial = framework.initial_share()
         found = simulated_report(framework, example)
         return replace(found, notes=(*found.notes, *_young(initial)))
     if method not in _METHODS:
         raise unknown(f"unknown method {method!r}", method, tuple(_METHODS))
     return _METHODS[method](model, example)
+
+
+def _of_trained(framework: Model, example: object) -> ShiftReport:
+    """By inversion; what few made-up inputs show where the model does not bear it."""
+    try:
+        return inverted_report(framework, example)
+    except Exception as error:  # noqa: BLE001 - whatever an odd model breaks, the next method answers
+        found = bounded_report(framework, example, count=_BOUNDED, blame=_BLAMED)
+        text = str(error).partition("\n")[0]
+        note = f"The stored statistics could not be inverted: {text}"
+        return replace(found, notes=(*found.notes, note))
 
 
 def _young(initial: float) -> tuple[str, ...]:
