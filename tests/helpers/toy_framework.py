@@ -246,6 +246,9 @@ class _Inputs:
     def near(self, count: int, part: int, parts: int) -> None:
         """Examples are shapes."""
 
+    def given(self) -> None:
+        return None
+
     def channels(self, inputs: Arguments) -> tuple[int, ...]:
         return (inputs[0][0].shape[1],)
 

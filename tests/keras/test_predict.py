@@ -14,7 +14,7 @@ from torch import nn
 import normdrop
 from normdrop.errors import CaptureError, UsageError
 from normdrop.keras._running import initial_share
-from normdrop.keras._synthetic import pink_noise
+from normdrop.keras._synthetic import pink_noise, synthetic
 from normdrop.keras.capture._layers import paths_of
 from normdrop.keras.watch import Passes, untouched
 from normdrop.shifts.expected import causes, shifts
@@ -348,7 +348,7 @@ def test_wrong_inputs_are_refused_in_one_line() -> None:
 
 
 def test_whole_numbers_cannot_be_optimised() -> None:
-    """A model of tokens alone has no input to move, and the error says what to do."""
+    """A model of tokens alone has no input to move: by default its shift is bounded instead."""
     model = keras.Sequential(
         [
             keras.Input((3,), dtype="int32"),
@@ -357,4 +357,32 @@ def test_whole_numbers_cannot_be_optimised() -> None:
     )
     model.get_layer("norm").moving_variance.assign([0.5] * 12)
     with pytest.raises(UsageError, match="simulate"):
-        normdrop.predict(model, np.array([[1, 2, 3]]))
+        normdrop.predict(model, np.array([[1, 2, 3]]), "invert")
+    report = normdrop.predict(model, np.array([[1, 2, 3]]))
+    assert report["norm"].method == "simulate"
+    assert "could not be inverted" in report.notes[0]
+
+
+def test_no_example_is_needed_where_inputs_are_declared() -> None:
+    """The same report as with the shape, from every verb that takes an example."""
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((6,))
+    x = layers.BatchNormalization(name="norm")(layers.Dropout(0.5)(layers.Dense(8)(inputs)))
+    model = keras.Model(inputs, x)
+    report, given = normdrop.predict(model), normdrop.predict(model, (6,))
+    assert report["norm"].shift == given["norm"].shift
+    assert normdrop.check(model).codes == normdrop.check(model, (6,)).codes
+    with pytest.raises(AssertionError, match="ND101"):
+        normdrop.assert_clean(model)
+
+
+def test_rows_of_masks_and_ids_stay_together() -> None:
+    """Whole numbers that stand beside other inputs are taken row by row."""
+    ids = np.arange(12).reshape(4, 3)
+    example = {"ids": ids, "again": ids + 100, "x": np.zeros((4, 5), "float32")}
+    made = synthetic(example, 9, np.random.default_rng(0), first=False)
+    drawn = ops.convert_to_numpy(made["ids"])
+    assert drawn.shape == (9, 3)
+    assert {tuple(row) for row in drawn.tolist()} <= {tuple(row) for row in ids.tolist()}
+    assert np.array_equal(ops.convert_to_numpy(made["again"]), drawn + 100)
+    assert made["x"].shape == (9, 5)

@@ -71,3 +71,39 @@ def test_anything_else_is_refused() -> None:
     """A string is no example, and the error says what is."""
     with pytest.raises(UsageError, match="not str"):
         _make("3,8,8")
+
+
+def test_structure_stays_as_it_is() -> None:
+    """Tensors without a common batch axis, such as nodes and edges, are the example's own."""
+    nodes, edges = torch.randn(9, 3), torch.randint(9, (2, 20))
+    (x, structure), _ = _make((nodes, edges))
+    assert torch.equal(x, nodes)
+    assert torch.equal(structure, edges)
+    assert x is not nodes
+
+
+def test_rows_of_lengths_and_masks_stay_together() -> None:
+    """What fits an example goes on fitting: whole rows are taken, in order."""
+    lengths = torch.tensor([5, 4, 2])
+    mask = torch.arange(5) < lengths[:, None]
+    (x, drawn, masked), _ = _make((torch.randn(3, 5, 2), lengths, mask))
+    assert x.shape == (4, 5, 2)
+    assert torch.equal(masked.sum(1), drawn)
+    assert drawn.tolist() == sorted(drawn.tolist(), reverse=True)
+
+
+def test_one_row_of_a_length_and_a_mask_is_repeated() -> None:
+    """With one example only, its length and mask hold for all, and its ids are drawn."""
+    ids = torch.tensor([[3, 4, 5, 6]])
+    _, named = _make({"ids": ids, "mask": torch.ones(1, 4).bool(), "length": torch.tensor([4])})
+    assert named["ids"].shape == (4, 4)
+    assert set(named["ids"].flatten().tolist()) <= {3, 4, 5, 6}
+    assert bool(named["mask"].all())
+    assert named["length"].tolist() == [4] * 4
+
+
+def test_nested_inputs_are_drawn_in_place() -> None:
+    """Lists and dicts inside an example keep their form; scalars and settings their values."""
+    (made, rest), _ = _make(([(3,), torch.zeros(2, 4)], {"scale": torch.tensor(2.0), "on": True}))
+    assert [each.shape for each in made] == [(4, 3), (4, 4)]
+    assert rest == {"scale": torch.tensor(2.0), "on": True}

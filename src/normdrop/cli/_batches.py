@@ -69,9 +69,9 @@ def resolve(
         if scaled is not None:
             return _Scaled(found, scaled)
     elif path.suffix == ".npz":
-        found = _Arrays(from_npz(path, split), batch_size, shape, keras=keras)
+        found = _ArrayBatches(from_npz(path, split), batch_size, shape, keras=keras)
     elif path.is_dir() and not _is_built_in(data):
-        found = _Arrays(from_folder(path, split), batch_size, shape, keras=keras)
+        found = _ArrayBatches(from_folder(path, split), batch_size, shape, keras=keras)
     else:
         built_in = _BuiltIn(data, split, batch_size)
         found = _ForKeras(data, built_in, shape) if keras else built_in
@@ -134,7 +134,7 @@ class _Scaled:
                 )
 
 
-class _Arrays:
+class _ArrayBatches:
     """Rows of arrays in batches, for torch or for Keras."""
 
     def __init__(
@@ -205,7 +205,7 @@ class _Called:
             )
         if isinstance(made, tuple) and is_pair(made):
             rows = from_pair(self._name, made)
-            return iter(_Arrays(rows, self._batch_size, self._shape, keras=self._keras))
+            return iter(_ArrayBatches(rows, self._batch_size, self._shape, keras=self._keras))
         return iter(made)
 
 

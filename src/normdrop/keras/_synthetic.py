@@ -81,6 +81,17 @@ class SyntheticInputs:
         inputs = keras.tree.map_structure(made, self._example)
         return ((inputs,), {}), places
 
+    def given(self) -> Arguments | None:
+        """The example itself, if it is of real arrays."""
+        shapes: list[bool] = []
+
+        def read(leaf: Any) -> Any:  # noqa: ANN401 - a tensor or shape
+            shapes.append(isinstance(leaf, Input))
+            return leaf if shapes[-1] else ops.convert_to_tensor(leaf)
+
+        made = leaves_of(self._example, read)
+        return None if any(shapes) else ((made,), {})
+
     def channels(self, inputs: Arguments) -> tuple[int, ...]:
         """How many channels every floating-point input has."""
         leaves = [leaf for leaf in keras.tree.flatten(inputs) if is_real(leaf)]
@@ -119,6 +130,9 @@ def synthetic(
 ) -> Any:  # noqa: ANN401 - nested
     """A batch of made-up inputs, nested as the example is.
 
+    Floating-point arrays are drawn. Where whole numbers or truth values stand beside others, as
+    masks do, they are taken from the example row by row, so that they go on fitting one another.
+
     Args:
         example: A tensor or array with a batch axis; an `Input` or a tuple of ints without one; or
             a list, tuple or dict of these.
@@ -130,9 +144,18 @@ def synthetic(
     Raises:
         UsageError: The example holds no tensor or shape.
     """
-    return leaves_of(
-        example, lambda leaf: _made(leaf, count, generator, first=first, steepness=steepness)
-    )
+    leaves: list[Any] = []
+    leaves_of(example, leaves.append)
+    extents = {int(leaf.shape[0]) for leaf in leaves if not isinstance(leaf, Input) and leaf.ndim}
+    several = len(leaves) > 1 and len(extents) == 1 and max(extents) > 1
+    rows = np.sort(generator.integers(max(extents), size=count)) if several else None
+
+    def make(leaf: Any) -> Any:  # noqa: ANN401 - a tensor or shape
+        if rows is None or isinstance(leaf, Input) or is_real(leaf):
+            return _made(leaf, count, generator, first=first, steepness=steepness)
+        return ops.convert_to_tensor(ops.convert_to_numpy(leaf)[rows])
+
+    return leaves_of(example, make)
 
 
 def positions(example: Any, *, first: bool) -> int:  # noqa: ANN401 - nested

@@ -255,8 +255,9 @@ def _explained(path: Path) -> Iterator[None]:
                 "name another --store, then run the same command again"
             ) from error
         raise StoreError(
-            f"{path}: not a store, or damaged ({one_line(str(error))}); `normdrop store repair --store {path}` "
-            "saves what can be read, or name another --store"
+            f"{path}: not a store, or damaged ({one_line(str(error))}); "
+            f"`normdrop store repair --store {path}` saves what can be read, or name another "
+            "--store"
         ) from error
 
 
@@ -271,7 +272,7 @@ def check_exists(path: Path) -> None:
 
 
 @dataclass(frozen=True)
-class Repaired:
+class StoreRepair:
     """What became of a damaged store.
 
     Attributes:
@@ -285,7 +286,7 @@ class Repaired:
     damaged: Path | None
 
 
-def repair(path: Path) -> Repaired:
+def repair_store(path: Path) -> StoreRepair:
     """Take what is damaged out of a store; its trials will be trained again.
 
     What can be read is written to a new file, and the old one is kept beside it.
@@ -297,18 +298,18 @@ def repair(path: Path) -> Repaired:
     with _explained(path):
         lock = _locked(path)
         try:
-            return _repaired(path)
+            return _repaired_store(path)
         finally:
             lock.release()
 
 
-def _repaired(path: Path) -> Repaired:
+def _repaired_store(path: Path) -> StoreRepair:
     rows, whole = _salvaged(path)
     outcomes = [(row, _sound(row)) for row in rows]
     kept = [(outcome.trial.key, *row[1:8]) for row, outcome in outcomes if outcome is not None]
     lost = tuple(_named(row) for row, outcome in outcomes if outcome is None)
     if whole and not lost:
-        return Repaired(len(kept), (), None)
+        return StoreRepair(len(kept), (), None)
     if not kept:
         raise StoreError(f"{path}: nothing in it can be read: move it away")
     new = path.with_name(f"{path.name}.new")
@@ -323,7 +324,7 @@ def _repaired(path: Path) -> Repaired:
         if (beside := Path(f"{path}{suffix}")).exists():
             beside.rename(f"{aside}{suffix}")
     new.rename(path)
-    return Repaired(len(kept), lost, aside)
+    return StoreRepair(len(kept), lost, aside)
 
 
 def _free(path: Path) -> Path:

@@ -1,7 +1,7 @@
 """Inputs made up from an example: pink noise of its shape, standard normal per channel."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -11,6 +11,7 @@ from torch import Tensor
 from normdrop.errors import UsageError
 from normdrop.shifts.expected import Place, radial_frequencies
 from normdrop.shifts.stream import Arguments
+from normdrop.torch.capture import map_leaves, tensors_in
 from normdrop.values.example import Input
 
 _VECTOR_AXES = 2
@@ -23,6 +24,9 @@ _SMALLEST = 1e-6
 
 class SyntheticInputs:
     """Made-up inputs of the shapes and types of an example.
+
+    What is structure stays as it is given: where tensors do not share a batch axis, as the nodes
+    and edges of a graph do not, none of them is resized or drawn anew.
 
     Args:
         example: As for `synthetic`.
@@ -50,21 +54,20 @@ class SyntheticInputs:
 
     def near(self, count: int, part: int, parts: int) -> tuple[Arguments, Sequence[Place]] | None:
         """A batch around the values that the example has, and where these lie."""
-        args, kwargs = (
-            _arguments(self._example, lambda leaf: leaf) if _has_values(self._example) else ((), {})
-        )
-        leaves = [_tensor(each) for each in (*args, *kwargs.values())]
-        real = [x for x in leaves if x is not None and x.is_floating_point() and x.ndim > 1]
-        rows = {len(x) for x in leaves if x is not None and x.ndim}
-        if not real or len(rows) != 1 or min(rows) < _FEWEST * parts or keeps_rows(self._example):
+        nested = _parts(self._example)
+        leaves = [leaf for leaf in _tensors(nested) if not isinstance(leaf, Input)]
+        if len(leaves) < len(_tensors(nested)):
+            return None
+        real = any(leaf.is_floating_point() and leaf.ndim > 1 for leaf in leaves)
+        rows = {len(leaf) for leaf in leaves if leaf.ndim}
+        if not real or len(rows) != 1 or min(rows) < _FEWEST * parts:
             return None
         places: list[Place] = []
 
         def leaf(value: Any) -> Any:  # noqa: ANN401 - settings such as None pass through
-            x = _tensor(value)
-            if x is None or not x.ndim:
+            if not isinstance(value, Tensor) or not value.ndim:
                 return value
-            x = x[part::parts]
+            x = value.detach()[part::parts]
             picked = x[torch.arange(count) % len(x)]
             if not x.is_floating_point():
                 return picked.to(self._device)
@@ -78,8 +81,14 @@ class SyntheticInputs:
                 picked[len(x) :] += _AROUND * added.to(picked)
             return picked.to(self._device)
 
-        args, kwargs = _arguments(self._example, leaf)
-        return (args, kwargs), places
+        return _arguments(map_leaves(leaf, nested)), places
+
+    def given(self) -> Arguments | None:
+        """The example itself, if it is of real tensors."""
+        parts = _parts(self._example)
+        if not all(isinstance(leaf, Tensor) for leaf in _tensors(parts)):
+            return None
+        return _arguments(map_leaves(lambda leaf: _moved(leaf, self._device), parts))
 
     def channels(self, inputs: Arguments) -> tuple[int, ...]:
         """How many channels every floating-point input has."""
@@ -101,7 +110,7 @@ class SyntheticInputs:
             return x * scale + offset
 
         args, kwargs = inputs
-        return tuple(map(leaf, args)), {name: leaf(x) for name, x in kwargs.items()}
+        return map_leaves(leaf, tuple(args)), map_leaves(leaf, dict(kwargs))
 
 
 def synthetic(
@@ -113,12 +122,13 @@ def synthetic(
 ) -> Arguments:
     """A batch of made-up inputs, as the arguments of one call of the model.
 
-    Whole numbers that stand in other rows than the values beside them, as the edges of a graph do,
-    are kept, and so is the number of rows.
+    Floating-point tensors are drawn. Where whole numbers or truth values stand beside others, as
+    lengths and masks do, they are taken from the example row by row, so that they go on fitting one
+    another. Tensors without a common batch axis stay as they are.
 
     Args:
         example: A tensor or array with a batch axis; an `Input` or a tuple of ints without one; or
-            a tuple or list (positional) or dict (keyword) of these.
+            a tuple or list (positional) or dict (keyword) of these, also nested.
         count: Batch size.
         generator: Source of randomness, on the CPU.
         device: Where the model is.
@@ -127,72 +137,34 @@ def synthetic(
     Raises:
         UsageError: The example is nothing of the kind.
     """
-    kept = keeps_rows(example)
+    parts = _parts(example)
+    leaves = _tensors(parts)
+    extents = {len(leaf) for leaf in leaves if isinstance(leaf, Tensor) and leaf.ndim}
+    if len(extents) > 1:  # structure
+        return _arguments(map_leaves(lambda leaf: _moved(leaf, device), parts))
+    rows = None
+    if len(leaves) > 1 and max(extents, default=1) > 1:
+        # In order, since lengths may have to fall.
+        rows = torch.randint(max(extents), (count,), generator=generator).sort().values
 
     def make(leaf: object) -> Any:  # noqa: ANN401 - settings such as None pass through
-        given = _tensor(leaf) if kept else None
-        if given is not None and not given.is_floating_point():
-            return given.to(device)
-        rows = count if given is None else len(given)
-        return _leaf(leaf, rows, generator, device, steepness)
+        if isinstance(leaf, Tensor) and leaf.ndim and not leaf.is_floating_point():
+            if rows is not None:
+                return leaf.detach().cpu()[rows].to(device)
+            if len(leaves) > 1 and (leaf.ndim == 1 or leaf.max() <= 1):  # a length, a mask
+                return leaf.detach().cpu().expand(count, *leaf.shape[1:]).to(device)
+        return _leaf(leaf, count, generator, device, steepness)
 
-    return _arguments(example, make)
-
-
-def keeps_rows(example: object) -> bool:
-    """Whether rows mean something: whole numbers stand in other rows than the values.
-
-    >>> x, edges = torch.zeros(5, 3), torch.zeros(2, 8, dtype=torch.long)
-    >>> keeps_rows((x, edges)), keeps_rows((x, torch.zeros(5, dtype=torch.long)))
-    (True, False)
-    """
-    if not _has_values(example):
-        return False
-    args, kwargs = _arguments(example, _tensor)
-    leaves = [x for x in (*args, *kwargs.values()) if x is not None and x.ndim]
-    real = {len(x) for x in leaves if x.is_floating_point()}
-    return bool(real) and any(len(x) not in real for x in leaves if not x.is_floating_point())
-
-
-def _has_values(example: object) -> bool:
-    if isinstance(example, Mapping):
-        return all(_tensor(each) is not None or each is None for each in example.values())
-    if isinstance(example, tuple | list) and not _is_shape(example):
-        return all(_tensor(each) is not None or each is None for each in example)
-    return _tensor(example) is not None
-
-
-def _tensor(leaf: object) -> Tensor | None:
-    if isinstance(leaf, np.ndarray):
-        return torch.from_numpy(leaf)
-    return leaf.detach() if isinstance(leaf, Tensor) else None
-
-
-def _arguments(example: object, make: Callable[[Any], Any]) -> Arguments:
-    """Every leaf of an example made into something, as the arguments of a call."""
-    if isinstance(example, Mapping):
-        return (), {str(name): make(leaf) for name, leaf in example.items()}
-    if isinstance(example, tuple | list) and not _is_shape(example):
-        return tuple(make(leaf) for leaf in example), {}
-    if isinstance(example, Input | Tensor | np.ndarray) or _is_shape(example):
-        return (make(example),), {}
-    raise UsageError(
-        f"an example is a tensor, an array, a shape without the batch axis, normdrop.Input, or a "
-        f"tuple or dict of these, not {type(example).__name__}"
-    )
+    return _arguments(map_leaves(make, parts))
 
 
 def positions(example: object) -> int:
     """How many positions (pixels, steps) the largest input of an example has per channel."""
-    if isinstance(example, Mapping):
-        return max(map(positions, example.values()), default=1)
-    if isinstance(example, tuple | list) and not _is_shape(example):
-        return max(map(positions, example), default=1)
-    if isinstance(example, Tensor | np.ndarray):
-        return math.prod(example.shape[2:])
-    if isinstance(example, Input):
-        return math.prod(example.shape[1:])
-    return math.prod(example[1:]) if isinstance(example, tuple) else 1
+    found = [
+        math.prod(leaf.shape[2:] if isinstance(leaf, Tensor) else leaf.shape[1:])
+        for leaf in _tensors(_parts(example))
+    ]
+    return max(found, default=1)
 
 
 def pink_noise(
@@ -217,6 +189,58 @@ def pink_noise(
     return centred / centred.std(correction=0)
 
 
+def _parts(example: object) -> Any:  # noqa: ANN401 - nested
+    """Positional arguments as a tuple, named ones as a dict; arrays as tensors, shapes as `Input`.
+
+    Raises:
+        UsageError: The example is nothing a model takes.
+    """
+    parts = _read(example)
+    if isinstance(parts, Tensor | Input):
+        return (parts,)
+    if isinstance(parts, list):
+        return tuple(parts)
+    if isinstance(parts, tuple | dict):
+        return parts
+    raise UsageError(
+        f"an example is a tensor, an array, a shape without the batch axis, normdrop.Input, or a "
+        f"tuple or dict of these, not {type(example).__name__}"
+    )
+
+
+def _read(tree: object) -> Any:  # noqa: ANN401 - nested
+    if _is_shape(tree):
+        return Input(tree)
+    if isinstance(tree, np.ndarray):
+        return torch.from_numpy(tree)
+    if isinstance(tree, Mapping):
+        return {str(name): _read(leaf) for name, leaf in tree.items()}
+    if isinstance(tree, list):
+        return [_read(leaf) for leaf in tree]
+    return tuple(_read(leaf) for leaf in tree) if type(tree) is tuple else tree
+
+
+def _tensors(tree: object) -> list[Tensor | Input]:
+    """The tensors and shapes in nested arguments."""
+    found: list[Tensor | Input] = []
+
+    def see(leaf: object) -> object:
+        if isinstance(leaf, Tensor | Input):
+            found.append(leaf)
+        return leaf
+
+    map_leaves(see, tree)
+    return found
+
+
+def _arguments(parts: Any) -> Arguments:  # noqa: ANN401 - nested
+    return ((), parts) if isinstance(parts, dict) else (parts, {})
+
+
+def _moved(leaf: object, device: torch.device) -> object:
+    return leaf.detach().clone().to(device) if isinstance(leaf, Tensor) else leaf
+
+
 def _leaf(
     leaf: object,
     count: int,
@@ -224,27 +248,23 @@ def _leaf(
     device: torch.device,
     steepness: float,
 ) -> Any:  # noqa: ANN401 - settings such as None pass through
-    if isinstance(leaf, np.ndarray):
-        leaf = torch.from_numpy(leaf)
     if isinstance(leaf, Tensor):
+        if not leaf.ndim:
+            return leaf.detach().to(device)
         shape, dtype, values = tuple(leaf.shape[1:]), leaf.dtype, leaf.detach().cpu().flatten()
     elif isinstance(leaf, Input):
         shape, dtype, values = leaf.shape, getattr(torch, leaf.dtype), torch.tensor([0, 1])
-    elif _is_shape(leaf):
-        shape, dtype, values = tuple(leaf), torch.get_default_dtype(), torch.tensor([])
     else:
         return leaf
     if dtype.is_floating_point:
         return pink_noise((count, *shape), generator, steepness).to(device, dtype)
     # Whole numbers are names (tokens, classes): drawn from the names the example uses.
-    rows = torch.randint(len(values), (count, *shape), generator=generator)
-    return values[rows].to(device, dtype)
+    picked = torch.randint(len(values), (count, *shape), generator=generator)
+    return values[picked].to(device, dtype)
 
 
 def _floats(arguments: Arguments) -> list[Tensor]:
-    args, kwargs = arguments
-    leaves = [*args, *kwargs.values()]
-    return [x for x in leaves if isinstance(x, Tensor) and x.is_floating_point()]
+    return [x for x in tensors_in(arguments) if x.is_floating_point()]
 
 
 def _is_shape(value: object) -> TypeGuard[tuple[int, ...]]:

@@ -5,8 +5,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from normdrop.values.findings import Findings
-from normdrop.verbs._evidence import evidence, example_and_batches
-from normdrop.verbs._framework import opened
+from normdrop.verbs._evidence import evidence
+from normdrop.verbs._framework import example_and_batches, opened
 
 if TYPE_CHECKING:
     from normdrop.lint.rules import Rule

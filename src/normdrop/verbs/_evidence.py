@@ -15,7 +15,7 @@ Else the size is unknown, and the layer says why. An engine that fails leaves a 
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -26,7 +26,7 @@ from normdrop.shifts.graph import Captured, Graph, Kind, Node
 from normdrop.shifts.graph.paths import active_noise, noise_before
 from normdrop.shifts.moments import expected_shifts, stored_shifts
 from normdrop.shifts.report import LayerShift, Method, ShiftReport
-from normdrop.verbs._framework import Model, example_of
+from normdrop.verbs._framework import Model
 from normdrop.verbs._invert import inverted_report, is_trained
 from normdrop.verbs._measure import measure
 from normdrop.verbs._predict import bounded_report, simulated_on, simulated_report
@@ -92,24 +92,6 @@ def evidence(
     if fast:
         return question.answer((), "only its reach was asked for", "moments")
     return (_trained if is_trained(framework) else _untrained)(question)
-
-
-def example_and_batches(
-    framework: Model, example: object, batches: Iterable[object] | None, verb: str
-) -> tuple[object, Iterable[object] | None]:
-    """An example where none was given, and the batches that can still be read.
-
-    Raises:
-        UsageError: There is none.
-    """
-    batches = framework.batches_of(batches)
-    if example is None and batches is not None:
-        if isinstance(batches, Iterator):  # the first is needed twice
-            batches = list(batches)
-        for batch in framework.reading(batches).first():
-            example = framework.example_of(batch.arguments)
-            break
-    return example_of(framework, example, verb, or_else=", or batches="), batches
 
 
 @dataclass

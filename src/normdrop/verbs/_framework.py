@@ -1,7 +1,7 @@
 """The door of each framework: all that the verbs ask of a model, and who answers for which."""
 
 import importlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
@@ -168,6 +168,10 @@ class Inputs(Protocol):
         Returns:
             Inputs of mean 0 and variance 1 in each channel, and what places them.
         """
+
+    def given(self) -> Arguments | None:
+        """The example itself, as the arguments of a call; None where it is of shapes alone."""
+        return None
 
     def channels(self, inputs: Arguments) -> tuple[int, ...]:
         """How many channels every floating-point input has, in order."""
@@ -488,3 +492,21 @@ def declared_example(model: object) -> object:
     """An example for a model that declares its inputs; None for one that does not."""
     found = door(model)
     return None if found is None else found.declared_example()
+
+
+def example_and_batches(
+    framework: Model, example: object, batches: Iterable[object] | None, verb: str
+) -> tuple[object, Iterable[object] | None]:
+    """An example where none was given, and the batches that can still be read.
+
+    Raises:
+        UsageError: There is none.
+    """
+    batches = framework.batches_of(batches)
+    if example is None and batches is not None:
+        if isinstance(batches, Iterator):  # the first is needed twice
+            batches = list(batches)
+        for batch in framework.reading(batches).first():
+            example = framework.example_of(batch.arguments)
+            break
+    return example_of(framework, example, verb, or_else=", or batches="), batches

@@ -4,16 +4,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
-from normdrop.errors import unknown
+from normdrop.errors import CaptureError, unknown
 from normdrop.shifts.expected import INITIAL_ABOVE, bounded, causes, plan, report, shifts, widened
 from normdrop.shifts.report import ShiftReport
 from normdrop.shifts.stream import Arguments
-from normdrop.verbs._framework import Model, example_of, opened
+from normdrop.verbs._framework import Model, ModelPasses, example_of, opened
 from normdrop.verbs._invert import invert, inverted_report, is_trained
 from normdrop.verbs._types import AnyModel, PredictMethod
 
 _PINK, _WHITE = 1.0, 0.0
 """Powers of the frequency by which the amplitude of made-up inputs falls."""
+_BOUNDED, _BLAMED = 32, 8
+"""Inputs that bound the shift of a trained model, and those that its causes are found with."""
 
 
 def simulate(model: object, example: object, *, seed: int = 0, blame: bool = True) -> ShiftReport:
@@ -54,13 +56,26 @@ def simulated_report(
     count = plan.simulated(inputs.positions)
     with framework.untouched():
         passes = framework.passes(seed)
-        found = shifts(passes, [inputs.draw(count)], plan.SIMULATED_REPEATS)
+        try:
+            found = shifts(passes, [inputs.draw(count)], plan.SIMULATED_REPEATS)
+        except CaptureError:
+            given = inputs.given()
+            if given is None:
+                raise
+            return _on_given(passes, given, blame=blame)
         small = inputs.draw(plan.simulated_blamed(count, len(passes.noise_layers)))
         shares = causes(passes, [small]) if blame else {}
         if inputs.positions > 1:
             white = inputs.draw(count // 2, _WHITE)
             found = widened(found, shifts(passes, [white], 1))
     return report(found, shares, "simulate")
+
+
+def _on_given(passes: ModelPasses, given: Arguments, *, blame: bool) -> ShiftReport:
+    """The same on the example itself, for a model that insists on its size."""
+    found = shifts(passes, [given], plan.INVERTED_REPEATS)
+    note = "The model takes no other number of examples than the one given, which stands for all."
+    return report(found, causes(passes, [given]) if blame else {}, "simulate", (note,))
 
 
 def bounded_report(framework: Model, example: object, *, count: int, blame: int) -> ShiftReport:
@@ -81,12 +96,19 @@ def bounded_report(framework: Model, example: object, *, count: int, blame: int)
     inputs = framework.inputs(example, 0)
     with framework.untouched():
         passes = framework.passes(0)
-        found = [
-            shifts(passes, [inputs.draw(count, steepness)], 1)
-            for steepness in ((_PINK, _WHITE) if inputs.positions > 1 else (_PINK,))
-        ]
+        given: Arguments | None = None
+        try:
+            found = [
+                shifts(passes, [inputs.draw(count, steepness)], 1)
+                for steepness in ((_PINK, _WHITE) if inputs.positions > 1 else (_PINK,))
+            ]
+        except CaptureError:
+            given = inputs.given()
+            if given is None:
+                raise
+            found = [shifts(passes, [given], 1)]
         stored = {path: one.numbers() for path, one in passes.stored.items()}
-        shares = causes(passes, [inputs.draw(blame)]) if blame else {}
+        shares = causes(passes, [given or inputs.draw(blame)]) if blame else {}
     layers = [
         bounded(path, [each.at(path) for each in found], stored[path], shares.get(path, {}))
         for path in found[0].eval
@@ -140,8 +162,9 @@ def predict(
         model: A `torch.nn.Module`, or a built Keras model. Nothing about it changes.
         example: What the model takes: a tensor, an array, a tuple (positional) or dict (keyword)
             of these, or in their place `normdrop.Input` or a tuple of ints, without the batch
-            axis. Only shapes and element types matter. May be left out for a Keras model that
-            declares its inputs.
+            axis. Only shapes and element types matter; but tensors that share no batch axis, as
+            the nodes and edges of a graph, are taken as they are. May be left out for a Keras model
+            that declares its inputs.
         method: `"simulate"` runs the model in both modes on made-up inputs; `"invert"` first finds
             inputs that the stored statistics allow; `"moments"` carries means and variances
             through the model's graph. By default the first for fresh weights, and for statistics
@@ -168,12 +191,23 @@ def predict(
     if method is not None:
         found = _METHODS[method](model, example)
     elif is_trained(framework):
-        found = inverted_report(framework, example)
+        found = _of_trained(framework, example)
     else:
         initial = framework.initial_share()
         found = simulated_report(framework, example)
         found = replace(found, notes=(*found.notes, *_young(initial)))
     return replace(found, _graph=lambda: framework.capture(example).train)
+
+
+def _of_trained(framework: Model, example: object) -> ShiftReport:
+    """By inversion; what few made-up inputs show where the model does not bear it."""
+    try:
+        return inverted_report(framework, example)
+    except Exception as error:  # noqa: BLE001 - whatever an odd model breaks, the next method answers
+        found = bounded_report(framework, example, count=_BOUNDED, blame=_BLAMED)
+        text = str(error).partition("\n")[0]
+        note = f"The stored statistics could not be inverted: {text}"
+        return replace(found, notes=(*found.notes, note))
 
 
 def _young(initial: float) -> tuple[str, ...]:

@@ -5,8 +5,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from normdrop.values.display import Headline
-from normdrop.verbs._evidence import evidence, example_of
-from normdrop.verbs._framework import opened
+from normdrop.verbs._evidence import evidence
+from normdrop.verbs._framework import example_and_batches, opened
 from normdrop.verbs._measure import measure
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def view(
     ✗ 1 of 1 norm layer is off by more than 20 % in evaluation; dropout '1' is the cause
     """
     framework = opened(model, "view", example=example).ready()
-    example, batches = example_of(framework, example, batches, "view")
+    example, batches = example_and_batches(framework, example, batches, "view")
     captured = framework.capture(example)
     if batches is None:
         report = evidence(framework, example, captured)

@@ -11,6 +11,7 @@ from torch.nn import functional
 from normdrop.errors import CaptureError, UsageError
 from normdrop.shifts.expected import Both, average, divergences, is_initial, plan
 from normdrop.shifts.stream import Arguments
+from normdrop.torch.capture import map_leaves, tensors_in
 from normdrop.torch.watch._calls import (
     CallWatch,
     Function,
@@ -305,19 +306,20 @@ def _descend(
 
 
 def _first(arguments: Arguments, count: int) -> Arguments:
-    """The first examples of a batch."""
+    """The first examples of a batch; all where tensors share no batch axis."""
+    tensors = [each for each in tensors_in(arguments) if each.ndim]
+    if len({len(each) for each in tensors}) > 1:
+        return arguments
 
     def rows(x: Any) -> Any:  # noqa: ANN401 - settings such as None pass through
-        return x[:count] if isinstance(x, Tensor) else x
+        return x[:count] if isinstance(x, Tensor) and x.ndim else x
 
     args, kwargs = arguments
-    return tuple(map(rows, args)), {name: rows(x) for name, x in kwargs.items()}
+    return map_leaves(rows, tuple(args)), map_leaves(rows, dict(kwargs))
 
 
 def _floats(arguments: Arguments) -> list[Tensor]:
-    args, kwargs = arguments
-    leaves = [*args, *kwargs.values()]
-    return [x for x in leaves if isinstance(x, Tensor) and x.is_floating_point()]
+    return [x for x in tensors_in(arguments) if x.is_floating_point()]
 
 
 def _outputs(found: object) -> list[Tensor]:
@@ -338,4 +340,4 @@ def _replaced(arguments: Arguments, free: Mapping[int, Tensor]) -> Arguments:
         return free[id(x)].to(x.dtype) if id(x) in free else x
 
     args, kwargs = arguments
-    return tuple(map(leaf, args)), {name: leaf(x) for name, x in kwargs.items()}
+    return map_leaves(leaf, tuple(args)), map_leaves(leaf, dict(kwargs))
