@@ -29,6 +29,7 @@ _TORCH_WEIGHT = re.compile(r"Conv[123]d|ConvTranspose[123]d|Linear")
 _KERAS_NORM = re.compile(r"BatchNormalization")
 _KERAS_WEIGHT = re.compile(r"Conv[123]D|Dense|SeparableConv2D|DepthwiseConv2D|Conv2DTranspose")
 _MOST_BYTES = 300_000
+_SPOKEN = re.compile(rb"BatchNorm[123]d\(|BatchNormalization\(|Dropout\(")
 # How often a file speaks of a layer that is made, and called once.
 _MADE_AND_CALLED = 2
 
@@ -110,6 +111,13 @@ class File:
         return None
 
     @cached_property
+    def parents(self) -> dict[ast.AST, ast.AST]:
+        """What each node stands in."""
+        return {
+            below: above for above in ast.walk(self.tree) for below in ast.iter_child_nodes(above)
+        }
+
+    @cached_property
     def classes(self) -> list["Module"]:
         """The classes of modules in it."""
         return [
@@ -189,10 +197,6 @@ def _beside(around: ast.AST) -> list[ast.expr]:
     return around.elts if isinstance(around, ast.List | ast.Tuple) else []
 
 
-def _parents(file: File) -> dict[ast.AST, ast.AST]:
-    return {below: above for above in ast.walk(file.tree) for below in ast.iter_child_nodes(above)}
-
-
 _RULES = selected()
 _Planter = Callable[[File], Iterator[Fault]]
 KINDS: dict[str, _Planter] = {}
@@ -265,7 +269,7 @@ def torch_method_before_norm(file: File) -> Iterator[Fault]:
 @_kind
 def torch_in_sequence(file: File) -> Iterator[Fault]:
     """A dropout layer before the norm of a `Sequential` or a list."""
-    above = _parents(file)
+    above = file.parents
     extra = file.importing("torch", "import torch")
     for norm in _norms(file, _TORCH_NORM):
         around = above[norm]
@@ -280,7 +284,7 @@ def torch_in_sequence(file: File) -> Iterator[Fault]:
 @_kind
 def torch_appended(file: File) -> Iterator[Fault]:
     """A dropout layer appended before a norm is."""
-    above = _parents(file)
+    above = file.parents
     extra = file.importing("torch", "import torch")
     for norm in _norms(file, _TORCH_NORM):
         call = above[norm]
@@ -333,7 +337,7 @@ def _without(file: File, call: ast.Call, name: str) -> Edit | None:
 @_kind
 def torch_bias_before_norm(file: File) -> Iterator[Fault]:
     """A bias that the norm behind it takes away."""
-    above = _parents(file)
+    above = file.parents
     for norm in _norms(file, _TORCH_NORM):
         listed = _beside(above[norm])
         before = listed[listed.index(norm) - 1] if norm in listed[1:] else None
@@ -369,7 +373,7 @@ def torch_norm_not_used(file: File) -> Iterator[Fault]:
 def torch_dropout_on_logits(file: File) -> Iterator[Fault]:
     """Dropout on what the last linear layer yields."""
     extra = file.importing("torch", "import torch.nn.functional as planted_f")
-    above = _parents(file)
+    above = file.parents
     for module in file.classes:
         for name, call in module.calls(re.compile("Linear")):
             made = file.source(module.made[name][1])
@@ -414,7 +418,7 @@ def torch_made_in_forward(file: File) -> Iterator[Fault]:
 @_kind
 def torch_result_thrown_away(file: File) -> Iterator[Fault]:
     """`x = self.bn(x)` without the `x =`."""
-    above = _parents(file)
+    above = file.parents
     for module in file.classes:
         for _, call in module.calls(_TORCH_NORM):
             statement = above[call]
@@ -468,7 +472,7 @@ def _sibling(file: File, norm: ast.Call, name: str) -> tuple[str, tuple[Edit, ..
 @_kind
 def keras_before_norm(file: File) -> Iterator[Fault]:
     """`BatchNormalization()(Dropout(0.5)(x))`."""
-    above = _parents(file)
+    above = file.parents
     for norm in _norms(file, _KERAS_NORM):
         call = above[norm]
         dropout = _sibling(file, norm, "Dropout")
@@ -480,7 +484,7 @@ def keras_before_norm(file: File) -> Iterator[Fault]:
 @_kind
 def keras_added(file: File) -> Iterator[Fault]:
     """`model.add(Dropout(0.5))` before `model.add(BatchNormalization())`."""
-    above = _parents(file)
+    above = file.parents
     for norm in _norms(file, _KERAS_NORM):
         call = above[norm]
         dropout = _sibling(file, norm, "Dropout")
@@ -498,7 +502,7 @@ def keras_added(file: File) -> Iterator[Fault]:
 @_kind
 def keras_listed(file: File) -> Iterator[Fault]:
     """A dropout layer before a norm in a list of layers."""
-    above = _parents(file)
+    above = file.parents
     for norm in _norms(file, _KERAS_NORM):
         around = above[norm]
         dropout = _sibling(file, norm, "Dropout")
@@ -557,7 +561,7 @@ def keras_bias_before_norm(file: File) -> Iterator[Fault]:
 @_kind
 def keras_always_on(file: File) -> Iterator[Fault]:
     """`Dropout(…)(x, training=True)`."""
-    above = _parents(file)
+    above = file.parents
     for dropout in _norms(file, re.compile("Dropout|SpatialDropout[12]D")):
         call = above[dropout]
         if isinstance(call, ast.Call) and call.func is dropout and _is_plain(call):
@@ -567,7 +571,7 @@ def keras_always_on(file: File) -> Iterator[Fault]:
 @_kind
 def keras_norm_always_on(file: File) -> Iterator[Fault]:
     """`BatchNormalization(…)(x, training=True)`."""
-    above = _parents(file)
+    above = file.parents
     for norm in _norms(file, _KERAS_NORM):
         call = above[norm]
         if isinstance(call, ast.Call) and call.func is norm and _is_plain(call):
@@ -601,7 +605,7 @@ def keras_wrong_axis(file: File) -> Iterator[Fault]:
 @_kind
 def keras_dropout_on_logits(file: File) -> Iterator[Fault]:
     """Dropout between the last dense layer and its softmax."""
-    above = _parents(file)
+    above = file.parents
     for dense in _norms(file, re.compile("Dense")):
         call = above[dense]
         for keyword in dense.keywords:
@@ -641,7 +645,7 @@ def keras_norm_not_used(file: File) -> Iterator[Fault]:
 @_kind
 def keras_result_thrown_away(file: File) -> Iterator[Fault]:
     """`x = BatchNormalization()(x)` without the `x =`."""
-    above = _parents(file)
+    above = file.parents
     for norm in _norms(file, _KERAS_NORM):
         call = above[norm]
         statement = above[call]
@@ -665,7 +669,7 @@ class Tally:
 def _read(path: Path) -> File | None:
     try:
         data = path.read_bytes()
-        if len(data) > _MOST_BYTES or not re.search(rb"torch|keras", data) or b"\r" in data:
+        if len(data) > _MOST_BYTES or not _SPOKEN.search(data) or b"\r" in data:
             return None
         text = data.decode()
         return File(path, text, ast.parse(text))
@@ -677,7 +681,7 @@ def _fits(name: str, file: File) -> bool:
     """Whether a file is of the library that a kind of fault is about."""
     library = name.split("_", maxsplit=1)[0]
     if library == "keras":
-        return "BatchNormalization(" in file.text or "Dropout(" in file.text
+        return not re.search(r"(?m)^\s*(import|from)\s+torch\b", file.text)
     return bool(re.search(rf"(?m)^\s*(import|from)\s[^\n]*\b{library}\b", file.text))
 
 

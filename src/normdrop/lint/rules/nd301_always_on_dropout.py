@@ -24,7 +24,8 @@ _FUNCTIONS = {
 _LAYERS = frozenset(f"keras.layers.{name}" for noise in NOISES for name in noise.keras_layers)
 # Who samples, or predicts with a model that draws, means it; ND315 says what Keras makes of that.
 _SAMPLES = re.compile(
-    rb"(?i)monte.?carlo|mc.?dropout|bayes|uncertain|(?<![a-z])sample[sd]?\b|\.(?:predict|evaluate)\w*\("
+    rb"(?i)monte.?carlo|mc.?dropout|bayes|uncertain|(?<![a-z])sample[sd]?\b"
+    rb"|\w\) for _ in range|\.(?:predict|evaluate)\w*\("
 )
 _CALLED = functional_call(*sorted(each.name for each in _FUNCTIONS.values()))
 
