@@ -16,6 +16,7 @@ from normdrop.mending.harm import HARMS
 from normdrop.mending.patches import _arguments, _calls, _flow, _siblings
 from normdrop.mending.patches._moves import Layout, Row
 from normdrop.mending.patches._script import Edit, Edited, Mending, Script
+from normdrop.mending.patches._weaker import Weaker
 from normdrop.mending.repairs import KEPT, MOVES, UNWARNED, Move, Outlook
 from normdrop.values.findings import Finding
 
@@ -24,10 +25,6 @@ _MOST_TRIES = 6
 _MOST_ROUNDS = 12
 _RANK = {"error": 0, "warning": 1, "note": 2}
 _NO_PLACE = "nothing here is behind all norms and before a weight with no other dropout between"
-_BY_HAND = (
-    "keep it and call normdrop.recalibrate after training, or write a rate of at most 0.03, or "
-    "UniformDropout(0.2), there"
-)
 _Patcher = Callable[[Script, Finding], Iterator[Mending]]
 
 
@@ -255,7 +252,7 @@ class _Patching:
         now = tuple(
             LeftFinding(
                 each,
-                self._reason(each, left.get(id(first), "")),
+                self._reason(state, each, left.get(id(first), "")),
                 flags.get(id(first), ""),
                 first,
             )
@@ -324,7 +321,7 @@ class _Patching:
             tried |= {id(firsts[id(each)]) for each in (*done, *(each for each, _ in given_up))}
         return state, mended, left
 
-    def _reason(self, finding: Finding, tried: str) -> str:
+    def _reason(self, state: _State, finding: Finding, tried: str) -> str:
         """Why a finding is left, and what to write."""
         what = finding.fix.what if finding.fix else "no remedy"
         if not self._by_code[finding.code].by_cost or self._mend(finding) not in _MOVES:
@@ -333,7 +330,7 @@ class _Patching:
             return "keep it: the norms behind it see little of it"
         if "keep" in self._prefer:
             return "kept as preferred: call normdrop.recalibrate after training"
-        return f"{tried or _NO_PLACE}: {_BY_HAND}"
+        return f"{tried or _NO_PLACE}: {_by_hand(state.layout.weaker(finding))}"
 
     def _flag(self, finding: Finding) -> str:
         return "--remove-bias" if self._is_bias(finding) else "--unsafe"
@@ -600,5 +597,13 @@ def _is_beside(one: tuple[int, int], other: tuple[int, int]) -> bool:
     return one != other and (one[1] <= other[0] or other[1] <= one[0])
 
 
-def _advice(finding: Finding) -> str:
-    return finding.fix.what if finding.fix else "no remedy"
+def _by_hand(weaker: Weaker | None) -> str:
+    """What to write where dropout has no place to move to."""
+    keep = "keep it and call normdrop.recalibrate after training"
+    if weaker is None:
+        return keep
+    options = [
+        *([f"write rate {weaker.rate:.3g} (--prefer lower)"] if weaker.rate > 0 else []),
+        *([f"UniformDropout({weaker.beta:.3g}) (--prefer uniform)"] if weaker.beta > 0 else []),
+    ]
+    return ", or ".join([keep, *options])
