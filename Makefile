@@ -6,7 +6,10 @@ PYTEST_FLAGS ?=
 # One thread per test process; tests of threading set their own number.
 TEST_ENV := OMP_NUM_THREADS=1 PYTHONHASHSEED=0
 
-.PHONY: demo test test-slow test-backends test-tensorflow test-jax check format benchmarks clean
+# The site needs no network, now or later: fonts, scripts and the search come with it.
+SITE_ENV := NO_MKDOCS_2_WARNING=1
+
+.PHONY: demo site serve figures dist test test-slow test-backends test-tensorflow test-jax check format benchmarks clean
 
 demo: $(VENV)/installed
 	$(BIN)/normdrop compare ten-orders --data digits --seeds 9 --report out/ten-orders-digits.html
@@ -41,6 +44,20 @@ benchmarks: $(VENV)/installed
 	$(BIN)/python benchmarks/predict_speed.py
 	$(BIN)/python benchmarks/measure.py
 	$(BIN)/python benchmarks/recalibrate.py
+
+# The documentation as pages in out/site: a broken link or a forgotten page is an error.
+site: $(VENV)/installed
+	$(SITE_ENV) $(BIN)/mkdocs build --strict
+
+serve: $(VENV)/installed
+	$(SITE_ENV) $(BIN)/mkdocs serve
+
+figures: $(VENV)/installed
+	$(BIN)/python docs/assets/figures.py
+
+# Wheel and sdist in out/dist, each installed into an environment of its own and tried there.
+dist:
+	PYTHON=$(PYTHON) .ci/packages out/dist
 
 clean:
 	rm -rf $(VENV) .venv-tensorflow .venv-jax out .mypy_cache .ruff_cache .pytest_cache .hypothesis
