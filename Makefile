@@ -11,8 +11,11 @@ KERAS_VERSIONS := 3.6.0 3.8.0 3.11.3
 LOWEST_TORCH := 2.5.1
 VERSIONS := $(addprefix test-keras-,$(KERAS_VERSIONS)) test-torch-$(LOWEST_TORCH)
 
+# The site needs no network, now or later: fonts, scripts and the search come with it.
+SITE_ENV := NO_MKDOCS_2_WARNING=1
+
 .PHONY: demo test test-slow test-versions $(VERSIONS) test-backends test-tensorflow test-jax check
-.PHONY: format benchmarks clean
+.PHONY: format benchmarks clean site serve figures dist
 
 demo: $(VENV)/installed
 	$(BIN)/normdrop compare ten-orders --data digits --seeds 9 --report out/ten-orders-digits.html
@@ -56,6 +59,20 @@ benchmarks: $(VENV)/installed
 	$(BIN)/python benchmarks/predict_speed.py
 	$(BIN)/python benchmarks/measure.py
 	$(BIN)/python benchmarks/recalibrate.py
+
+# The documentation as pages in out/site: a broken link or a forgotten page is an error.
+site: $(VENV)/installed
+	$(SITE_ENV) $(BIN)/mkdocs build --strict
+
+serve: $(VENV)/installed
+	$(SITE_ENV) $(BIN)/mkdocs serve
+
+figures: $(VENV)/installed
+	$(BIN)/python docs/assets/figures.py
+
+# Wheel and sdist in out/dist, each installed into an environment of its own and tried there.
+dist:
+	PYTHON=$(PYTHON) .ci/packages out/dist
 
 clean:
 	rm -rf $(VENV) .venv-* out .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -13,7 +13,7 @@ import normdrop.report
 
 VERBS = {
     *("assert_clean", "check", "compare", "doctor", "fix", "measure", "modes", "predict"),
-    *("recalibrate", "recalibrated"),
+    *("recalibrate", "recalibrated", "view"),
 }
 ROOMS = {"keras", "lab", "report", "theory", "torch"}
 # Of one core; other processes on it do not count.

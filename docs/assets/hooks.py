@@ -40,3 +40,17 @@ def on_page_markdown(markdown: str, page: Any, **_: object) -> str:  # noqa: ANN
     up = "../" * page.file.src_uri.count("/")
     markdown = _BENCHMARKS.sub(rf"]({up}benchmarks/\1)", markdown)
     return _PROMPTED.sub("```pycon\n", markdown)
+
+
+def on_post_page(output: str, page: Any, **_: object) -> str:  # noqa: ANN401 - mkdocs' page
+    """Searching a copy on disk takes a script that the theme would fetch; the site brings it."""
+    return _local(output, "../" * page.url.count("/"))
+
+
+def on_post_template(output_content: str, **_: object) -> str:
+    """The same for the page that says that there is none."""
+    return _local(output_content, "/")
+
+
+def _local(html: str, up: str) -> str:
+    return html.replace("https://unpkg.com/iframe-worker/shim", f"{up}assets/iframe-worker.js")

@@ -9,7 +9,8 @@ from torch import nn
 
 import normdrop
 from normdrop.lint.rules import check_files, selected
-from normdrop.report import Result, result_html, write_result
+from normdrop.report import result_html, write_result
+from normdrop.report._result import Result
 
 
 def _model(*, clean: bool = False) -> nn.Module:

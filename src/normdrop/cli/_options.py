@@ -16,7 +16,7 @@ from normdrop.cli._screen import following
 from normdrop.errors import UsageError
 
 if TYPE_CHECKING:
-    from normdrop.report import Result
+    from normdrop.shifts.report import Recalibration, ShiftReport
 
 CommandT = TypeVar("CommandT", bound=Callable[..., object])
 
@@ -99,7 +99,7 @@ def show(
 
 
 def show_and_report(
-    result: "Result",
+    result: "ShiftReport | Recalibration",
     style: str,
     report: Path | None,
     *,

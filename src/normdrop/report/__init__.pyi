@@ -6,7 +6,6 @@ from normdrop.report._map import map_html as map_html
 from normdrop.report._map import write_map as write_map
 from normdrop.report._page import to_html as to_html
 from normdrop.report._page import write_html as write_html
-from normdrop.report._result import Result as Result
 from normdrop.report._result import result_html as result_html
 from normdrop.report._result import write_result as write_result
 from normdrop.report._screen import next_commands as next_commands
