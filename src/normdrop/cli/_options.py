@@ -1,6 +1,7 @@
 """Options that several commands share, and paths checked before hours of work depend on them."""
 
 import json
+import math
 import shlex
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -14,12 +15,15 @@ from rich.console import Console
 
 from normdrop.cli._screen import following
 from normdrop.errors import UsageError
+from normdrop.values.text import one_line
 
 if TYPE_CHECKING:
     from normdrop.shifts.report import Recalibration, ShiftReport
 
 CommandT = TypeVar("CommandT", bound=Callable[..., object])
 
+_MOST = 2**40
+"""Batches to read, or numbers in one input: beyond any machine's memory."""
 _WEIGHTS = (".pt", ".safetensors", ".keras", ".weights.h5")
 _TRUST = click.option(
     "--trust",
@@ -38,10 +42,14 @@ _MODEL = (
 )
 _RUN = (
     click.option(
-        "--limit", type=click.IntRange(min=1), metavar="N", help="Read N batches at most."
+        "--limit", type=click.IntRange(1, _MOST), metavar="N", help="Read N batches at most."
     ),
     click.option(
-        "--batch-size", type=click.IntRange(min=1), default=128, show_default=True, metavar="N"
+        "--batch-size",
+        type=click.IntRange(1, 1_000_000),
+        default=128,
+        show_default=True,
+        metavar="N",
     ),
     click.option(
         "--split", type=click.Choice(["train", "test"]), default="train", show_default=True
@@ -189,7 +197,10 @@ def _shape(
         raise UsageError(
             f"--input-shape {text}: write positive numbers without the batch axis, such as 3,32,32"
         )
-    return tuple(int(part) for part in parts)
+    shape = tuple(int(part) for part in parts if len(part) < len(str(_MOST)))
+    if len(shape) < len(parts) or math.prod(shape) > _MOST:
+        raise UsageError(f"--input-shape {one_line(text[:80])}: no input has so many numbers")
+    return shape
 
 
 def model_to_write(

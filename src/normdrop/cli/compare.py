@@ -31,10 +31,20 @@ if TYPE_CHECKING:
     help="This part of a recipe of several; repeat for more. All by default.",
 )
 @click.option("--data", metavar="NAME", help="Data set; `normdrop data list` shows them.")
-@click.option("--seeds", type=int, metavar="N", help="Seeds per variant.")
-@click.option("--epochs", type=int, metavar="N", help="Epochs per trial.")
-@click.option("--batch-size", type=int, metavar="N", help="Examples per training step.")
-@click.option("--limit-train", type=int, metavar="N", help="Train on the first N examples only.")
+@click.option("--seeds", type=click.IntRange(max=10_000), metavar="N", help="Seeds per variant.")
+@click.option("--epochs", type=click.IntRange(max=100_000), metavar="N", help="Epochs per trial.")
+@click.option(
+    "--batch-size",
+    type=click.IntRange(max=1_000_000),
+    metavar="N",
+    help="Examples per training step.",
+)
+@click.option(
+    "--limit-train",
+    type=click.IntRange(max=100_000_000),
+    metavar="N",
+    help="Train on the first N examples only.",
+)
 @click.option(
     "--set",
     "settings",
@@ -56,7 +66,12 @@ if TYPE_CHECKING:
     metavar="ORDER",
     help="Train this variant; repeat for more. All by default.",
 )
-@click.option("--jobs", type=int, metavar="N", help="Trials at a time; one per core by default.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(max=1024),
+    metavar="N",
+    help="Trials at a time; one per core by default.",
+)
 @click.option(
     "--on", metavar="ADDRESS", help="Train on a Ray cluster: ray://host:port, host:port or auto."
 )

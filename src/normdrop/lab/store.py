@@ -255,9 +255,8 @@ def _explained(path: Path) -> Iterator[None]:
                 "name another --store, then run the same command again"
             ) from error
         raise StoreError(
-            f"{path}: not a store, or damaged ({one_line(str(error))}); "
-            f"`normdrop store repair --store {path}` saves what can be read, or name another "
-            "--store"
+            f"{path}: not a store, or damaged ({one_line(str(error))}); `normdrop store repair "
+            f"--store {path}` saves what can be read, or name another --store"
         ) from error
 
 
