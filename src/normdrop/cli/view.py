@@ -54,6 +54,8 @@ def command(  # noqa: PLR0917 - click passes them by name
     device: str | None,
     settings: tuple[str, ...],
     style: str,
+    *,
+    trust: bool,
 ) -> None:
     """Draw a model: modules, data flow, and noise on its way to the norm layers.
 
@@ -66,7 +68,7 @@ def command(  # noqa: PLR0917 - click passes them by name
         raise UsageError(f"--out {out}: name the file .html for a page or .svg for a picture")
     if module and not picture:
         raise UsageError("--module draws one picture: add --out FILE.svg")
-    model = make_model(factory, settings, weights, device)
+    model = make_model(factory, settings, weights, device, trust=trust)
     if data is None:
         if metric is not None:
             raise UsageError("--metric takes --data to be measured on")

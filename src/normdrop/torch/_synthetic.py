@@ -11,7 +11,7 @@ from torch import Tensor
 from normdrop.errors import UsageError
 from normdrop.shifts.expected import Place, radial_frequencies
 from normdrop.shifts.stream import Arguments
-from normdrop.torch.capture import map_leaves, tensors_in
+from normdrop.torch._trees import map_leaves, tensors_in
 from normdrop.values.example import Input
 
 _VECTOR_AXES = 2

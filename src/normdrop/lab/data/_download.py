@@ -1,5 +1,6 @@
 """Download the published files of a data set into the cache folder."""
 
+import hashlib
 import logging
 import time
 from collections.abc import Callable, Iterator
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from normdrop.errors import DataError
+from normdrop.lab.data._files import read_stored
 from normdrop.lab.data._locate import cache_folder
 from normdrop.lab.data._source import DataSource, Download
 
@@ -89,6 +91,8 @@ def _fetch(
         for mirror in wanted.mirrors:
             failure = _try(wanted, mirror, target, shown, patience)
             if failure is None:
+                if shown:
+                    shown.close()
                 return
             failures[mirror] = failure
     told = "; ".join(f"{mirror}: {failure}" for mirror, failure in failures.items())

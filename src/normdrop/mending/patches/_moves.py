@@ -169,7 +169,8 @@ class Layout:
 def harms_in(code: str) -> Counter[Harm]:
     """How many calls of noise do each harm, over all models that a text describes.
 
-    >>> harms_in("from torch import nn; net = nn.Sequential(nn.Linear(2, 2), nn.Dropout(0.5))")
+    >>> layers = "nn.BatchNorm1d(2), nn.Linear(2, 2), nn.Dropout(0.5)"
+    >>> harms_in(f"from torch import nn; net = nn.Sequential({layers})")
     Counter({'late': 1})
     """
     models = Layout(Script("", code.encode())).models

@@ -12,13 +12,13 @@ from torch.nn.modules.dropout import _DropoutNd
 
 from normdrop.errors import CaptureError, UsageError
 from normdrop.shifts.graph import Captured, Graph, Kind, Layer, Mode, Node
+from normdrop.torch._trees import map_leaves, tensors_in
 from normdrop.torch.capture._copies import ModelCopy
 from normdrop.torch.capture._nodes import Origin
 from normdrop.torch.capture._placing import preserved_random_state
 from normdrop.torch.capture._recorder import Recorder
 from normdrop.torch.capture._scope import CallStack, Frame
 from normdrop.torch.capture._table import describe_module
-from normdrop.torch.capture._trees import map_leaves, tensors_in
 from normdrop.torch.hooks import HELD
 from normdrop.values.example import Input
 from normdrop.values.location import Location

@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from normdrop.shifts.graph import Kind, Node, Parameter, Reshape
+from normdrop.torch._trees import map_leaves, tensors_in
 from normdrop.torch.capture._draws import Draw
 from normdrop.torch.capture._placing import preserved_random_state
 from normdrop.torch.capture._scope import CallStack, Frame, call_site
-from normdrop.torch.capture._trees import map_leaves, tensors_in
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from normdrop.shifts.graph import Kind, Noise
+from normdrop.torch._trees import map_leaves, tensors_in
 from normdrop.torch.capture._call import Call, Description
 from normdrop.torch.capture._drawing import FOLLOWERS, draw_of
 from normdrop.torch.capture._nodes import Nodes, known_number
@@ -21,7 +22,6 @@ from normdrop.torch.capture._quick import quick_result
 from normdrop.torch.capture._scope import CallStack, Frame
 from normdrop.torch.capture._shapes import MANY
 from normdrop.torch.capture._table import bound, entry_of, operation_name
-from normdrop.torch.capture._trees import map_leaves, tensors_in
 from normdrop.values.operations import DRAWS
 
 _BY_SHAPE = {

@@ -11,7 +11,7 @@ from torch.nn import functional
 from normdrop.errors import CaptureError, UsageError
 from normdrop.shifts.expected import Both, average, divergences, is_initial, plan
 from normdrop.shifts.stream import Arguments
-from normdrop.torch.capture import map_leaves, tensors_in
+from normdrop.torch._trees import map_leaves, tensors_in
 from normdrop.torch.watch._calls import (
     CallWatch,
     Function,
