@@ -29,6 +29,10 @@ _WORSE = 1.1
 """Times the distance before that a layer may have on such inputs and be trusted."""
 _NEAR = 0.02
 """Distances below it are no shift, and not told from the noise."""
+_OFF = 0.02
+"""What the logarithm of a correction is off by where there is none, and..."""
+_SHARE = 0.25
+"""... the part of it that it is off by, beside what candidates differ by."""
 _NAMED = 5
 """Norm layers that a note names."""
 _MOST = 20.0
@@ -286,6 +290,11 @@ def _shrunk(values: Sequence[Any], *, whole: bool) -> Any:  # noqa: ANN401 - ten
     return centre + kept * (mean - centre)
 
 
+def _moved_by(made: _Trusted, path: str) -> float:
+    """The logarithm of a layer's correction, without its sign."""
+    return abs(math.log(float(made.correction.moves[path].ratio.mean())))
+
+
 def _spread(moves: Sequence[_Move]) -> float:
     """Standard error of the logarithm of a layer's shift, from candidates that differ."""
     logs = np.log([float(each.ratio.mean()) for each in moves])
@@ -358,7 +367,7 @@ def _recalibration(
             eval_variance=new[path].variance,
             train_mean=old[path].mean,
             train_variance=old[path].variance,
-            error=made.error[path],
+            error=math.hypot(made.error[path], _OFF + _SHARE * _moved_by(made, path)),
         )
         for path in new
     ]
