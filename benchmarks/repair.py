@@ -203,7 +203,7 @@ def trained(model: Any, x: np.ndarray, y: np.ndarray) -> Any:
         rows = slice(start, start + _BATCH)
         optimizer.zero_grad()
         outputs = _run(model, given[rows], train=True)
-        functional.cross_entropy(outputs, wanted[rows]).backward()
+        functional.cross_entropy(outputs, wanted[rows]).backward()  # type: ignore[no-untyped-call] # torch types no backward
         optimizer.step()
     return model
 

@@ -57,7 +57,7 @@ def never_worse(model: Any, capture: Callable[..., Any], prefer: tuple[Move, ...
     return mended
 
 
-@settings(max_examples=15)
+@settings(max_examples=12)
 @given(order=_ORDERS, prefer=_PREFERRED)
 def test_no_torch_model_is_worse_afterwards(order: list[str], prefer: tuple[Move, ...]) -> None:
     """No noise behind the last weight, in a row or on too few units; same outputs and class."""
@@ -68,7 +68,7 @@ def test_no_torch_model_is_worse_afterwards(order: list[str], prefer: tuple[Move
     torch.testing.assert_close(mended.eval()(x), model.eval()(x), rtol=1e-4, atol=1e-4)
 
 
-@settings(max_examples=8)
+@settings(max_examples=5)
 @given(order=_ORDERS, prefer=_PREFERRED)
 def test_no_keras_model_is_worse_afterwards(order: list[str], prefer: tuple[Move, ...]) -> None:
     """The same, for a Sequential model of Keras."""
