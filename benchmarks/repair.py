@@ -1,6 +1,6 @@
 """What `normdrop fix` makes of faulty networks: an outcome for each fault, and what it costs then.
 
-    python benchmarks/repair.py [--count N] [--seed N]
+    python benchmarks/repair.py [--count N] [--seed N] [--minutes N]
 
 Networks of many kinds are generated with dropout at random places, in torch and in Keras, fresh and
 trained for a few steps, and mended. The cost is measured by running them: the statistics are stored
@@ -203,7 +203,7 @@ def trained(model: Any, x: np.ndarray, y: np.ndarray) -> Any:
         rows = slice(start, start + _BATCH)
         optimizer.zero_grad()
         outputs = _run(model, given[rows], train=True)
-        functional.cross_entropy(outputs, wanted[rows]).backward()
+        functional.cross_entropy(outputs, wanted[rows]).backward()  # type: ignore[no-untyped-call] # torch types no backward
         optimizer.step()
     return model
 
@@ -238,11 +238,14 @@ def cost(model: Any, x: np.ndarray, seed: int) -> tuple[float, float]:
 
 def _average(model: Any, weight: float) -> None:
     """Have the next batch count this much in the stored statistics: of all alike, once settled."""
-    for layer in model.modules():
-        if isinstance(layer, nn.modules.batchnorm._BatchNorm):  # noqa: SLF001 - torch exports no other base
-            layer.momentum = weight
-        elif isinstance(layer, keras.layers.BatchNormalization):
-            layer.momentum = 1 - weight
+    if isinstance(model, keras.Model):
+        for layer in model._flatten_layers():  # noqa: SLF001 - no public walk of all layers
+            if isinstance(layer, keras.layers.BatchNormalization):
+                layer.momentum = 1 - weight
+        return
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+            module.momentum = weight
 
 
 @dataclass(frozen=True)
@@ -272,7 +275,7 @@ def outcome(kind: str, seed: int, *, train: bool) -> Outcome | None:
     keras.utils.set_random_seed(seed)
     model = _KINDS[kind](random.Random(seed))  # noqa: S311 - a choice of networks, no secret
     shape = (_SIDE, _SIDE, 3) if kind.startswith("keras") else (3, _SIDE, _SIDE)
-    x, _ = pictures(np.random.default_rng(seed), 4 * _BATCH)
+    x, _ = pictures(np.random.default_rng(seed), 3 * _BATCH)
     if train:
         many, labels = pictures(np.random.default_rng(seed), 40 * _BATCH)
         trained(model, many, labels)
@@ -295,11 +298,17 @@ def outcome(kind: str, seed: int, *, train: bool) -> Outcome | None:
     done = {each.layer for each in mended.changes}
     told = " ".join(mended.advice)
     silent = [each for each in found if each.layers[0] not in done and each.layers[0] not in told]
-    moves = Counter(each.move for each in mended.options if each.chosen)
+    moves = Counter(_move(each.what) for each in mended.changes if each.code == "ND101")
     before = cost(_copied(model), x, seed)
     after = cost(_copied(mended.model), x, seed)
     same &= type(mended.model) is type(model)
     return Outcome(kind, train, len(found), len(silent), moves, same, before, after, seconds)
+
+
+def _move(what: str) -> str:
+    if "moved" not in what:
+        return "uniform"
+    return "head" if "to the head" in what else "branch"
 
 
 def _keys(model: Any) -> list[str]:
@@ -333,13 +342,18 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--minutes", type=float, default=60.0)
     given = parser.parse_args()
     torch.set_num_threads(1)
     found: list[Outcome] = []
+    started = time.monotonic()
     for each in outcomes(given.count, given.seed):
         found.append(each)
+        if time.monotonic() - started > 60 * given.minutes:
+            break
         if each.harms or each.silent or not each.kept_outputs:
             print(f"  {each}", flush=True)
+    print(f"{len(found)} networks, {sum(each.faults for each in found)} errors")
     print(f"{'kind':22}{'state':9}{'nets':>5}{'off before':>12}{'after':>8}{'left':>8}{'s':>6}")
     for kind in _KINDS:
         for train in (False, True):

@@ -190,3 +190,39 @@ def test_colours_only_where_there_are_any(bad: Path) -> None:
     assert done.returncode == 1
     assert "\x1b" not in done.stdout
     assert done.stdout.startswith("--- ")
+
+
+def test_options_of_a_file(bad: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """All that could become of its dropout, as a table or as JSON; the file stays."""
+    assert _run("--options", bad) == 0
+    shown = capsys.readouterr().out
+    for move in ("keep", "head", "lower", "uniform", "remove"):
+        assert move in shown
+    assert _run("--options", "--format", "json", bad) == 0
+    options = json.loads(capsys.readouterr().out)["options"]
+    assert [each["move"] for each in options if each["chosen"]] == ["head"]
+    assert bad.read_text() == _BAD
+
+
+def test_options_of_a_model(factory: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The same of what a callable makes."""
+    assert _run("--options", "--format", "json", "--input-shape", "8", factory) == 0
+    options = json.loads(capsys.readouterr().out)["options"]
+    assert {each["layer"] for each in options} == {"1"}
+    assert [each["move"] for each in options if each["chosen"]] == ["head"]
+
+
+def test_a_preferred_move_is_written(bad: Path) -> None:
+    """The rate that leaves no warning, in the file."""
+    assert _run("--unsafe", "--write", "--prefer", "lower", bad) == 0
+    assert bad.read_text() == _BAD.replace("0.5", "0.04")
+
+
+@pytest.mark.parametrize("target", ["file", "model"])
+def test_a_misspelt_preference_is_told_what_was_meant(
+    bad: Path, factory: str, target: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Usage, for files and for models."""
+    arguments = [bad] if target == "file" else ["--input-shape", "8", factory]
+    assert _run("--prefer", "lowr", *arguments) == 2
+    assert "did you mean 'lower'" in capsys.readouterr().err

@@ -151,6 +151,9 @@ class KerasEditor:
     def set_rate(self, layer: Any, rate: float) -> None:  # noqa: ANN401 - a layer
         """Not taken back: the layer goes as a whole."""
         layer.rate = rate
+        if rate == 0:
+            # Keras makes a layer of rate 0 without a seed: a copy would be one variable short.
+            layer._seed_generators.clear()  # noqa: SLF001 - no public way to be without
 
     def to_plain(self, layer: Any, rate: float) -> keras.layers.Layer:  # noqa: ANN401 - a layer
         """`keras.layers.Dropout` of the same name."""
