@@ -7,6 +7,7 @@ from typing import Any
 from normdrop.errors import NormdropError
 from normdrop.mending.diagnosis import Diagnosis, story
 from normdrop.report._shift_figure import shift_figure
+from normdrop.values.display import MARKS
 from normdrop.values.files import write_atomically
 
 
@@ -43,6 +44,9 @@ def diagnosis_html(diagnosis: Diagnosis[Any]) -> str:
     return rendered(
         "diagnosis.html",
         name=diagnosis.name,
+        verdict=diagnosis.verdict,
+        level="ok" if diagnosis.is_clean else "warning",
+        mark=MARKS["ok" if diagnosis.is_clean else "warning"],
         treatment=diagnosis.treatment,
         chapters=[
             (

@@ -66,12 +66,24 @@ def _part(comparison: Comparison) -> dict[str, Any]:
     ranking = comparison.table(full=True)
     return {
         "panel": comparison.description.panel,
+        "answer": _answer(comparison, ranking),
         "notes": ranking.notes,
         "ranking": Markup(ranking.without_notes().to_html()),  # noqa: S704 - escaped by Table
         "trials": Markup(_trials(comparison).to_html()),  # noqa: S704 - escaped by Table
         "provenance": [Markup(table.to_html()) for table in _provenance(comparison)],  # noqa: S704 - escaped by Table
         "unfinished": [o for o in comparison.outcomes if o.status != "finished"],
     }
+
+
+def _answer(comparison: Comparison, ranking: Table) -> str:
+    """What the page opens with: which may be the best, and how much can be told apart."""
+    names = [column.name for column in ranking.columns]
+    best = []
+    if "variant" in names:
+        place = names.index("variant")
+        best = [row.cells[place] for row in ranking.rows if row.tone == "good"]
+    said = [f"{', '.join(best)} may be the best: none is shown to be better."] if best else []
+    return " ".join([*said, *comparison.findings()[:1]])
 
 
 def _trials(comparison: Comparison) -> Table:

@@ -22,6 +22,7 @@ _HUES = (
 )
 _DASHES = ("solid", "dash", "dot")
 _MANY_DECADES = 2
+_MOST_TICKS = 8
 # Bands of more curves than this cover one another.
 _MOST_BANDS = 4
 
@@ -159,8 +160,22 @@ def curves(series: Sequence[Curve], step: str, axis: str) -> go.Figure:
                 hovertemplate="%{y:.4f}",
             )
         )
+    last = max(
+        (step for curve in series for step in curve.steps or (len(curve.values),)), default=1
+    )
+    figure.update_xaxes(dtick=_whole_step(last))
     figure.update_layout(hovermode="x unified")
     return figure
+
+
+def _whole_step(last: int) -> int:
+    """A round whole number between ticks, so that an axis of epochs has no halves.
+
+    >>> [_whole_step(last) for last in (1, 8, 20, 300)]
+    [1, 1, 5, 50]
+    """
+    decade = int(10 ** math.floor(math.log10(max(last / _MOST_TICKS, 1))))
+    return next(digit * decade for digit in (1, 2, 5, 10) if digit * decade * _MOST_TICKS >= last)
 
 
 def _log_ticks(values: Sequence[float]) -> list[float]:

@@ -6,10 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
 
 import normdrop
 
-_ROOT = Path(__file__).parents[1]
+_ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -50,3 +51,31 @@ def test_nothing_is_fetched_from_elsewhere(site: Path) -> None:
     for page in site.rglob("*.html"):
         text = page.read_text("utf-8")
         assert not re.search(r'<(?:script|img|link)[^>]+(?:src|href)="https?://', text), page
+
+
+def test_a_copy_on_disk_can_be_searched(site: Path, browser: Browser) -> None:
+    """Without a server and without a network."""
+    page = browser.new_page(viewport={"width": 1300, "height": 800})
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text))
+    page.goto((site / "index.html").as_uri())
+    page.locator(".md-search__input").fill("recalibrate")
+    page.locator(".md-search-result__item").first.wait_for(timeout=60_000)
+    assert page.locator(".md-search-result__item").count() > 3
+    assert complaints == []
+    page.close()
+
+
+def test_copying_takes_what_is_typed(site: Path, browser: Browser) -> None:
+    """Neither prompts nor what is printed."""
+    page = browser.new_page()
+    page.goto((site / "view.html").as_uri())
+    copied = page.evaluate("""() => {
+      const code = [...document.querySelectorAll("code")].find((each) => each.querySelector(".gp"));
+      code.setAttribute("data-md-copying", "");
+      return code.innerText;
+    }""")
+    assert ">>>" not in copied
+    assert copied.startswith("import normdrop")
+    assert "'1.drop': 1" not in copied
+    page.close()
