@@ -9,6 +9,7 @@ TEST_ENV := OMP_NUM_THREADS=1 PYTHONHASHSEED=0
 .PHONY: demo test test-slow test-backends test-tensorflow test-jax check format benchmarks clean
 
 demo: $(VENV)/installed
+	$(BIN)/python examples/doctor_on_digits.py
 	$(BIN)/normdrop compare ten-orders --data digits --seeds 9 --report out/ten-orders-digits.html
 
 test: check
