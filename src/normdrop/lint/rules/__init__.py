@@ -2,13 +2,13 @@
 
 from normdrop.lint.rules._baseline import without_known as without_known
 from normdrop.lint.rules._baseline import write_baseline as write_baseline
-from normdrop.lint.rules._branches import where_it_belongs as where_it_belongs
 from normdrop.lint.rules._codes import codes as codes
 from normdrop.lint.rules._codes import meant as meant
 from normdrop.lint.rules._engine import check_captured as check_captured
 from normdrop.lint.rules._engine import check_files as check_files
 from normdrop.lint.rules._engine import check_source as check_source
 from normdrop.lint.rules._engine import check_text as check_text
+from normdrop.lint.rules._engine import well_placed as well_placed
 from normdrop.lint.rules._engine import without_accepted as without_accepted
 from normdrop.lint.rules._mend import ModelMend as ModelMend
 from normdrop.lint.rules._mend import SourceMend as SourceMend

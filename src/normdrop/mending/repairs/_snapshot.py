@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from normdrop.lint.rules import ModelMend, Rule, Subject, check_captured, where_it_belongs
+from normdrop.lint.rules import ModelMend, Rule, Subject, check_captured, well_placed
 from normdrop.mending.harm import Harm, harms
 from normdrop.shifts.graph import Captured, Graph, Node
 from normdrop.shifts.moments import expected_shifts
@@ -67,7 +67,7 @@ class Snapshot:
     @cached_property
     def placed(self) -> frozenset[str]:
         """The noise layers that stand where guideline 1 of Kim et al. (2023) puts them."""
-        return where_it_belongs(Subject(self.graph, self.captured, self.shifts, self.modes))
+        return well_placed(Subject(self.graph, self.captured, self.shifts, self.modes))
 
     @cached_property
     def parts(self) -> dict[str, dict[str, float]]:
