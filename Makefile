@@ -18,6 +18,7 @@ SITE_ENV := NO_MKDOCS_2_WARNING=1
 .PHONY: format benchmarks clean site serve figures dist
 
 demo: $(VENV)/installed
+	$(BIN)/python examples/doctor_on_digits.py
 	$(BIN)/normdrop compare ten-orders --data digits --seeds 9 --report out/ten-orders-digits.html
 
 test: check

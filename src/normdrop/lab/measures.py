@@ -23,6 +23,18 @@ SHIFT = Metric(
 )
 """The metric of Li et al. (2019, section 3.3), with the population variance as `real`."""
 
+PRICE = Metric(
+    "price",
+    "price of the shift",
+    "nats",
+    "price",
+    "test loss with the stored statistics − with those of the training set in eval mode, same "
+    "weights; 0 is none",
+    decimals=4,
+    signed=True,
+)
+"""What wrong statistics cost, and nothing else: dropout is off on both sides."""
+
 REESTIMATED_ERROR = Metric(
     "reestimated_error",
     "test error, statistics re-estimated",
@@ -61,6 +73,30 @@ def mean_shift(trained: Trained) -> dict[str, float]:
     if not shifts:
         raise RecipeError(f"{trained.bench.variant}: no norm layer to measure the shift of")
     return {SHIFT.name: fmean(max(shift, 1 / shift) for shift in shifts)}
+
+
+def price(trained: Trained) -> dict[str, float]:
+    """`PRICE`: eval loss with stored statistics less with right ones; the network stays as it is.
+
+    Nothing where no norm layer remembers statistics.
+    """
+    from copy import deepcopy
+
+    from normdrop.lab.evaluate import eval_mode_loss
+    from normdrop.torch.watch import has_statistics
+
+    network, test, task = deepcopy(trained.network), trained.bench.test, trained.bench.task
+    if not any(map(has_statistics, network.modules())):
+        return {}
+    stored, _ = eval_mode_loss(network, test, task)
+    recalibrate(network, _TrainingInputs(trained))
+    right, _ = eval_mode_loss(network, test, task)
+    return {PRICE.name: stored - right}
+
+
+def shift_and_price(trained: Trained) -> dict[str, float]:
+    """`SHIFT` and `PRICE`."""
+    return {**mean_shift(trained), **price(trained)}
 
 
 def reestimated_error(trained: Trained) -> dict[str, float]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from statistics import fmean
 
+from normdrop.lab.measures import price
 from normdrop.lab.metric import Metric
 from normdrop.lab.recipe import Trained
 
@@ -44,6 +45,11 @@ def turning_point(trained: Trained) -> dict[str, float]:
         TRAIN_RISE.name: _rise([epoch.train_eval_loss for epoch in trained.epochs]),
         BEST_EPOCH.name: float(lowest.number),
     }
+
+
+def turning_point_and_price(trained: Trained) -> dict[str, float]:
+    """The same, and what wrong statistics cost."""
+    return {**turning_point(trained), **price(trained)}
 
 
 def _rise(losses: Sequence[float]) -> float:

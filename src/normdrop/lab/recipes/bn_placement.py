@@ -5,7 +5,8 @@ better after ReLU than before it; its own GoogLeNet has it the other way round, 
 """
 
 from normdrop.lab.contrast import Contrast
-from normdrop.lab.metric import GAP, TEST_ERROR, TEST_LOSS, TRAIN_EVAL_LOSS, TRAIN_LOSS
+from normdrop.lab.measures import PRICE, price
+from normdrop.lab.metric import TEST_ERROR, TEST_LOSS, TRAIN_EVAL_LOSS, TRAIN_LOSS
 from normdrop.lab.recipe import Network, Panel, Recipe, Settings, Shape
 from normdrop.lab.recipes._settings import LONG_TRAINING, number, widths, word
 
@@ -67,7 +68,8 @@ RECIPE = Recipe(
     network=_network,
     dimensions=3,
     endpoint=TEST_ERROR,
-    metrics=(TEST_LOSS, GAP, TRAIN_LOSS, TRAIN_EVAL_LOSS),
+    measure=price,
+    metrics=(TEST_LOSS, PRICE, TRAIN_LOSS, TRAIN_EVAL_LOSS),
     panels={
         "relu": Panel(published=_errors(_CAFFENET)),
         "relu-deep": Panel(settings={"blocks": 2}, published=_errors(_GOOGLENET)),

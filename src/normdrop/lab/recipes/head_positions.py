@@ -1,7 +1,8 @@
 """Where dropout goes in a network's head: none and the positions H3 to H6 of Kim et al. (2023)."""
 
 from normdrop.lab.contrast import Contrast
-from normdrop.lab.metric import GAP, TEST_LOSS
+from normdrop.lab.measures import PRICE, price
+from normdrop.lab.metric import TEST_LOSS
 from normdrop.lab.recipe import Network, Panel, Published, Settings, Shape
 from normdrop.lab.recipes._residual import SMALL, errors, residual_recipe, three_stage_network
 
@@ -42,7 +43,8 @@ RECIPE = residual_recipe(
     seeds=8,
     settings={**SMALL, "rate": 0.2, "backbone": "residual"},
     network=_network,
-    metrics=(TEST_LOSS, GAP),
+    measure=price,
+    metrics=(TEST_LOSS, PRICE),
     panels={
         "residual": Panel(published=_errors(78.83, 78.93, 78.55)),
         "mobile": Panel(settings={"backbone": "mobile"}, published=_errors(75.71, 75.82, 75.72)),

@@ -1,8 +1,8 @@
 """Where dropout goes in a residual block: none and the positions P0 to P7 of Kim et al. (2023)."""
 
 from normdrop.lab.contrast import Contrast
-from normdrop.lab.measures import SHIFT, mean_shift
-from normdrop.lab.metric import GAP, TEST_LOSS
+from normdrop.lab.measures import PRICE, SHIFT, shift_and_price
+from normdrop.lab.metric import TEST_LOSS
 from normdrop.lab.recipe import Network, Panel, Settings, Shape
 from normdrop.lab.recipes._residual import SMALL, errors, residual_recipe, three_stage_network
 
@@ -33,8 +33,8 @@ RECIPE = residual_recipe(
     seeds=9,
     settings={**SMALL, "rate": 0.2},
     network=_network,
-    measure=mean_shift,
-    metrics=(TEST_LOSS, SHIFT, GAP),
+    measure=shift_and_price,
+    metrics=(TEST_LOSS, SHIFT, PRICE),
     panels={
         "pre-activation": Panel(published=errors(_PRE_50)),
         "pre-activation-deeper": Panel(

@@ -7,14 +7,15 @@ training examples falls, and which scheme, or which dropout, prevents it?
 from dataclasses import replace
 
 from normdrop.lab.contrast import Contrast
-from normdrop.lab.metric import GAP, TEST_ACCURACY, TEST_LOSS, TRAIN_EVAL_LOSS, TRAIN_LOSS
+from normdrop.lab.measures import PRICE
+from normdrop.lab.metric import TEST_ACCURACY, TEST_LOSS, TRAIN_EVAL_LOSS, TRAIN_LOSS
 from normdrop.lab.recipe import Recipe
 from normdrop.lab.recipes import ten_orders
 from normdrop.lab.recipes._turning_point import (
     BEST_EPOCH,
     RISE,
     TRAIN_RISE,
-    turning_point,
+    turning_point_and_price,
 )
 
 _VARIANTS = (
@@ -35,7 +36,7 @@ RECIPE = Recipe(
     variants=_VARIANTS,
     baseline="conv-bn-act-drop-pool",
     data="digits",
-    seeds=12,
+    seeds=8,
     settings={
         "epochs": 30,
         "batch_size": 32,
@@ -53,7 +54,7 @@ RECIPE = Recipe(
     },
     paper_data="mnist",
     network=ten_orders.RECIPE.network,
-    measure=turning_point,
+    measure=turning_point_and_price,
     curves=True,
     dimensions=3,
     metrics=(
@@ -62,7 +63,7 @@ RECIPE = Recipe(
         BEST_EPOCH,
         replace(TRAIN_EVAL_LOSS, heading="train", decimals=4, narrow=True),
         replace(TRAIN_LOSS, heading="train, train mode"),
-        replace(GAP, narrow=False),
+        replace(PRICE, narrow=False),
         replace(TEST_ACCURACY, narrow=False),
     ),
     published_runs=1,

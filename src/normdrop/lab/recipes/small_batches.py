@@ -5,10 +5,11 @@ such statistics: the smaller the batch, the further these lie apart.
 """
 
 from normdrop.lab.contrast import Contrast
-from normdrop.lab.metric import GAP, TEST_ERROR, TEST_LOSS, TRAIN_EVAL_LOSS, TRAIN_LOSS
+from normdrop.lab.measures import PRICE
+from normdrop.lab.metric import TEST_ERROR, TEST_LOSS, TRAIN_EVAL_LOSS, TRAIN_LOSS
 from normdrop.lab.recipe import Network, Panel, Recipe, Settings, Shape
 from normdrop.lab.recipes._settings import widths
-from normdrop.lab.recipes._turning_point import RISE, turning_point
+from normdrop.lab.recipes._turning_point import RISE, turning_point_and_price
 
 _ORDERS = {"none": "conv-act", "batch norm": "conv-bn-act", "group norm": "conv-gn(4)-act"}
 _SIZES = (1, 2, 4, 16, 64, 256)
@@ -50,10 +51,10 @@ RECIPE = Recipe(
     paper={"epochs": 30, "augment": True, "limit_train": None, "widths": "64 128 256 256"},
     paper_data="cifar-10",
     network=_network,
-    measure=turning_point,
+    measure=turning_point_and_price,
     dimensions=3,
     endpoint=TEST_ERROR,
-    metrics=(TEST_LOSS, GAP, RISE, TRAIN_LOSS, TRAIN_EVAL_LOSS),
+    metrics=(TEST_LOSS, PRICE, RISE, TRAIN_LOSS, TRAIN_EVAL_LOSS),
     panels={f"batch-{size}": _panel(size) for size in _SIZES},
     contrasts=(
         Contrast(

@@ -7,6 +7,8 @@ weights and batches, once per seed, so that a difference can be told from chance
 from typing import Literal
 
 from normdrop.lab.contrast import Contrast
+from normdrop.lab.measures import PRICE, price
+from normdrop.lab.metric import TEST_ACCURACY, TRAIN_EVAL_LOSS, TRAIN_LOSS
 from normdrop.lab.recipe import Network, Recipe, Settings, Shape
 from normdrop.lab.recipes._settings import number
 
@@ -56,6 +58,8 @@ RECIPE = Recipe(
     paper={"padding": "valid", "batch_size": 128, "epochs": 20, "norm_momentum": 0.01},
     paper_data="mnist",
     network=_network,
+    measure=price,
+    metrics=(TEST_ACCURACY, PRICE, TRAIN_LOSS, TRAIN_EVAL_LOSS),
     any_order=True,
     dimensions=3,
     published_runs=1,
