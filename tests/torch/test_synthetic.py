@@ -74,12 +74,13 @@ def test_anything_else_is_refused() -> None:
 
 
 def test_structure_stays_as_it_is() -> None:
-    """Tensors without a common batch axis, such as nodes and edges, are the example's own."""
-    nodes, edges = torch.randn(9, 3), torch.randint(9, (2, 20))
-    (x, structure), _ = _make((nodes, edges))
-    assert torch.equal(x, nodes)
+    """Without a common batch axis rows are kept: edges and their weights; features are drawn."""
+    nodes, edges, weights = torch.randn(9, 3), torch.randint(9, (2, 20)), torch.rand(20)
+    (x, structure, strength), _ = _make((nodes, edges, weights))
+    assert x.shape == nodes.shape
+    assert not torch.equal(x, nodes)
     assert torch.equal(structure, edges)
-    assert x is not nodes
+    assert torch.equal(strength, weights)
 
 
 def test_rows_of_lengths_and_masks_stay_together() -> None:

@@ -116,7 +116,8 @@ def test_a_third_framework_refuses_in_words() -> None:
     """What it cannot do it says, and what its models raise is a line that names the batch."""
     settled = _network(settled=True)
     with pytest.raises(UsageError, match="takes gradients"):
-        normdrop.predict(settled, (8,))
+        normdrop.predict(settled, (8,), "invert")
+    assert "takes gradients" in normdrop.predict(settled, (8,)).notes[0]
     with pytest.raises(UsageError, match="fix cannot change models like Network"):
         normdrop.fix(settled, (8,))
     with pytest.raises(CaptureError, match="batch 1, Network: "):

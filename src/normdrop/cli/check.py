@@ -8,6 +8,7 @@ import rich_click as click
 
 from normdrop.cli._factory import names_model
 from normdrop.cli._options import shape_option
+from normdrop.cli._screen import print_lines
 from normdrop.cli._selection import chosen_rules
 from normdrop.errors import UsageError
 from normdrop.values.text import one_line
@@ -88,10 +89,18 @@ def command(  # noqa: PLR0917 - one argument an option
     known = baseline or _configured(settings)
     if known is not None:
         findings = rules.without_known(findings, known, line_of)
-    _show(findings, form, statistics=statistics)
+    _show(findings, form, _again(sources, input_shape, arguments), statistics=statistics)
     if findings.notes and findings.judged is None:  # source that cannot be read; of a model, asides
         context.exit(2)
     context.exit(0 if exit_zero or findings.is_clean else 1)
+
+
+def _again(
+    sources: tuple[str, ...], shape: tuple[int, ...] | None, arguments: tuple[str, ...]
+) -> tuple[str, ...]:
+    """What was checked, as another command takes it."""
+    given = ("--input-shape", ",".join(map(str, shape))) if shape else ()
+    return (*sources, *given, *(part for each in arguments for part in ("--with", each)))
 
 
 def _configured(settings: "ProjectSettings") -> Path | None:
@@ -120,7 +129,7 @@ def _check_factory(
     return check_with(model, example_for(model, shape, factory), chosen, fast=fast)
 
 
-def _show(findings: "Findings", form: str, *, statistics: bool) -> None:
+def _show(findings: "Findings", form: str, again: tuple[str, ...], *, statistics: bool) -> None:
     from normdrop.report import findings as forms
 
     for note in findings.remarks:
@@ -130,8 +139,12 @@ def _show(findings: "Findings", form: str, *, statistics: bool) -> None:
             click.echo(f"{count:6}  {code}")
         click.echo(f"{findings.scope}.")
         return
+    if form == "text":
+        from normdrop.report import on_screen
+
+        print_lines(lambda width: on_screen(findings, width, again))
+        return
     writers = {
-        "text": forms.to_text,
         "json": forms.to_json,
         "sarif": forms.to_sarif,
         "github": forms.to_github,

@@ -11,17 +11,19 @@ from torch import Tensor
 from normdrop.errors import UsageError
 from normdrop.shifts.expected import Place, radial_frequencies
 from normdrop.shifts.stream import Arguments
-from normdrop.torch.capture import map_leaves, tensors_in
+from normdrop.torch.trees import map_leaves, tensors_in
 from normdrop.values.example import Input
 
 _VECTOR_AXES = 2
+_FEWEST = 2
+"""Rows of an example that inputs are made around at the fewest."""
+_AROUND = 0.3
+"""Deviations of the noise that tells repeated rows of an example apart."""
+_SMALLEST = 1e-6
 
 
 class SyntheticInputs:
     """Made-up inputs of the shapes and types of an example.
-
-    What is structure stays as it is given: where tensors do not share a batch axis, as the nodes
-    and edges of a graph do not, none of them is resized or drawn anew.
 
     Args:
         example: As for `synthetic`.
@@ -39,13 +41,43 @@ class SyntheticInputs:
         """How many positions (pixels, steps) the largest of them has per channel."""
         return positions(self._example)
 
-    def draw(self, count: int, *, white: bool = False) -> Arguments:
+    def draw(self, count: int, steepness: float = 1.0) -> Arguments:
         """A batch, as the arguments of one call of the model.
 
         Raises:
             UsageError: The example is nothing a model takes.
         """
-        return synthetic(self._example, count, self._generator, self._device, white=white)
+        return synthetic(self._example, count, self._generator, self._device, steepness)
+
+    def near(self, count: int, part: int, parts: int) -> tuple[Arguments, Sequence[Place]] | None:
+        """A batch around the values that the example has, and where these lie."""
+        read = _parts(self._example)
+        leaves = [leaf for leaf in _tensors(read) if leaf.shape]
+        tensors = [leaf for leaf in leaves if isinstance(leaf, Tensor)]
+        real = any(leaf.is_floating_point() and leaf.ndim > 1 for leaf in tensors)
+        rows = {len(leaf) for leaf in tensors}
+        if not real or len(tensors) < len(leaves) or len(rows) > 1 or min(rows) < _FEWEST * parts:
+            return None
+        places: list[Place] = []
+
+        def around(leaf: Any) -> Any:  # noqa: ANN401 - settings such as None pass through
+            if not isinstance(leaf, Tensor) or not leaf.ndim:
+                return leaf
+            x = leaf.detach()[part::parts]
+            picked = x[torch.arange(count) % len(x)]
+            if not x.is_floating_point():
+                return picked.to(self._device)
+            axes = [axis for axis in range(x.ndim) if axis != 1] if x.ndim > 1 else [0]
+            variance, mean = torch.var_mean(x.double(), axes, correction=0, keepdim=True)
+            scale = variance.sqrt() + _SMALLEST * (1 + mean.abs())
+            places.append(Place(*(each.flatten().cpu().numpy() for each in (mean, scale))))
+            picked = ((picked - mean) / scale).to(x.dtype)
+            if count > len(x):
+                added = pink_noise((count - len(x), *x.shape[1:]), self._generator)
+                picked[len(x) :] += _AROUND * added.to(picked)
+            return picked.to(self._device)
+
+        return _arguments(map_leaves(around, read)), places
 
     def given(self) -> Arguments | None:
         """The example itself, if it is of real tensors."""
@@ -82,14 +114,14 @@ def synthetic(
     count: int,
     generator: torch.Generator,
     device: torch.device,
-    *,
-    white: bool = False,
+    steepness: float = 1.0,
 ) -> Arguments:
     """A batch of made-up inputs, as the arguments of one call of the model.
 
     Floating-point tensors are drawn. Where whole numbers or truth values stand beside others, as
     lengths and masks do, they are taken from the example row by row, so that they go on fitting one
-    another. Tensors without a common batch axis stay as they are.
+    another. Where tensors have no common batch axis, as the nodes and edges of a graph do not, each
+    keeps its rows, and only features are drawn.
 
     Args:
         example: A tensor or array with a batch axis; an `Input` or a tuple of ints without one; or
@@ -97,7 +129,7 @@ def synthetic(
         count: Batch size.
         generator: Source of randomness, on the CPU.
         device: Where the model is.
-        white: Whether neighbouring positions are independent; else they are pink noise.
+        steepness: Of the spectrum of inputs with positions; see `pink_noise`.
 
     Raises:
         UsageError: The example is nothing of the kind.
@@ -105,8 +137,15 @@ def synthetic(
     parts = _parts(example)
     leaves = _tensors(parts)
     extents = {len(leaf) for leaf in leaves if isinstance(leaf, Tensor) and leaf.ndim}
-    if len(extents) > 1:  # structure
-        return _arguments(map_leaves(lambda leaf: _moved(leaf, device), parts))
+    if len(extents) > 1:
+
+        def kept(leaf: object) -> Any:  # noqa: ANN401 - settings such as None pass through
+            features = isinstance(leaf, Tensor) and leaf.is_floating_point() and leaf.ndim > 1
+            if not features or not isinstance(leaf, Tensor):
+                return _moved(leaf, device)
+            return _leaf(leaf, len(leaf), generator, device, steepness)
+
+        return _arguments(map_leaves(kept, parts))
     rows = None
     if len(leaves) > 1 and max(extents, default=1) > 1:
         # In order, since lengths may have to fall.
@@ -118,7 +157,7 @@ def synthetic(
                 return leaf.detach().cpu()[rows].to(device)
             if len(leaves) > 1 and (leaf.ndim == 1 or leaf.max() <= 1):  # a length, a mask
                 return leaf.detach().cpu().expand(count, *leaf.shape[1:]).to(device)
-        return _leaf(leaf, count, generator, device, white=white)
+        return _leaf(leaf, count, generator, device, steepness)
 
     return _arguments(map_leaves(make, parts))
 
@@ -132,7 +171,9 @@ def positions(example: object) -> int:
     return max(found, default=1)
 
 
-def pink_noise(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+def pink_noise(
+    shape: tuple[int, ...], generator: torch.Generator, steepness: float = 1.0
+) -> Tensor:
     """Noise of mean 0 and variance 1 whose amplitude falls as 1/f over the axes after the second.
 
     Natural images have this spectrum (Field 1987); without such axes it is white.
@@ -140,12 +181,13 @@ def pink_noise(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
     Args:
         shape: (count, channels, ...).
         generator: Source of randomness, on the CPU.
+        steepness: The power of f that amplitude falls by; 0 is white.
     """
     white = torch.randn(shape, generator=generator)
     axes = tuple(range(_VECTOR_AXES, len(shape)))
     if not axes or all(shape[axis] == 1 for axis in axes):
         return white
-    radius = torch.from_numpy(radial_frequencies(shape[_VECTOR_AXES:])).to(white.dtype)
+    radius = torch.from_numpy(radial_frequencies(shape[_VECTOR_AXES:]) ** steepness).to(white.dtype)
     noise = torch.fft.ifftn(torch.fft.fftn(white, dim=axes) / radius, dim=axes).real
     centred: Tensor = noise - noise.mean()
     return centred / centred.std(correction=0)
@@ -204,7 +246,11 @@ def _moved(leaf: object, device: torch.device) -> object:
 
 
 def _leaf(
-    leaf: object, count: int, generator: torch.Generator, device: torch.device, *, white: bool
+    leaf: object,
+    count: int,
+    generator: torch.Generator,
+    device: torch.device,
+    steepness: float,
 ) -> Any:  # noqa: ANN401 - settings such as None pass through
     if isinstance(leaf, Tensor):
         if not leaf.ndim:
@@ -215,8 +261,7 @@ def _leaf(
     else:
         return leaf
     if dtype.is_floating_point:
-        noise = torch.randn if white else pink_noise
-        return noise((count, *shape), generator=generator).to(device, dtype)
+        return pink_noise((count, *shape), generator, steepness).to(device, dtype)
     # Whole numbers are names (tokens, classes): drawn from the names the example uses.
     picked = torch.randint(len(values), (count, *shape), generator=generator)
     return values[picked].to(device, dtype)

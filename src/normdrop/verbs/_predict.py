@@ -14,6 +14,8 @@ from normdrop.verbs._types import AnyModel, PredictMethod
 
 _BOUNDED, _BLAMED = 32, 8
 """Inputs that bound the shift of a trained model, and those that its causes are found with."""
+_PINK, _WHITE = 1.0, 0.0
+"""Powers of the frequency by which the amplitude of made-up inputs falls."""
 
 
 def simulate(model: object, example: object, *, seed: int = 0, blame: bool = True) -> ShiftReport:
@@ -64,7 +66,7 @@ def simulated_report(
         small = inputs.draw(plan.simulated_blamed(count, len(passes.noise_layers)))
         shares = causes(passes, [small]) if blame else {}
         if inputs.positions > 1:
-            white = inputs.draw(count // 2, white=True)
+            white = inputs.draw(count // 2, _WHITE)
             found = widened(found, shifts(passes, [white], 1))
     return report(found, shares, "simulate")
 
@@ -97,8 +99,8 @@ def bounded_report(framework: Model, example: object, *, count: int, blame: int)
         given: Arguments | None = None
         try:
             found = [
-                shifts(passes, [inputs.draw(count, white=white)], 1)
-                for white in ((False, True) if inputs.positions > 1 else (False,))
+                shifts(passes, [inputs.draw(count, steepness)], 1)
+                for steepness in ((_PINK, _WHITE) if inputs.positions > 1 else (_PINK,))
             ]
         except CaptureError:
             given = inputs.given()
@@ -184,15 +186,17 @@ def predict(
     """
     framework = opened(model, "predict", example=example).ready()
     example, _ = example_of(framework, example, None, "predict")
-    if method is None:
-        if is_trained(framework):
-            return _of_trained(framework, example)
+    if method is not None and method not in _METHODS:
+        raise unknown(f"unknown method {method!r}", method, tuple(_METHODS))
+    if method is not None:
+        found = _METHODS[method](model, example)
+    elif is_trained(framework):
+        found = _of_trained(framework, example)
+    else:
         initial = framework.initial_share()
         found = simulated_report(framework, example)
-        return replace(found, notes=(*found.notes, *_young(initial)))
-    if method not in _METHODS:
-        raise unknown(f"unknown method {method!r}", method, tuple(_METHODS))
-    return _METHODS[method](model, example)
+        found = replace(found, notes=(*found.notes, *_young(initial)))
+    return replace(found, _graph=lambda: framework.capture(example).train)
 
 
 def _of_trained(framework: Model, example: object) -> ShiftReport:

@@ -55,8 +55,9 @@ class Chain(Compound):
         build_all(self.parts, input_shape)
         self.built = True
 
-    def call(self, inputs: Any) -> Any:  # noqa: ANN401 - tensors of the backend's
+    def call(self, inputs: Any, training: bool | None = None) -> Any:  # noqa: ANN401, FBT001 - Keras calls it so
         """The inputs through all layers; training reaches them through Keras' call context."""
+        del training  # Keras before 3.10 notes it only where a layer takes it
         return apply_all(self.parts, inputs)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:

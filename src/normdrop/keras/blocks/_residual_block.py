@@ -139,8 +139,9 @@ class ResidualBlock(Compound):
         build_all(self.end, build_all(self.branch, input_shape))
         self.built = True
 
-    def call(self, inputs: Any) -> Any:  # noqa: ANN401 - tensors of the backend's
+    def call(self, inputs: Any, training: bool | None = None) -> Any:  # noqa: ANN401, FBT001 - Keras calls it so
         """The sum of branch and trunk, through the activation in post-activation style."""
+        del training  # as in a chain of layers
         trunk = apply_all(self.trunk, inputs)
         total = apply_all(self.branch, trunk) + apply_all(self.shortcut, trunk)
         return apply_all(self.end, total)

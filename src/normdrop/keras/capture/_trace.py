@@ -138,6 +138,7 @@ def trace(
     made = Trace(paths, _symbolic(arguments))
     layers = list(model._flatten_layers())  # noqa: SLF001 - Keras has no public walk of all layers
     operations = {id(each): each for each in (*layers, *_operations(layers))}
+    graphs = [graph for each in layers for graph in _converting(each)] if _CONVERTS_ALL else []
     before = {
         key: (len(each._inbound_nodes), len(each._outbound_nodes))  # noqa: SLF001 - to put back
         for key, each in operations.items()
@@ -145,8 +146,8 @@ def trace(
     try:
         for layer in layers:
             layer.__dict__["symbolic_call"] = _watch(layer)(layer, made)
-            if _CONVERTS_ALL and hasattr(layer, _CONVERT):
-                layer.__dict__[_CONVERT] = _converted(layer)
+        for graph in graphs:
+            graph.__dict__[_CONVERT] = _converted(graph)
         outputs = keras.tree.flatten(model(arguments, training=training))
         if not all(isinstance(each, keras.KerasTensor) for each in outputs):
             raise CaptureError(f"{model.name} returns something else than tensors")
@@ -154,7 +155,8 @@ def trace(
     finally:
         for layer in layers:
             layer.__dict__.pop("symbolic_call", None)
-            layer.__dict__.pop(_CONVERT, None)
+        for graph in graphs:
+            graph.__dict__.pop(_CONVERT, None)
         for key, each in operations.items():
             inbound, outbound = before[key]
             del each._inbound_nodes[inbound:]  # noqa: SLF001 - see above
@@ -188,6 +190,12 @@ def _step_by_step(layer: keras.layers.TimeDistributed, made: Trace) -> Callable[
         return outputs
 
     return symbolic_call
+
+
+def _converting(layer: Any) -> list[Any]:  # noqa: ANN401 - a layer
+    """The Functional model that a layer is, or that a Sequential model holds unseen."""
+    held = (layer, getattr(layer, "_functional", None))
+    return [each for each in held if hasattr(each, _CONVERT)]
 
 
 def _converted(model: Any) -> Callable[..., Any]:  # noqa: ANN401 - a Functional model

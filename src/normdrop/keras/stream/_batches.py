@@ -1,7 +1,8 @@
 """Batches as Keras has them: arrays and tensors of any framework, pairs, triples, dicts."""
 
 import inspect
-from collections.abc import Mapping
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import keras
@@ -45,7 +46,20 @@ def reading(
         raise UsageError("Keras puts batches on its own device: use keras.device instead of device")
     if limit is None and _never_ends(batches):
         raise UsageError("the batches never end: say how many to read with limit")
+    if isinstance(batches, keras.utils.PyDataset) and not isinstance(batches, Iterable):
+        batches = _InOrder(batches)
     return Batches(batches, Reader(model), limit=limit, progress=progress)
+
+
+class _InOrder:
+    """A `PyDataset` that can be iterated over, which that of Keras 3.10 is not by itself."""
+
+    def __init__(self, batches: keras.utils.PyDataset) -> None:
+        self._batches = batches
+
+    def __iter__(self) -> Iterator[Any]:
+        number = self._batches.num_batches
+        return map(self._batches.__getitem__, range(number) if number else itertools.count())
 
 
 class Reader:

@@ -98,6 +98,23 @@ class ForwardPasses(Protocol[Arguments, AnyStatistics]):
     ) -> dict[str, AnyStatistics]:
         """Input statistics in eval mode, norm layers going by `statistics`."""
 
+    def settled(
+        self, inputs: Arguments, kept: Mapping[str, AnyStatistics]
+    ) -> dict[str, AnyStatistics]:
+        """Input statistics in eval mode, every norm layer going by them, but for those of `kept`.
+
+        A layer of `kept` goes by what it has there. The others meet what they go by, however long
+        the chain.
+        """
+
+    def answers(
+        self, inputs: Arguments, statistics: Mapping[str, AnyStatistics]
+    ) -> list[np.ndarray]:
+        """Every output of floating point in eval mode, norm layers going by `statistics`.
+
+        Float64, of shape (examples, ..., channels); outputs of fewer than two axes are left out.
+        """
+
     def one_by_one(self, inputs: Arguments, seed: int) -> tuple[Both, dict[str, Both]]:
         """Both modes with all noise layers on, and without each of them, by the layer's name."""
 

@@ -18,8 +18,8 @@ from normdrop.torch.capture._placing import preserved_random_state
 from normdrop.torch.capture._recorder import Recorder
 from normdrop.torch.capture._scope import CallStack, Frame
 from normdrop.torch.capture._table import describe_module
-from normdrop.torch.capture._trees import map_leaves, tensors_in
 from normdrop.torch.hooks import HELD
+from normdrop.torch.trees import map_leaves, tensors_in
 from normdrop.values.example import Input
 from normdrop.values.location import Location
 

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from normdrop.errors import CaptureError
 from normdrop.torch.capture._placing import unrecorded
-from normdrop.torch.capture._trees import map_leaves, tensors_in
+from normdrop.torch.trees import map_leaves, tensors_in
 
 _SMALL = 4096
 _SHALLOW = (set, np.ndarray, types.SimpleNamespace, collections.deque)

@@ -23,7 +23,7 @@ from normdrop.shifts.graph import Kind, Node, Parameter, Reshape
 from normdrop.torch.capture._draws import Draw
 from normdrop.torch.capture._placing import preserved_random_state
 from normdrop.torch.capture._scope import CallStack, Frame, call_site
-from normdrop.torch.capture._trees import map_leaves, tensors_in
+from normdrop.torch.trees import map_leaves, tensors_in
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from normdrop.shifts.graph import Along, Attention, Distribution, Kind, Noise, Recurrent
 from normdrop.torch._noise_layer import NoiseLayer
 from normdrop.torch.capture._call import Call, DescribeModule, Description, entries, entry
-from normdrop.torch.capture._trees import tensors_in
+from normdrop.torch.trees import tensors_in
 from normdrop.values.noise import Bernoulli, Gaussian
 from normdrop.values.operations import ATTENTIONS, NOISES, Function, NoiseOperation
 

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from normdrop.torch.capture._trees import map_leaves, tensors_in
+from normdrop.torch.trees import map_leaves, tensors_in
 
 Function = Callable[..., Any]
 _MOVES = frozenset({"cpu", "cuda", "xpu"})

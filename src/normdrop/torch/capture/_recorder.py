@@ -21,7 +21,7 @@ from normdrop.torch.capture._quick import quick_result
 from normdrop.torch.capture._scope import CallStack, Frame
 from normdrop.torch.capture._shapes import MANY
 from normdrop.torch.capture._table import bound, entry_of, operation_name
-from normdrop.torch.capture._trees import map_leaves, tensors_in
+from normdrop.torch.trees import map_leaves, tensors_in
 from normdrop.values.operations import DRAWS
 
 _BY_SHAPE = {

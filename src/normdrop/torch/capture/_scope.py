@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from normdrop.torch.capture._trees import tensors_in
+from normdrop.torch.trees import tensors_in
 from normdrop.values.location import Location
 
 if TYPE_CHECKING:

@@ -17,9 +17,10 @@ from normdrop.shifts.graph import Node
 from normdrop.torch import hooks
 from normdrop.torch._noise_layer import NoiseLayer
 from normdrop.torch._synthetic import synthetic
-from normdrop.torch.capture import capture, tensors_in
+from normdrop.torch.capture import capture
 from normdrop.torch.layers import UniformDropout
 from normdrop.torch.rewrite._journal import ModuleJournal
+from normdrop.torch.trees import tensors_in
 from normdrop.torch.watch import device_of, untouched
 
 _FIRST_BETA = 0.1
