@@ -77,10 +77,11 @@ def parts(subject: Subject) -> dict[str, dict[str, float | None]]:
         if norm not in layers or not layer.shift > 0:
             continue
         log = math.log(layer.shift)
-        least = max(_NOTHING, min(_SMALL, _ERRORS * (layer.error or 0.0)))
+        if abs(log) <= min(_SMALL, _ERRORS * (layer.error or 0.0)):
+            continue
         shares = {noise: share for noise, share in layer.causes.items() if noise in layers}
         for noise, share in (shares or dict.fromkeys(reaching.get(norm, ()), 1.0)).items():
-            if abs(share * log) > least:
+            if abs(share * log) > _NOTHING:
                 found.setdefault(noise, {})[norm] = share * log
     return found
 
