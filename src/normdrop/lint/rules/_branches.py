@@ -53,6 +53,8 @@ def branches_with_dropout(subject: Subject) -> tuple[BranchDropout, ...]:
         branch
         for branch in residual_branches(graph)
         if any(node.carries_statistics for node in branch.nodes)
+        # Two losses that are added are no trunk and branch.
+        and not any(node.kind is Kind.UNKNOWN for node in branch.shortcut)
     ]
     # The shortest branch around a dropout is its own; longer ones hold whole blocks.
     branches.sort(key=lambda branch: len(branch.nodes))

@@ -70,6 +70,20 @@ class BiasBeforeNorm(Rule):
             def forward(self, z):
                 return self.norm(self.project(z).view(-1, self.width, 7, 7))
         """,
+        """
+        from torch import nn
+        def block(inputs, outputs, normalize=True):
+            layers = [nn.Linear(inputs, outputs)]
+            if normalize:
+                layers.append(nn.BatchNorm1d(outputs))
+            return [*layers, nn.ReLU()]
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.net = nn.Sequential(*block(8, 8, normalize=False), *block(8, 4))
+            def forward(self, x):
+                return self.net(x)
+        """,
     )
     invalid = (
         Invalid(
@@ -101,9 +115,12 @@ class BiasBeforeNorm(Rule):
 
     def in_model(self, subject: Subject) -> Iterator[Finding]:
         """One finding for every weight layer all of whose calls lose their bias."""
-        layers: dict[str, list[Node]] = {}
+        layers: dict[object, list[Node]] = {}
         for node in subject.graph.of_kind(Kind.WEIGHT):
-            layers.setdefault(node.layer, []).append(node)
+            # What one line of source makes has a bias everywhere or nowhere: a block with an
+            # optional norm needs it where there is none.
+            made = subject.made(node) if subject.captured is None else None
+            layers.setdefault(made or node.layer, []).append(node)
         for nodes in layers.values():
             if all("bias" in node.parameters for node in nodes):
                 norms = [_cancelling(subject, node) for node in nodes]

@@ -1,8 +1,10 @@
 """ND307."""
 
 import ast
+import re
 from collections.abc import Iterator
 
+from normdrop.lint.rules._guards import assigned
 from normdrop.lint.rules._rule import Invalid, Rule
 from normdrop.lint.rules._subject import Subject
 from normdrop.lint.source import Source, SourceCall, functional_call
@@ -56,6 +58,15 @@ class NormAlwaysTraining(Rule):
         from keras import Input, Model, layers
         inputs = Input((8,))
         model = Model(inputs, layers.BatchNormalization()(inputs, training=False))
+        """,
+        """
+        import torch.nn.functional as F
+        from torch import nn
+        class Adaptive(nn.Module):
+            def forward(self, x, mean, variance):
+                batch, channels, *rest = x.shape
+                apart = x.contiguous().view(1, batch * channels, *rest)
+                return F.batch_norm(apart, mean, variance, None, None, True).view_as(x)
         """,
     )
     invalid = (
@@ -120,7 +131,7 @@ class NormAlwaysTraining(Rule):
                 call.argument(name, _FUNCTION.arguments.index(name))
                 for name in ("training", "running_mean", "running_var")
             )
-            in_class = call.owner is not None
+            in_class = call.owner is not None and not _is_by_sample(call)
             if in_class and _is_true(training) and not any(map(_is_none, keeps)):
                 yield self._said(source, call, "training=self.training")
         layers = {id(call.node) for call in source.calls_of(_LAYERS)}
@@ -134,6 +145,16 @@ class NormAlwaysTraining(Rule):
             source.place(call.node),
             fix=f"pass {instead}",
         )
+
+
+def _is_by_sample(call: SourceCall) -> bool:
+    """Whether all samples are channels of one: `x.view(1, batch * channels, ...)`."""
+    given = call.argument("input", 0)
+    made = (
+        assigned(call.function, given.id) if isinstance(given, ast.Name) and call.function else []
+    )
+    written = [ast.unparse(each) for each in (*made, *([given] if given is not None else ()))]
+    return any(re.search(r"\.(?:view|reshape)\(1,", each) for each in written)
 
 
 def _is_true(node: ast.expr | None) -> bool:

@@ -495,6 +495,11 @@ class Interpreter:
             return sign is ast.IsNot
         return None
 
+    def read_comparison(self, node: ast.Compare, names: Names) -> Value:
+        """A comparison as a value."""
+        known = self._compared(node, names)
+        return OPAQUE if known is None else Constant(known)
+
     def _key(self, test: ast.expr, names: Names) -> Hashable:
         """What makes two open conditions the same one."""
         condition = self._notes.condition[test]
@@ -871,4 +876,5 @@ _READERS: dict[type[ast.expr], Callable[..., Value]] = {
     ast.UnaryOp: Interpreter.read_sign,
     ast.Subscript: Interpreter.read_subscript,
     ast.IfExp: Interpreter.read_choice,
+    ast.Compare: Interpreter.read_comparison,
 }
