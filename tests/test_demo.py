@@ -28,4 +28,5 @@ def test_without_dropout_there_is_nothing_to_win() -> None:
     torch.manual_seed(0)
     model = example["trained"](example["network"](rate=0.0), example["batches"]("train"))
     diagnosis = normdrop.doctor(model, example["batches"]("test"), example["accuracy"])
+    assert diagnosis.before is not None
     assert all(abs(layer.shift - 1) < 0.3 for layer in diagnosis.before)

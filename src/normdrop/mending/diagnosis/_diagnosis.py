@@ -41,7 +41,7 @@ class Chapter:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Conclusion:
     """What a diagnosis comes to.
 
     Attributes:
@@ -98,7 +98,7 @@ class Diagnosis(Generic[ModelT]):
         return self.findings.is_clean and (self.before is None or not is_shifted(self.before))
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> Conclusion:
         """What it comes to, and what to run next."""
         return _fresh(self) if self.before is None else _trained(self, self.before)
 
@@ -174,31 +174,31 @@ def is_shifted(report: ShiftReport) -> bool:
     return bool(report.findings) or any(layer.mean_shift > _MOVED for layer in report)
 
 
-def _fresh(diagnosis: Diagnosis[Any]) -> Verdict:
+def _fresh(diagnosis: Diagnosis[Any]) -> Conclusion:
     """Of weights that are not trained."""
     mended, found = diagnosis.fix, diagnosis.findings
     if diagnosis.treatment == "fixed" and mended is not None:
         left = "" if mended.is_complete else " What is left is for you to mend first."
-        return Verdict(
+        return Conclusion(
             f"Mended before it could do harm: train the copy in place of this model.{left}",
             "normdrop.fix(model, example)"
             if mended.is_complete
             else _explained(mended.remaining, diagnosis),
         )
     if not found.is_clean:
-        return Verdict(
+        return Conclusion(
             "Not mended: what was found is for you to change before training.",
             _explained(found, diagnosis),
         )
-    return Verdict(
+    return Conclusion(
         "Sound so far, and not trained yet.", _again(diagnosis, "measure", "train, then")
     )
 
 
-def _trained(diagnosis: Diagnosis[Any], before: ShiftReport) -> Verdict:
+def _trained(diagnosis: Diagnosis[Any], before: ShiftReport) -> Conclusion:
     """Of weights that are trained."""
     if diagnosis.refused:
-        return Verdict(
+        return Conclusion(
             "Not mended: the inputs are not those of training, and statistics taken from them "
             "would hide that. Prepare them as in training.",
             _again(diagnosis, "doctor", "prepare the inputs, then"),
@@ -206,17 +206,17 @@ def _trained(diagnosis: Diagnosis[Any], before: ShiftReport) -> Verdict:
     if diagnosis.after is not None:
         return _recalibrated(diagnosis, before, diagnosis.after)
     if is_shifted(before):
-        return Verdict(
+        return Conclusion(
             "Not mended: eval mode meets what its norm layers do not expect, and the statistics "
             "could not be estimated anew from these batches.",
             _again(diagnosis, "recalibrate", "with larger batches"),
         )
     if diagnosis.findings.is_clean:
-        return Verdict(
+        return Conclusion(
             "Sound: eval mode meets what its norm layers expect.",
             _again(diagnosis, "measure", "whenever weights or data change"),
         )
-    return Verdict(
+    return Conclusion(
         "Eval mode meets what its norm layers expect, so that new statistics would change "
         "nothing; what was found matters at the next training.",
         "normdrop.fix(model, example)"
@@ -225,17 +225,17 @@ def _trained(diagnosis: Diagnosis[Any], before: ShiftReport) -> Verdict:
     )
 
 
-def _recalibrated(diagnosis: Diagnosis[Any], before: ShiftReport, after: ShiftReport) -> Verdict:
+def _recalibrated(diagnosis: Diagnosis[Any], before: ShiftReport, after: ShiftReport) -> Conclusion:
     """Of weights whose statistics were estimated anew."""
     command = _again(diagnosis, "recalibrate", "")
     if is_shifted(after):
-        return Verdict(
+        return Conclusion(
             "Mended in part: new statistics leave a shift on examples they were not taken from, "
             "as batches that are few or unlike each other do.",
             _again(diagnosis, "recalibrate", "with more batches"),
         )
     if _is_worse(before, after):
-        return Verdict(
+        return Conclusion(
             "The statistics fit now, and yet the metric is farther from what batch statistics "
             "give than before: compare both models before the copy is used.",
             command,
@@ -243,7 +243,7 @@ def _recalibrated(diagnosis: Diagnosis[Any], before: ShiftReport, after: ShiftRe
     other = any(state.name == "other-data" for state in before.states)
     where = ", where the model is to be used on data like these" if other else ""
     use = f"Use the copy{where}" if diagnosis.copied else f"Recalibrate the model{where}"
-    return Verdict(
+    return Conclusion(
         f"The running statistics are at fault, and new ones mend it. {use}; the weights are the "
         "same.",
         command,
