@@ -1,6 +1,6 @@
 """How many faults `normdrop check` finds that are planted into the sources of public packages.
 
-    python benchmarks/planted.py FOLDER... [--seed N] [--most N] [--only KIND] [--missed] [--clean]
+    python benchmarks/planted.py FOLDER... [--seed N] [--most N] [--only KIND] [--missed]
 
 Each FOLDER holds one package. At places that the seed chooses, one fault at a time is written into
 a file by an edit of its text; it is found if a finding of the right kind that the original does not
@@ -30,6 +30,8 @@ _KERAS_NORM = re.compile(r"BatchNormalization")
 _KERAS_WEIGHT = re.compile(r"Conv[123]D|Dense|SeparableConv2D|DepthwiseConv2D|Conv2DTranspose")
 _LAST = re.compile(r"(?i)(last_?|out_?|final_?)?(fc|linear|classifier|head|logits|cls|lin)[_\d]*")
 _MOST_BYTES = 300_000
+# How often a file speaks of a layer that is made, and called once.
+_MADE_AND_CALLED = 2
 
 
 @dataclass(frozen=True)
@@ -126,16 +128,15 @@ class Module:
     @cached_property
     def made(self) -> dict[str, tuple[ast.Assign, ast.Call]]:
         """By attribute, where a layer is made; attributes that are assigned once."""
-        found: dict[str, list[tuple[ast.Assign, ast.Call]]] = defaultdict(list)
+        found: dict[str, list[tuple[ast.Assign, ast.Call] | None]] = defaultdict(list)
         for each in ast.walk(self.node):
             if isinstance(each, ast.Assign) and len(each.targets) == 1:
                 target = each.targets[0]
                 if isinstance(target, ast.Attribute) and _is_self(target.value):
                     call = each.value
-                    found[target.attr].append((each, call) if isinstance(call, ast.Call) else ...)  # type: ignore[arg-type] # dropped below
-        return {
-            name: made[0] for name, made in found.items() if len(made) == 1 and made[0] is not ...
-        }
+                    found[target.attr].append((each, call) if isinstance(call, ast.Call) else None)
+        once = {name: made[0] for name, made in found.items() if len(made) == 1}
+        return {name: made for name, made in once.items() if made is not None}
 
     def calls(self, pattern: re.Pattern[str]) -> Iterator[tuple[str, ast.Call]]:
         """Calls `self.name(x)` of layers whose class fits, outside the constructor."""
@@ -182,10 +183,18 @@ def _norms(file: File, pattern: re.Pattern[str]) -> Iterator[ast.Call]:
             yield each
 
 
+def _beside(around: ast.AST) -> list[ast.expr]:
+    """What stands beside each other in a list, a tuple or a call."""
+    if isinstance(around, ast.Call):
+        return around.args
+    return around.elts if isinstance(around, ast.List | ast.Tuple) else []
+
+
 def _parents(file: File) -> dict[ast.AST, ast.AST]:
     return {below: above for above in ast.walk(file.tree) for below in ast.iter_child_nodes(above)}
 
 
+_RULES = selected()
 _Planter = Callable[[File], Iterator[Fault]]
 KINDS: dict[str, _Planter] = {}
 
@@ -261,7 +270,7 @@ def torch_in_sequence(file: File) -> Iterator[Fault]:
     extra = file.importing("torch", "import torch")
     for norm in _norms(file, _TORCH_NORM):
         around = above[norm]
-        listed = around.elts if isinstance(around, ast.List) else getattr(around, "args", [])
+        listed = _beside(around)
         chain = around if isinstance(around, ast.Call) else above[around]
         in_chain = isinstance(chain, ast.Call) and _last(chain) == "Sequential"
         if extra and in_chain and norm in listed[1:]:
@@ -287,6 +296,11 @@ def torch_appended(file: File) -> Iterator[Fault]:
             yield Fault((extra, Edit(start, start, text)), ("ND101",))
 
 
+def _is_plain(call: ast.Call) -> bool:
+    """Whether it is given one tensor and nothing else."""
+    return len(call.args) == 1 and not call.keywords
+
+
 def _statements(file: File) -> Iterator[list[ast.stmt]]:
     for each in ast.walk(file.tree):
         for name in ("body", "orelse"):
@@ -307,18 +321,18 @@ def _calls_of(node: ast.expr) -> list[ast.Call]:
 def _without(file: File, call: ast.Call, name: str) -> Edit | None:
     """An edit that leaves out `name=False`."""
     for keyword in call.keywords:
-        if keyword.arg == name and isinstance(keyword.value, ast.Constant):
-            if keyword.value.value is False:
-                return file.replaced(keyword, f"{name}=True")
+        off = isinstance(keyword.value, ast.Constant) and keyword.value.value is False
+        if keyword.arg == name and off:
+            return file.replaced(keyword, f"{name}=True")
     return None
 
 
 @_kind
 def torch_bias_before_norm(file: File) -> Iterator[Fault]:
     """A bias that the norm behind it takes away."""
+    above = _parents(file)
     for norm in _norms(file, _TORCH_NORM):
-        above = _parents(file)
-        listed = getattr(above[norm], "elts", getattr(above[norm], "args", []))
+        listed = _beside(above[norm])
         before = listed[listed.index(norm) - 1] if norm in listed[1:] else None
         if isinstance(before, ast.Call) and _TORCH_WEIGHT.fullmatch(_last(before)):
             edit = _without(file, before, "bias")
@@ -328,7 +342,10 @@ def torch_bias_before_norm(file: File) -> Iterator[Fault]:
         for name, call in module.calls(_TORCH_NORM):
             inner = call.args[0]
             attribute = _last(inner) if isinstance(inner, ast.Call) else ""
-            if attribute in module.made and module.uses(attribute) == module.uses(name) == 2:
+            if (
+                attribute in module.made
+                and module.uses(attribute) == module.uses(name) == _MADE_AND_CALLED
+            ):
                 made = module.made[attribute][1]
                 edit = _without(file, made, "bias")
                 if edit and _TORCH_WEIGHT.fullmatch(_last(made)):
@@ -340,7 +357,7 @@ def torch_norm_not_used(file: File) -> Iterator[Fault]:
     """A norm that is made and never called."""
     for module in file.classes:
         for name, call in module.calls(_TORCH_NORM):
-            if module.uses(name) == 2:  # noqa: PLR2004 - made and called
+            if module.uses(name) == _MADE_AND_CALLED:
                 edit = file.replaced(call, f"({file.source(call.args[0])})")
                 yield Fault((edit,), ("ND401",), (module.made[name][0].lineno,))
 
@@ -406,7 +423,7 @@ def torch_other_norm_called(file: File) -> Iterator[Fault]:
     for module in file.classes:
         calls = list(module.calls(_TORCH_NORM))
         for (first, _), (second, call) in itertools.pairwise(calls):
-            if first != second and module.uses(second) == 2:  # noqa: PLR2004 - as above
+            if first != second and module.uses(second) == _MADE_AND_CALLED:
                 lines = (module.made[second][0].lineno, module.made[first][0].lineno)
                 yield Fault((file.replaced(call.func, f"self.{first}"),), ("ND208", "ND401"), lines)
 
@@ -532,9 +549,8 @@ def keras_always_on(file: File) -> Iterator[Fault]:
     above = _parents(file)
     for dropout in _norms(file, re.compile("Dropout|SpatialDropout[12]D")):
         call = above[dropout]
-        if isinstance(call, ast.Call) and call.func is dropout and len(call.args) == 1:
-            if not call.keywords:
-                yield Fault((file.behind(call.args[0], ", training=True"),), ("ND301",))
+        if isinstance(call, ast.Call) and call.func is dropout and _is_plain(call):
+            yield Fault((file.behind(call.args[0], ", training=True"),), ("ND301", "ND315"))
 
 
 @_kind
@@ -543,9 +559,8 @@ def keras_norm_always_on(file: File) -> Iterator[Fault]:
     above = _parents(file)
     for norm in _norms(file, _KERAS_NORM):
         call = above[norm]
-        if isinstance(call, ast.Call) and call.func is norm and len(call.args) == 1:
-            if not call.keywords:
-                yield Fault((file.behind(call.args[0], ", training=True"),), ("ND307",))
+        if isinstance(call, ast.Call) and call.func is norm and _is_plain(call):
+            yield Fault((file.behind(call.args[0], ", training=True"),), ("ND307",))
 
 
 @_kind
@@ -610,7 +625,7 @@ def keras_norm_not_used(file: File) -> Iterator[Fault]:
     """A norm that is made and never called."""
     for module in file.classes:
         for name, call in module.calls(_KERAS_NORM):
-            if module.uses(name) == 2:  # noqa: PLR2004 - made and called
+            if module.uses(name) == _MADE_AND_CALLED:
                 edit = file.replaced(call, f"({file.source(call.args[0])})")
                 yield Fault((edit,), ("ND401",), (module.made[name][0].lineno,))
 
@@ -665,80 +680,105 @@ def _named(found: Sequence[Finding], fault: Fault, lines: set[int]) -> list[Find
     ]
 
 
-def main() -> None:
-    """Print recall by kind."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("folders", nargs="+", type=Path)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--most", type=int, default=3, help="faults of a kind in one package")
-    parser.add_argument("--only", default="")
-    parser.add_argument("--missed", action="store_true", help="print where a fault was missed")
-    parser.add_argument("--clean", action="store_true", help="print what originals already say")
-    given = parser.parse_args()
-    tallies: dict[str, Tally] = {name: Tally() for name in KINDS if given.only in name}
-    rules, slowest = selected(), 0.0
-    for folder in given.folders:
+@dataclass
+class Bench:
+    """Faults planted into packages, one at a time, and what is found of them.
+
+    Attributes:
+        seed: What chooses the places.
+        most: How many faults of a kind are planted into one package.
+        shows: Whether what was missed, and what the originals say, is printed.
+        tallies: What came of each kind.
+        slowest: Seconds that the slowest file took.
+    """
+
+    seed: int
+    most: int
+    shows: bool
+    tallies: dict[str, Tally]
+    slowest: float = 0.0
+
+    def plant(self, folder: Path) -> None:
+        """Plant faults of every kind into one package."""
         chosen: dict[str, list[tuple[File, Fault]]] = defaultdict(list)
         for path in sorted(folder.rglob("*.py")):
             file = _read(path)
-            for name in tallies if file else ():
+            for name in self.tallies if file else ():
                 if file and _fits(name, file):
                     chosen[name].extend((file, fault) for fault in KINDS[name](file))
         clean: dict[Path, list[Finding]] = {}
         for name, faults in chosen.items():
-            chance = random.Random(f"{given.seed} {folder.name} {name}")  # noqa: S311 - no secret
-            for file, fault in chance.sample(faults, min(given.most, len(faults))):
+            chance = random.Random(f"{self.seed} {folder.name} {name}")  # noqa: S311 - no secret
+            for file, fault in chance.sample(faults, min(self.most, len(faults))):
                 text = file.edited(fault)
                 try:
                     ast.parse(text)
                 except SyntaxError:
                     continue
                 if file.path not in clean:
-                    clean[file.path] = check_text(str(file.path), file.text, rules)
-                before = file.text.split("\n")
-                after = text.split("\n")
-                new = (
-                    {
-                        number
-                        for number, line in enumerate(after, 1)
-                        if number > len(before) or line != before[number - 1]
-                    }
-                    if len(before) == len(after)
-                    else {number for number, line in enumerate(after, 1) if "planted" in line}
-                )
-                was = time.perf_counter()
-                found = check_text(str(file.path), text, rules)
-                slowest = max(slowest, time.perf_counter() - was)
-                lines = new | set(fault.lines)
-                already = {str(each) for each in _named(clean[file.path], fault, lines)}
-                hit = [each for each in _named(found, fault, lines) if str(each) not in already]
-                tally = tallies[name]
-                tally.planted += 1
-                tally.found += bool(hit)
-                tally.alarms += bool(already)
-                tally.packages.add(folder.name)
-                if (given.missed and not hit) or (given.clean and already):
-                    where = sorted(lines - {1})[:4]
-                    print("MISSED" if not hit else "CLEAN", name, file.path, where, flush=True)
-                    for line in sorted(new)[-1:]:
-                        print("    ", after[line - 1].strip()[:150])
-    for library in ("torch", "keras"):
+                    clean[file.path] = check_text(str(file.path), file.text, _RULES)
+                self.tallies[name].packages.add(folder.name)
+                self._judge(name, file, fault, text, clean[file.path])
+
+    def _judge(self, name: str, file: File, fault: Fault, text: str, clean: list[Finding]) -> None:
+        lines = _changed(file.text, text) | set(fault.lines)
+        was = time.perf_counter()
+        found = check_text(str(file.path), text, _RULES)
+        self.slowest = max(self.slowest, time.perf_counter() - was)
+        already = {str(each) for each in _named(clean, fault, lines)}
+        hit = [each for each in _named(found, fault, lines) if str(each) not in already]
+        tally = self.tallies[name]
+        tally.planted += 1
+        tally.found += bool(hit)
+        tally.alarms += bool(already)
+        if self.shows and (already or not hit):
+            last = text.split("\n")[max(_changed(file.text, text)) - 1].strip()
+            said = "CLEAN" if already else "MISSED"
+            print(f"{said} {name} {file.path} {sorted(lines)[-4:]}\n     {last[:150]}", flush=True)
+
+    def table(self, library: str) -> Iterator[str]:
+        """Recall by kind for one library, and over all."""
         total: Counter[str] = Counter()
-        for name, tally in tallies.items():
+        for name, tally in self.tallies.items():
             if name.startswith(library) and tally.planted:
                 total.update(planted=tally.planted, found=tally.found, alarms=tally.alarms)
-                print(
+                yield (
                     f"{name:32} {tally.found:4} of {tally.planted:4} "
                     f"({tally.found / tally.planted:4.0%})  in {len(tally.packages):2} packages, "
                     f"said of the original {tally.alarms}"
                 )
         if total["planted"]:
             share = total["found"] / total["planted"]
-            print(
+            yield (
                 f"{library}: {total['found']} of {total['planted']} ({share:.0%}); "
                 f"said of the original {total['alarms']}\n"
             )
-    print(f"slowest file {slowest:.2f} s")
+
+
+def _changed(before: str, after: str) -> set[int]:
+    """The lines of a text that an edit changed."""
+    old, new = before.split("\n"), after.split("\n")
+    if len(old) == len(new):
+        return {number for number, line in enumerate(new, 1) if line != old[number - 1]}
+    return {number for number, line in enumerate(new, 1) if "planted" in line}
+
+
+def main() -> None:
+    """Print recall by kind."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folders", nargs="+", type=Path)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--most", type=int, default=3, help="faults of a kind in one package")
+    parser.add_argument("--only", default="", help="kinds whose name has this in it")
+    parser.add_argument("--missed", action="store_true", help="print what was missed")
+    given = parser.parse_args()
+    tallies = {name: Tally() for name in KINDS if given.only in name}
+    bench = Bench(given.seed, given.most, given.missed, tallies)
+    for folder in given.folders:
+        bench.plant(folder)
+    for library in ("torch", "keras"):
+        print("\n".join(bench.table(library)))
+    print(f"slowest file {bench.slowest:.2f} s")
 
 
 if __name__ == "__main__":

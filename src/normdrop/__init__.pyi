@@ -10,6 +10,7 @@ from normdrop.verbs import modes as modes
 from normdrop.verbs import predict as predict
 from normdrop.verbs import recalibrate as recalibrate
 from normdrop.verbs import recalibrated as recalibrated
+from normdrop.verbs import view as view
 
 # isort: split
 from normdrop.errors import NormdropError as NormdropError
@@ -18,6 +19,7 @@ from normdrop.lab.recipe import Recipe as Recipe
 from normdrop.mending.diagnosis import Diagnosis as Diagnosis
 from normdrop.mending.repairs import Change as Change
 from normdrop.mending.repairs import Fix as Fix
+from normdrop.shifts.map import ModelMap as ModelMap
 from normdrop.shifts.report import LayerShift as LayerShift
 from normdrop.shifts.report import ModeTable as ModeTable
 from normdrop.shifts.report import Recalibration as Recalibration

@@ -38,7 +38,7 @@ def test_clean_source_exits_with_0(project: Path, capsys: pytest.CaptureFixture[
     (project / "net.py").write_text(CLEAN)
     assert run(capsys, "net.py") == (
         0,
-        "Nothing found.\n1 file and 1 model checked, 0 skipped.\n",
+        ("✓ ok: nothing found; 1 file and 1 model checked, 0 skipped\n\nNext: nothing to do.\n"),
         "",
     )
 
@@ -48,14 +48,16 @@ def test_a_finding_shows_its_line(project: Path, capsys: pytest.CaptureFixture[s
     (project / "net.py").write_text(BAD)
     status, out, _ = run(capsys, "net.py")
     assert status == 1
-    headline, *excerpt = out.splitlines()[:5]
+    verdict, _, headline, *excerpt = out.splitlines()[:7]
+    assert verdict == "✗ 1 error; 1 file and 1 model checked, 0 skipped"
     assert headline.startswith("ND101 error: Dropout(0.5) feeds BatchNorm1d: evaluation variance")
     assert excerpt == [
         " --> net.py:2:23",
         "  |",
         "2 | model = nn.Sequential(nn.Dropout(0.5), nn.BatchNorm1d(8))",
-        "  |                       ^",
+        "  |                       ^^^^^^^^^^",
     ]
+    assert out.splitlines()[-1] == "Next: normdrop fix net.py   (why: normdrop explain ND101)"
     assert run(capsys, "net.py", "--exit-zero")[0] == 0
     assert run(capsys, "net.py", "--ignore", "ND1")[0] == 0
     assert run(capsys, "net.py", "--statistics")[1] == (
@@ -171,6 +173,16 @@ def test_a_model_from_a_factory_is_checked(
     status, _, error = run(capsys, "factory_net.py:make")
     assert status == 2
     assert "--input-shape" in error
+
+
+def test_fast_tells_reach_alone(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The noise is named and no size is; of source, which is not run, it makes no sense."""
+    (project / "factory_net.py").write_text(BAD.replace("model =", "def make(): return"))
+    status, out, _ = run(capsys, "factory_net.py:make", "--input-shape", "8", "--fast")
+    assert status == 1
+    assert "ND101 warning: 0 (Dropout(0.5)) feeds 1 (BatchNorm1d)" in out
+    assert "is unknown, since only its reach was asked for" in out
+    assert run(capsys, "factory_net.py", "--fast")[0] == 2
 
 
 def test_a_missing_path_is_named(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

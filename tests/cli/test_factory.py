@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 from normdrop.cli import main
 
@@ -138,3 +139,17 @@ def test_what_lies_elsewhere_cannot_be_imported(
     monkeypatch.chdir(tmp_path)
     assert _status("predict", "net.py:make", "--input-shape", "4") == 2
     assert "No module named 'missing_from_factory'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", ["predict", "check", "fix"])
+def test_a_command_says_the_same_each_time(
+    verb: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Weights that a factory draws are the same each time, whatever was drawn before."""
+    file = _written(tmp_path)
+    told = set()
+    for before in range(3):
+        torch.manual_seed(before)
+        assert _status(verb, f"{file}:network", "--input-shape", "4") in {0, 1}
+        told.add(capsys.readouterr().out)
+    assert len(told) == 1

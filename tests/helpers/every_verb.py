@@ -62,6 +62,7 @@ def calls(store: str) -> Mapping[str, Callable[[], object]]:
         "measure": lambda: len(normdrop.measure(faulty, batches)) == 1,
         "modes": draws_in_eval_mode,
         "recalibrated": is_undone,
+        "view": lambda: normdrop.view(faulty, (4,)).noises,
         "doctor": lambda: normdrop.doctor(faulty, batches),
         "fix": lambda: normdrop.fix(faulty, (4,)).changes,
         "recalibrate": lambda: normdrop.recalibrate(faulty, batches),

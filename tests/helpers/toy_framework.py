@@ -160,6 +160,7 @@ class _Run:
 class _Passes(ModelPasses):
     def __init__(self, network: Network) -> None:
         self._network = network
+        self._outputs = np.zeros((0, 0))
 
     @property
     def stored(self) -> dict[str, Stored]:
@@ -196,8 +197,27 @@ class _Passes(ModelPasses):
             seen[path] = Statistics(x.mean(0), x.var(0))
             return layer.by(x, statistics[path].mean, statistics[path].variance)
 
+        self._outputs = self._network(inputs[0][0], norm=norm)
+        return seen
+
+    def settled(
+        self, inputs: Arguments, kept: Mapping[str, Statistics[Any]]
+    ) -> dict[str, Statistics[Any]]:
+        seen: dict[str, Statistics[Any]] = {}
+
+        def norm(path: str, layer: BatchNorm, x: Array) -> Array:
+            seen[path] = Statistics(x.mean(0), x.var(0))
+            by = kept.get(path, seen[path])
+            return layer.by(x, by.mean, by.variance)
+
         self._network(inputs[0][0], norm=norm)
         return seen
+
+    def answers(
+        self, inputs: Arguments, statistics: Mapping[str, Statistics[Any]]
+    ) -> list[np.ndarray]:
+        self.evaluate(inputs, statistics)
+        return [self._outputs]
 
     def one_by_one(self, inputs: Arguments, seed: int) -> tuple[Both, dict[str, Both]]:
         def both(silent: str) -> Both:
@@ -219,8 +239,12 @@ class _Inputs:
     def __init__(self, shape: tuple[int, ...], seed: int) -> None:
         self._shape, self._random = shape, np.random.default_rng(seed)
 
-    def draw(self, count: int) -> Arguments:
+    def draw(self, count: int, steepness: float = 1.0) -> Arguments:
+        del steepness
         return (self._random.standard_normal((count, *self._shape)),), {}
+
+    def near(self, count: int, part: int, parts: int) -> None:
+        """Examples are shapes."""
 
     def channels(self, inputs: Arguments) -> tuple[int, ...]:
         return (inputs[0][0].shape[1],)

@@ -1,6 +1,5 @@
 """The report as a browser shows it: figures drawn, nothing fetched, nothing complained about."""
 
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -23,16 +22,6 @@ FLAGS = (
     "--virtual-time-budget=60000",
     "--dump-dom",
 )
-
-
-@pytest.fixture(scope="session")
-def chromium() -> str:
-    """A Chromium to open pages in."""
-    names = ("chromium", "chromium-browser", "google-chrome")
-    found = next(filter(None, map(shutil.which, names)), None)
-    if found is None:
-        pytest.skip(f"no browser found: looked for {', '.join(names)}")
-    return found
 
 
 @pytest.mark.parametrize("race", [comparison(), troubled(3)], ids=["clean", "troubled"])

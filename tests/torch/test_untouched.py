@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+import normdrop
 from normdrop.errors import CaptureError
+from normdrop.torch.watch import untouched
 from normdrop.verbs import invert, simulate
 
 
@@ -111,3 +113,79 @@ def test_modules_that_hide_their_calls_are_refused() -> None:
         scripted = torch.jit.script(nn.BatchNorm1d(3))
     with pytest.raises(CaptureError, match=r"^1: a scripted module"):
         simulate(nn.Sequential(nn.Linear(3, 3), scripted), (3,))
+
+
+class _Writing(nn.Module):
+    """A network whose forward writes to itself, in one of many ways."""
+
+    def __init__(self, way: str) -> None:
+        super().__init__()
+        self.way = way
+        self.weight = nn.Parameter(3 * torch.randn(4, 8))
+        self.drop, self.norm = nn.Dropout(0.5), nn.BatchNorm1d(8)
+        self.limit: Tensor
+        self.register_buffer("limit", torch.ones(()))
+        self.steps = 0
+        self.seen: Tensor | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.norm(self.drop(x))
+        with torch.no_grad():
+            match self.way:
+                case "other memory":
+                    self.weight.data = torch.renorm(self.weight.data, p=2, dim=0, maxnorm=1)
+                case "same memory":
+                    self.weight.data.clamp_(-1, 1)
+                case "without gradient":
+                    self.weight.mul_(0.5)
+                case "rows":
+                    nn.functional.embedding(torch.tensor([0]), self.weight, max_norm=1.0)
+                case "another parameter":
+                    self.weight = nn.Parameter(self.weight / 2)
+                case "buffer":
+                    self.limit = self.limit * 2
+                case "attribute":
+                    self.steps, self.seen = self.steps + 1, x
+                case "new part":
+                    self.part = nn.Linear(8, 8)
+        return x @ self.weight.T
+
+
+@pytest.mark.parametrize("verb", ["check", "predict", "measure", "fix", "doctor", "untouched"])
+@pytest.mark.parametrize(
+    "way",
+    [
+        "other memory",
+        "same memory",
+        "without gradient",
+        "rows",
+        "another parameter",
+        "buffer",
+        "attribute",
+        "new part",
+    ],
+)
+def test_what_a_forward_writes_to_the_model_is_put_back(way: str, verb: str) -> None:
+    """Parameters, buffers, attributes and modules are the same objects of the same values."""
+    torch.manual_seed(0)
+    model = _Writing(way)
+    before = {name: (tensor, tensor.clone()) for name, tensor in model.named_parameters()}
+    limit, modules = model.limit, list(model.modules())
+    batches = [torch.randn(16, 8) for _ in range(4)]
+    if verb == "untouched":
+        with untouched(model):
+            model(batches[0])
+    elif verb in {"measure", "doctor"}:
+        getattr(normdrop, verb)(model, batches)
+    else:
+        getattr(normdrop, verb)(model, (8,))
+    after = dict(model.named_parameters())
+    assert after.keys() == before.keys()
+    for name, (tensor, value) in before.items():
+        assert after[name] is tensor
+        assert torch.equal(tensor, value), name
+        assert tensor.device.type == "cpu"
+    assert model.limit is limit
+    assert limit.item() == 1
+    assert list(model.modules()) == modules
+    assert (model.steps, model.seen) == (0, None)

@@ -1,16 +1,21 @@
 """Dropout reaches a norm through any operation: `check` says so, and sizes it as running does."""
 
 import math
+import warnings
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.utils import parametrizations
 
 import normdrop
 from normdrop.errors import UsageError
+from normdrop.lint.rules import selected
 from normdrop.values.severity import severity
+from normdrop.verbs import check_with
 
 Operation = Callable[[Tensor], Tensor]
 
@@ -19,6 +24,14 @@ def _written(x: Tensor) -> Tensor:
     out = torch.zeros_like(x)
     out[:, :, ::2] = x[:, :, ::2]
     return out
+
+
+def _messages(x: Tensor) -> Tensor:
+    """Each node's neighbours summed up, the rows as nodes of a ring."""
+    nodes = x.flatten(2)
+    source = torch.arange(nodes.shape[2])
+    target = (source + 1) % nodes.shape[2]
+    return torch.zeros_like(nodes).index_add(2, target, nodes[:, :, source])
 
 
 # From a map of 8 channels, 6 × 10, to one of any rank with channels on axis 1.
@@ -68,9 +81,86 @@ OPERATIONS: dict[str, Operation] = {
     "square": lambda x: x.square(),
     "normalize": lambda x: functional.normalize(x, dim=1),
     "interpolate": lambda x: functional.interpolate(x, scale_factor=2),
+    "repeat_interleave": lambda x: x.repeat_interleave(2, 3),
+    "expand": lambda x: x.unsqueeze(4).expand(-1, -1, -1, -1, 2).flatten(3),
+    "pixel shuffle": lambda x: functional.pixel_shuffle(x, 2),
+    "channel shuffle": lambda x: functional.channel_shuffle(x, 4),
+    "movedim": lambda x: x.movedim(1, 3).movedim(3, 1),
+    "masked_fill": lambda x: x.masked_fill(x < 0.1, 0.0),
+    "maximum": lambda x: torch.maximum(x, x.roll(1, 3)),
+    "division": lambda x: x / (1 + x.mean(1, keepdim=True)),
+    "exponential": lambda x: (-x).exp(),
+    "square root": lambda x: (x + 0.1).sqrt(),
+    "group norm": lambda x: functional.group_norm(x, 2),
+    "layer norm": lambda x: functional.layer_norm(x, x.shape[1:]),
+    "sort": lambda x: x.sort(3).values,
+    "top": lambda x: x.topk(3, 3).values,
+    "messages": _messages,
+    "difference": lambda x: x.diff(dim=3),
+    "norm of columns": lambda x: x.norm(dim=2),
+    "list": lambda x: torch.cat([each.squeeze(2) for each in x.chunk(6, 2)], 2),
+    "dict": lambda x: {"kept": x, "other": -x}["kept"],
+    "half precision": lambda x: x.to(torch.bfloat16).float(),
+    "complex": lambda x: torch.fft.rfft(x, dim=3).abs() / 3,
     "max pool": lambda x: functional.max_pool2d(x, 2),
     "average pool": lambda x: functional.avg_pool2d(x, 2),
 }
+
+
+class Sequence(nn.Module):
+    """A layer for sequences, of the rows of a map."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Features on axis 1."""
+        rows = x.mean(2).transpose(1, 2)
+        attends = isinstance(self.layer, nn.MultiheadAttention)
+        out = self.layer(rows, rows, rows) if attends else self.layer(rows)
+        out = out[0] if isinstance(out, tuple) else out
+        made: Tensor = out.transpose(1, 2)
+        return made
+
+
+LAYERS: dict[str, Callable[[], nn.Module]] = {
+    "convolution": lambda: nn.Conv2d(8, 12, 3),
+    "transposed convolution": lambda: nn.ConvTranspose2d(8, 4, 3, stride=2),
+    "weight norm": lambda: parametrizations.weight_norm(nn.Conv2d(8, 12, 3)),
+    "spectral norm": lambda: parametrizations.spectral_norm(nn.Conv2d(8, 12, 3)),
+    "old weight norm": lambda: _old_weight_norm(nn.Conv2d(8, 12, 3)),
+    "linear": lambda: Sequence(nn.Linear(8, 12)),
+    "lstm": lambda: Sequence(nn.LSTM(8, 12, batch_first=True)),
+    "gru": lambda: Sequence(nn.GRU(8, 12, batch_first=True, bidirectional=True)),
+    "rnn": lambda: Sequence(nn.RNN(8, 12, batch_first=True)),
+    "attention layer": lambda: Sequence(nn.MultiheadAttention(8, 2, batch_first=True)),
+    "transformer layer": lambda: Sequence(
+        nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0, batch_first=True)
+    ),
+    "activations": lambda: nn.Sequential(nn.PReLU(), nn.Softplus(), nn.Tanh()),
+    "global pool": lambda: nn.AdaptiveAvgPool2d(1),
+    "upsampling": lambda: nn.Upsample(scale_factor=2, mode="bilinear"),
+    "local response": lambda: nn.LocalResponseNorm(3),
+    "bilinear": lambda: _Twice(nn.Bilinear(8, 8, 6)),
+}
+
+
+class _Twice(nn.Module):
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x: Tensor) -> Tensor:
+        rows = x.mean(2).transpose(1, 2)
+        made: Tensor = self.layer(rows, rows).transpose(1, 2)
+        return made
+
+
+def _old_weight_norm(layer: nn.Module) -> nn.Module:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        return nn.utils.weight_norm(layer)
 
 
 class Samples(nn.Module):
@@ -98,7 +188,7 @@ class Net(nn.Module):
         self.conv = nn.Conv2d(1, 8, 3, padding=1, bias=False)
         self.first = nn.BatchNorm2d(8)
         self.drop = noise
-        self.operation = operation
+        self.operation = operation  # a module among the layers, too
         with torch.no_grad():
             made = operation(torch.randn(2, 8, 6, 10))
         kinds = {2: nn.BatchNorm1d, 3: nn.BatchNorm1d, 4: nn.BatchNorm2d}
@@ -130,25 +220,36 @@ def brute_force(net: Net) -> float:
 
 
 @pytest.mark.parametrize("noise", NOISES)
-@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize("operation", [*OPERATIONS, *LAYERS])
 def test_the_noise_is_named_and_its_shift_sized(operation: str, noise: str) -> None:
-    """Where running the model shows a shift, `check` names the noise, and a size it states is near.
+    """Where running the model shows a shift, `check` and `predict` name the noise and are near.
 
     Near is the same severity, or one that a shift 1.1 times as large or as small has: the inputs of
-    the run are white where those of `check` may be pink. An unknown size is a warning.
+    the run are white where those of the verbs are pink; or one within the error that is stated. An
+    unknown size is a warning.
     """
     torch.manual_seed(0)
-    net = Net(NOISES[noise](), OPERATIONS[operation])
+    net = Net(NOISES[noise](), OPERATIONS.get(operation) or LAYERS[operation]())
     true = brute_force(net)
     net.first.momentum = 0.1
     net.first.reset_running_stats()
     found = [each for each in normdrop.check(net, (1, 6, 10)) if each.code == "ND101"]
     if abs(true) > 0.1:
         assert [each.layers[0].partition(".")[0] for each in found] == ["drop"]
-    near = {severity(math.exp(true + move)) for move in (-0.1, 0.0, 0.1)}
     for each in found:
         assert each.layers[-1] == "norm"
+        near = _near(true, each.error)
         assert each.severity == "warning" if each.shift is None else each.severity in near
+    predicted = normdrop.predict(net, (1, 6, 10))["norm"]
+    assert predicted.unknown or predicted.severity in _near(true, predicted.error)
+    if 0.1 < abs(true) < 3:  # beyond, train mode leaves no variance to share
+        assert [each.partition(".")[0] for each in predicted.causes] == ["drop"]
+
+
+def _near(true: float, error: float | None) -> set[str]:
+    """The severities of shifts near a true one."""
+    far = max(0.1, 2 * (error or 0.0))
+    return {severity(math.exp(true + move)) for move in np.linspace(-far, far, 9)}
 
 
 def test_without_noise_nothing_is_found() -> None:
@@ -171,3 +272,75 @@ def test_batches_are_measured_and_serve_as_the_example() -> None:
     assert finding.shift == pytest.approx(normdrop.measure(net, batches)["2"].shift)
     with pytest.raises(UsageError, match="pass a shape"):
         normdrop.check(net)
+
+
+def _convolution(width: int) -> nn.Conv2d:
+    return nn.Conv2d(width, 128, 3, padding=1, bias=False)
+
+
+class Large(nn.Module):
+    """A trained model whose statistics take minutes to invert."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        layers = [
+            [_convolution(width), nn.BatchNorm2d(128), nn.ReLU(), nn.Dropout(0.3)]
+            for width in (3, 128, 128)
+        ]
+        self.layers = nn.Sequential(*(each for block in layers for each in block))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """All layers."""
+        made: Tensor = self.layers(x)
+        return made
+
+
+@pytest.fixture(scope="module")
+def large() -> tuple[Large, list[Tensor]]:
+    """The model, and batches like those that its statistics are from."""
+    torch.manual_seed(0)
+    net = Large()
+    batches = [functional.avg_pool2d(torch.randn(8, 3, 36, 36), 5, 1) * 3 for _ in range(3)]
+    for norm in (net.layers[1], net.layers[5], net.layers[9]):
+        assert isinstance(norm, nn.BatchNorm2d)
+        norm.momentum = None
+        nn.init.uniform_(norm.bias)
+    with torch.no_grad():
+        for batch in batches:
+            net(batch)
+    return net.eval(), batches
+
+
+def test_a_large_trained_model_has_sizes(large: tuple[Large, list[Tensor]]) -> None:
+    """Where inverting costs too much, a few inputs bound the shift, near the measured one."""
+    net, batches = large
+    measured = normdrop.measure(net, batches)
+    found = normdrop.check(net, (3, 32, 32))
+    assert [each.layers for each in found] == [
+        ("layers.3", "layers.5"),
+        ("layers.7", "layers.9"),
+    ]
+    for each in found:
+        assert each.shift is not None
+        assert each.error is not None
+        assert each.method == "simulate"
+        true = math.log(measured[each.layers[1]].shift)
+        assert abs(math.log(each.shift) - true) < 0.1 + 2 * each.error
+
+
+def test_reach_alone_runs_nothing(large: tuple[Large, list[Tensor]]) -> None:
+    """`fast` names the same layers as a check in full, sizes nothing and runs no real tensor."""
+    net, _ = large
+    ran = []
+    handle = net.register_forward_pre_hook(lambda _, args: ran.append(not args[0].is_meta))
+    found = check_with(net, (3, 32, 32), selected(), fast=True)
+    handle.remove()
+    assert not any(ran)
+    assert [(each.code, each.severity, each.shift) for each in found] == [
+        ("ND101", "warning", None)
+    ] * 2
+    assert {each.path for each in found.unknown} == {"layers.5", "layers.9"}
+    assert found.summary == (
+        "2 findings in 1 norm layer; 2 could not be judged: layers.5, layers.9 (only its reach was "
+        "asked for)"
+    )

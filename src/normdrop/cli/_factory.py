@@ -3,6 +3,7 @@
 import ast
 import importlib
 import importlib.util
+import random
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -10,6 +11,8 @@ from types import ModuleType
 
 from normdrop.errors import UsageError
 
+_SEED = 0
+"""Of weights that a factory draws."""
 _USERS = (Exception, SystemExit)
 """What a user's own code may raise; with `sys.exit(0)` it would end this program as if clean."""
 MODEL_FILES = (".keras", ".h5", ".hdf5")
@@ -42,6 +45,8 @@ def names_model(text: str, *, trust: bool = False) -> bool:
 def make(factory: str, settings: Sequence[str] = ()) -> object:
     """Call `package.module:callable` or `path/to/file.py:callable`.
 
+    Random numbers come from a fixed seed, so that a command says the same each time it is given.
+
     Args:
         factory: Where the callable is.
         settings: Its arguments by name, as `name=value`; a value is a Python literal, else text.
@@ -50,7 +55,9 @@ def make(factory: str, settings: Sequence[str] = ()) -> object:
         UsageError: It cannot be found, imported or called; the message says which and why.
     """
     arguments = parse_settings(settings)
+    _seed()
     found = find_callable(factory)
+    _seed()  # of what was imported only now
     try:
         return found(**arguments)
     except _USERS as error:
@@ -137,6 +144,18 @@ def _from_file(path: Path) -> ModuleType:
     except _USERS as error:
         raise UsageError(f"{path} cannot be imported: {_named(error)}") from error
     return module
+
+
+def _seed() -> None:
+    """Have all that is imported draw the same numbers each time the command is given.
+
+    On import torch takes a seed by chance.
+    """
+    random.seed(_SEED)
+    for name in ("torch", "keras"):
+        library = sys.modules.get(name)
+        if library is not None:
+            (library.manual_seed if name == "torch" else library.utils.set_random_seed)(_SEED)
 
 
 def _named(error: BaseException) -> str:

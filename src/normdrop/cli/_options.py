@@ -83,12 +83,13 @@ def show(
     style: str,
     written: Sequence[Path] = (),
     more: Mapping[str, object] = MappingProxyType({}),
+    shown: object = None,
 ) -> None:
-    """Print a result as its table and what was written, or as JSON with what more there is."""
+    """Print a result, or what is shown of it, and what was written; or JSON with what more is."""
     if style == "json":
         click.echo(json.dumps({**result.to_dict(), **more}, indent=2))
         return
-    Console().print(result)
+    Console().print(result if shown is None else shown)
     for path in written:
         click.echo(f"written: {path}")
 

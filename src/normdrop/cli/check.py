@@ -8,6 +8,7 @@ import rich_click as click
 
 from normdrop.cli._factory import names_model
 from normdrop.cli._options import shape_option, trust_option
+from normdrop.cli._screen import print_lines
 from normdrop.cli._selection import chosen_rules
 from normdrop.errors import UsageError
 from normdrop.values.text import one_line
@@ -32,6 +33,9 @@ _FORMATS = ("text", "json", "sarif", "github")
 @click.option("--ignore", multiple=True, help="Rules not to run, named likewise.")
 @click.option("--exclude", multiple=True, help="Files to leave out, as in a .gitignore.")
 @click.option("--format", "form", type=click.Choice(_FORMATS), default="text", show_default=True)
+@click.option(
+    "--fast", is_flag=True, help="For a FACTORY: say which norms dropout reaches, not how far."
+)
 @click.option("--statistics", is_flag=True, help="Count the findings of each rule.")
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 also when something is found.")
 @click.option(
@@ -54,6 +58,7 @@ def command(  # noqa: PLR0917 - one argument an option
     write_baseline: Path | None,
     *,
     trust: bool,
+    fast: bool,
     statistics: bool,
     exit_zero: bool,
 ) -> None:
@@ -70,8 +75,12 @@ def command(  # noqa: PLR0917 - one argument an option
     settings = rules.project_settings(Path.cwd())
     chosen = chosen_rules(select, ignore, settings)
     if _is_factory(sources, trust=trust):
-        findings = _check_factory(sources[0], input_shape, arguments, chosen, trust=trust)
+        findings = _check_factory(
+            sources[0], input_shape, arguments, chosen, trust=trust, fast=fast
+        )
         findings = rules.without_accepted(findings, settings.suppressions)
+    elif fast:
+        raise UsageError("--fast is for a FACTORY: source is read, and nothing in it is run")
     else:
         patterns = (*settings.exclude, *exclude)
         findings = rules.check_files(
@@ -84,10 +93,18 @@ def command(  # noqa: PLR0917 - one argument an option
     known = baseline or _configured(settings)
     if known is not None:
         findings = rules.without_known(findings, known, line_of)
-    _show(findings, form, statistics=statistics)
+    _show(findings, form, _again(sources, input_shape, arguments), statistics=statistics)
     if findings.notes and findings.judged is None:  # source that cannot be read; of a model, asides
         context.exit(2)
     context.exit(0 if exit_zero or findings.is_clean else 1)
+
+
+def _again(
+    sources: tuple[str, ...], shape: tuple[int, ...] | None, arguments: tuple[str, ...]
+) -> tuple[str, ...]:
+    """What was checked, as another command takes it."""
+    given = ("--input-shape", ",".join(map(str, shape))) if shape else ()
+    return (*sources, *given, *(part for each in arguments for part in ("--with", each)))
 
 
 def _configured(settings: "ProjectSettings") -> Path | None:
@@ -108,15 +125,16 @@ def _check_factory(
     chosen: "Sequence[Rule]",
     *,
     trust: bool,
+    fast: bool,
 ) -> "Findings":
     from normdrop.cli._model import example_for, make_model
     from normdrop.verbs import check_with
 
     model = make_model(factory, arguments, trust=trust)
-    return check_with(model, example_for(model, shape, factory), chosen)
+    return check_with(model, example_for(model, shape, factory), chosen, fast=fast)
 
 
-def _show(findings: "Findings", form: str, *, statistics: bool) -> None:
+def _show(findings: "Findings", form: str, again: tuple[str, ...], *, statistics: bool) -> None:
     from normdrop.report import findings as forms
 
     for note in findings.remarks:
@@ -126,8 +144,12 @@ def _show(findings: "Findings", form: str, *, statistics: bool) -> None:
             click.echo(f"{count:6}  {code}")
         click.echo(f"{findings.scope}.")
         return
+    if form == "text":
+        from normdrop.report import on_screen
+
+        print_lines(lambda width: on_screen(findings, width, again))
+        return
     writers = {
-        "text": forms.to_text,
         "json": forms.to_json,
         "sarif": forms.to_sarif,
         "github": forms.to_github,

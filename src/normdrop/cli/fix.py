@@ -104,11 +104,6 @@ def command(  # noqa: PLR0917 - click passes them by name
         if out is not None:
             check_name(model, out)
         example = example_for(model, input_shape, targets[0])
-        if listed:
-            from normdrop.verbs import choices_with
-
-            _print(choices_with(model, example, run), style)
-            return 0
         return _fix_model(
             model,
             example,
@@ -119,6 +114,7 @@ def command(  # noqa: PLR0917 - click passes them by name
             notes=bool(select),
             out=out,
             style=style,
+            listed=listed,
         )
     given = input_shape or settings or weights or out or moves or prefer or listed
     if given or style != "text":
@@ -212,12 +208,16 @@ def _fix_model(
     notes: bool,
     out: Path | None,
     style: str,
+    listed: bool,
 ) -> int:
     from normdrop.verbs import fix_with, save_weights
 
     mended = fix_with(
         model, example, run, move=move, remove_bias=remove_bias, notes=notes, prefer=prefer
     )
+    if listed:
+        _print(mended.options, style)
+        return 0
     if out is not None:
         save_weights(mended.model, out)
     _print(mended, style)

@@ -14,6 +14,12 @@ from normdrop.shifts.expected import Place, radial_frequencies
 from normdrop.shifts.stream import Arguments, is_real
 from normdrop.values.example import Input
 
+_FEWEST = 2
+"""Rows of an example that inputs are made around at the fewest."""
+_AROUND = 0.3
+"""Deviations of the noise that tells repeated rows of an example apart."""
+_SMALLEST = 1e-6
+
 
 class SyntheticInputs:
     """Made-up inputs of the shapes and types of an example.
@@ -38,9 +44,42 @@ class SyntheticInputs:
         """
         return positions(self._example, first=self._first)
 
-    def draw(self, count: int) -> Arguments:
+    def draw(self, count: int, steepness: float = 1.0) -> Arguments:
         """A batch, as the one argument of a call of the model."""
-        return (synthetic(self._example, count, self._generator, first=self._first),), {}
+        made = synthetic(
+            self._example, count, self._generator, first=self._first, steepness=steepness
+        )
+        return (made,), {}
+
+    def near(self, count: int, part: int, parts: int) -> tuple[Arguments, Sequence[Place]] | None:
+        """A batch around the values that the example has, and where these lie."""
+        leaves = keras.tree.flatten(self._example)
+        if any(isinstance(leaf, Input) or not hasattr(leaf, "shape") for leaf in leaves):
+            return None
+        rows = {int(leaf.shape[0]) for leaf in leaves if len(leaf.shape)}
+        real = any(is_real(leaf) and len(leaf.shape) > 1 for leaf in leaves)
+        if not real or len(rows) != 1 or min(rows) < _FEWEST * parts:
+            return None
+        places: list[Place] = []
+
+        def made(leaf: Any) -> Any:  # noqa: ANN401 - a tensor
+            x = ops.convert_to_numpy(leaf)[part::parts]
+            picked = x[np.arange(count) % len(x)]
+            if not is_real(leaf):
+                return ops.convert_to_tensor(picked)
+            channels = self._axis(x) if x.ndim > 1 else 0
+            axes = tuple(axis for axis in range(x.ndim) if axis != channels or x.ndim == 1)
+            mean = x.mean(axes, np.float64, keepdims=True)
+            scale = x.std(axes, np.float64, keepdims=True) + _SMALLEST * (1 + np.abs(mean))
+            places.append(Place(mean.ravel(), scale.ravel()))
+            picked = (picked - mean) / scale
+            if count > len(x):
+                shape = (count - len(x), *x.shape[1:])
+                picked[len(x) :] += _AROUND * pink_noise(shape, self._generator, first=self._first)
+            return ops.cast(ops.convert_to_tensor(picked), keras.backend.standardize_dtype(x.dtype))
+
+        inputs = keras.tree.map_structure(made, self._example)
+        return ((inputs,), {}), places
 
     def channels(self, inputs: Arguments) -> tuple[int, ...]:
         """How many channels every floating-point input has."""
@@ -76,6 +115,7 @@ def synthetic(
     generator: np.random.Generator,
     *,
     first: bool,
+    steepness: float = 1.0,
 ) -> Any:  # noqa: ANN401 - nested
     """A batch of made-up inputs, nested as the example is.
 
@@ -85,11 +125,14 @@ def synthetic(
         count: Batch size.
         generator: Source of randomness.
         first: Whether channels come first, behind the batch axis.
+        steepness: Of the spectrum of inputs with positions; see `pink_noise`.
 
     Raises:
         UsageError: The example holds no tensor or shape.
     """
-    return leaves_of(example, lambda leaf: _made(leaf, count, generator, first=first))
+    return leaves_of(
+        example, lambda leaf: _made(leaf, count, generator, first=first, steepness=steepness)
+    )
 
 
 def positions(example: Any, *, first: bool) -> int:  # noqa: ANN401 - nested
@@ -114,7 +157,11 @@ def channels_first(model: keras.Model) -> bool:
 
 
 def pink_noise(
-    shape: tuple[int, ...], generator: np.random.Generator, *, first: bool
+    shape: tuple[int, ...],
+    generator: np.random.Generator,
+    *,
+    first: bool,
+    steepness: float = 1.0,
 ) -> np.ndarray:
     """Noise of mean 0 and variance 1 whose amplitude falls as 1/f over the axes of positions.
 
@@ -122,6 +169,7 @@ def pink_noise(
         shape: (count, ..., channels), or (count, channels, ...).
         generator: Source of randomness.
         first: Whether channels come first.
+        steepness: The power of f that amplitude falls by; 0 is white.
 
     Returns:
         float32, of that shape.
@@ -132,16 +180,25 @@ def pink_noise(
     extents = tuple(shape[axis] for axis in axes)
     if all(extent == 1 for extent in extents):
         return white
-    radius = np.expand_dims(radial_frequencies(extents), channels - 1).astype(np.float32)
+    falling = radial_frequencies(extents) ** steepness
+    radius = np.expand_dims(falling, channels - 1).astype(np.float32)
     noise: np.ndarray = np.fft.ifftn(np.fft.fftn(white, axes=axes) / radius, axes=axes).real
     noise = noise - noise.mean()
     return np.asarray(noise / noise.std(), np.float32)
 
 
-def _made(leaf: Any, count: int, generator: np.random.Generator, *, first: bool) -> Any:  # noqa: ANN401 - a tensor
+def _made(
+    leaf: Any,  # noqa: ANN401 - a tensor or shape
+    count: int,
+    generator: np.random.Generator,
+    *,
+    first: bool,
+    steepness: float,
+) -> Any:  # noqa: ANN401 - a tensor
     shape, dtype = (count, *_extents(leaf)), keras.backend.standardize_dtype(leaf.dtype)
     if keras.backend.is_float_dtype(dtype):
-        return ops.cast(ops.convert_to_tensor(pink_noise(shape, generator, first=first)), dtype)
+        noise = pink_noise(shape, generator, first=first, steepness=steepness)
+        return ops.cast(ops.convert_to_tensor(noise), dtype)
     # Whole numbers are names (tokens, classes): drawn from the names the example uses.
     values = np.array([0, 1]) if isinstance(leaf, Input) else np.ravel(ops.convert_to_numpy(leaf))
     if not values.size:

@@ -12,11 +12,11 @@ from normdrop.keras.capture import check_built
 from normdrop.keras.stream import NormRecord, Reader
 from normdrop.keras.watch import Listener, untouched
 from normdrop.shifts.expected import INITIAL_ABOVE
-from normdrop.shifts.report import ShiftHistory, ShiftReport
-from normdrop.shifts.stream import ShiftLog, layer_shift, scalars
+from normdrop.shifts.report import ShiftReport
+from normdrop.shifts.stream import ShiftLog, WatchedTraining, layer_shift, scalars
 
 
-class ShiftMonitor(keras.callbacks.Callback):
+class ShiftMonitor(WatchedTraining, keras.callbacks.Callback):
     """Adds the shift at every norm layer to the logs of `fit`.
 
     After every `every`-th training step, and at the end of the first epoch at the latest, one batch
@@ -64,55 +64,33 @@ class ShiftMonitor(keras.callbacks.Callback):
         self._warn = warn
         self._log = ShiftLog(warn=warn)
         self._steps = self._before = 0
-        self._began = self._ended = self._watching = 0.0
 
-    @property
-    def latest(self) -> ShiftReport | None:
-        """The last measurement, per channel; `None` before the first."""
-        return self._log.latest
-
-    @property
-    def history(self) -> ShiftHistory:
-        """All measurements of the current training, or the last one."""
-        return self._log.history
-
-    @property
-    def share(self) -> float:
-        """How much of the training's time went into measuring, in [0, 1]."""
-        whole = (self._ended or time.perf_counter()) - self._began
-        return self._watching / whole if whole > 0 else 0.0
-
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+    def on_train_begin(self, *_: Any, **__: Any) -> None:  # noqa: ANN401 - nothing of it is used
         """Begin to watch."""
-        del logs
         self._log = ShiftLog(warn=self._warn)
         self._steps = self._before = 0
         self._began, self._ended, self._watching = time.perf_counter(), 0.0, 0.0
 
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_epoch_begin(self, *_: Any, **__: Any) -> None:  # noqa: ANN401 - same
         """Count on from the epochs before."""
-        del epoch, logs
         self._before = self._steps
 
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_train_batch_end(self, batch: int, *_: Any, **__: Any) -> None:  # noqa: ANN401 - same
         """Count the steps, of which one call may run several, and look if it is time to."""
-        del logs
         looks = self._steps // self._every
         self._steps = self._before + batch + 1
         if self._steps // self._every > looks:
             self._measure()
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002 - Keras' signature
         """Log the last measurement."""
-        del epoch
         if self.latest is None:
             self._measure()
         if logs is not None and self.latest is not None:
             logs.update(scalars(self.latest))
 
-    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+    def on_train_end(self, *_: Any, **__: Any) -> None:  # noqa: ANN401 - same
         """Watch no longer."""
-        del logs
         self._ended = time.perf_counter()
 
     def _measure(self) -> None:

@@ -8,6 +8,7 @@ from torch import nn
 
 from normdrop.lab.examples import Examples
 from normdrop.lab.task import Task
+from normdrop.torch.watch import kept_modes
 
 _EVAL_BATCH = 500  # a larger one leaves the processor's cache, a smaller one pays more per call
 
@@ -17,7 +18,8 @@ def eval_mode_loss(
     network: nn.Module, examples: Examples, task: Task
 ) -> tuple[float, float | None]:
     """The mean loss per example, and the accuracy where the task has one, in eval mode."""
-    with _mode(network, training=False):
+    with kept_modes(network):
+        network.eval()
         return _loss_and_accuracy(network, examples, task, _EVAL_BATCH)
 
 
@@ -30,7 +32,8 @@ def train_mode_loss(
     The running statistics and the random state are put back, so that looking changes nothing.
     """
     devices = [examples.targets.device] if examples.targets.is_cuda else []
-    with torch.random.fork_rng(devices), _mode(network, training=True), _same_buffers(network):
+    with torch.random.fork_rng(devices), kept_modes(network), _same_buffers(network):
+        network.train()
         torch.manual_seed(seed)
         return _loss_and_accuracy(network, examples, task, batch_size)[0]
 
@@ -48,17 +51,6 @@ def _loss_and_accuracy(
             correct += task.correct(outputs, targets).sum()
     accuracy = None if task.correct is None else correct.item() / len(examples)
     return loss.item() / len(examples), accuracy
-
-
-@contextmanager
-def _mode(network: nn.Module, *, training: bool) -> Iterator[None]:
-    """Train or eval mode inside, the mode it had afterwards."""
-    before = network.training
-    network.train(training)
-    try:
-        yield
-    finally:
-        network.train(before)
 
 
 @contextmanager

@@ -26,13 +26,7 @@ class Diverged(ArithmeticError):  # noqa: N818 - an event of training, not a mis
 class TrainingLoop:
     """How one network is trained.
 
-    Attributes:
-        task: What for.
-        training: The training examples.
-        test: The test examples.
-        settings: How.
-        seed: Of the order of the batches, of the augmentation and of the dropout masks.
-        precision: `"fp32"`, or `"bf16"` for autocast.
+    `seed` is that of the order of the batches, of the augmentation and of the dropout masks.
     """
 
     task: Task

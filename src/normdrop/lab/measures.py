@@ -3,19 +3,13 @@
 Recipes import this file, and are listed without torch: it is imported where a number is taken.
 """
 
+from collections.abc import Iterator
 from statistics import fmean
-from typing import TYPE_CHECKING
 
 from normdrop.errors import RecipeError
 from normdrop.lab.metric import Metric
+from normdrop.lab.recipe import Tensor, Trained
 from normdrop.verbs import measure, recalibrate
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from torch import Tensor
-
-    from normdrop.lab.context import Trained
 
 _BATCH = 500
 
@@ -42,10 +36,10 @@ REESTIMATED_ERROR = Metric(
 class _TrainingInputs:
     """The training inputs in batches, as often as they are asked for, augmented as in training."""
 
-    def __init__(self, trained: "Trained") -> None:
+    def __init__(self, trained: Trained) -> None:
         self._context = trained.bench
 
-    def __iter__(self) -> "Iterator[Tensor]":
+    def __iter__(self) -> Iterator[Tensor]:
         import torch
 
         from normdrop.lab.examples import pad_crop_flip
@@ -56,7 +50,7 @@ class _TrainingInputs:
             yield pad_crop_flip(inputs, draws) if augment else inputs
 
 
-def mean_shift(trained: "Trained") -> dict[str, float]:
+def mean_shift(trained: Trained) -> dict[str, float]:
     """`SHIFT` over the training set: the mean over norm layers of max(Δ, 1/Δ).
 
     Raises:
@@ -69,7 +63,7 @@ def mean_shift(trained: "Trained") -> dict[str, float]:
     return {SHIFT.name: fmean(max(shift, 1 / shift) for shift in shifts)}
 
 
-def reestimated_error(trained: "Trained") -> dict[str, float]:
+def reestimated_error(trained: Trained) -> dict[str, float]:
     """`REESTIMATED_ERROR`: statistics from the training set, dropout off, weights as they are."""
     from normdrop.lab.evaluate import eval_mode_loss
 

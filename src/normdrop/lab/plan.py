@@ -31,18 +31,9 @@ def plan(
 ) -> list[Trial]:
     """Every trial of a comparison, seed by seed, so that a run cut short has whole pairs.
 
-    Args:
-        recipe: The experiment.
-        dataset: What to train on; `None` for a recipe with inputs of its own.
-        name: How a worker finds the recipe again: its name, or its file's path.
-        variants: Which of the variants to train; all if empty.
-        seeds: How many seeds, counted from 0.
-        given: Settings in place of the recipe's.
-        device: A torch device.
-        precision: `"fp32"`, or `"bf16"` for mixed precision.
-        panel: Which of the recipe's panels; `None` for a recipe without.
-        paper: Whether to take the source's settings in place of the small ones.
-        here: Whether this machine is to train them, and must have the device.
+    `name` is how a worker finds the recipe again: its name, or its file's path. `here` says whether
+    this machine is to train them, and must have the device. All else is as `compare` takes it, with
+    the settings `given` in place of the recipe's, and no `dataset` for one with its own inputs.
 
     Raises:
         RecipeError: When a variant or setting is unknown, or the recipe cannot use the data set.
@@ -80,17 +71,14 @@ def plan(
 
 
 def _known(variant: str, rivals: Sequence[str], recipe: Recipe) -> str:
-    if variant in rivals or (recipe.any_order and _same_parts(variant, rivals[0])):
+    parts, known = (sorted(each.split("-")) for each in (variant, rivals[0]))
+    if variant in rivals or (recipe.any_order and parts == known):
         return variant
     (near,) = difflib.get_close_matches(variant, rivals, n=1, cutoff=0.0)
     raise RecipeError(
         f"recipe {recipe.name} has no variant {variant!r}; did you mean {near!r}? "
         "`normdrop recipes` lists them"
     )
-
-
-def _same_parts(order: str, other: str) -> bool:
-    return sorted(order.split("-")) == sorted(other.split("-"))
 
 
 def _known_device(device: str, *, here: bool) -> str:

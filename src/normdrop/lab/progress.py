@@ -18,10 +18,8 @@ _SECONDS_OF_SPEED = 600.0  # orders differ in cost: the estimate averages over s
 @contextmanager
 def watcher(trials: Sequence[Trial], *, shown: bool = True) -> Iterator[Watcher]:
     """Who shows how these trials go: bars in a terminal, lines elsewhere, or nobody."""
-    console = Console(stderr=True)
-    if not shown or not trials:
-        yield _Silence()
-    elif console.is_terminal:
+    console = Console(stderr=True, quiet=not shown)
+    if shown and trials and console.is_terminal:
         columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[done]}"))
         remaining = TimeRemainingColumn(elapsed_when_finished=True)
         period = _SECONDS_OF_SPEED
@@ -31,16 +29,6 @@ def watcher(trials: Sequence[Trial], *, shown: bool = True) -> Iterator[Watcher]
             yield _Bars(progress, trials)
     else:
         yield _Lines(console, trials)
-
-
-class _Silence:
-    """Shows nothing."""
-
-    def advanced(self, trial: Trial, epochs: float) -> None:
-        """Show nothing."""
-
-    def ended(self, outcome: Outcome) -> None:
-        """Show nothing."""
 
 
 class _Bars:

@@ -11,14 +11,17 @@ from normdrop.lab.task import CLASSIFICATION, Task
 from normdrop.lab.trial import Setting
 
 if TYPE_CHECKING:
-    from torch import nn
+    import torch
 
-    from normdrop.lab.context import Trained, TrialContext
+    from normdrop.lab import context
 
 Shape: TypeAlias = tuple[int, ...]
 Settings: TypeAlias = Mapping[str, Setting]
-Network: TypeAlias = "nn.Module"
-"""Named here, so that recipes, which are listed without torch, need not import it."""
+Network: TypeAlias = "torch.nn.Module"
+Tensor: TypeAlias = "torch.Tensor"
+TrialContext: TypeAlias = "context.TrialContext"
+Trained: TypeAlias = "context.Trained"
+"""These four are named here: recipes are listed without torch, so they must not import it."""
 NetworkFactory: TypeAlias = Callable[[str, Shape, int, Settings], Network]
 Measure: TypeAlias = "Callable[[Trained], Mapping[str, float]]"
 Experiment: TypeAlias = "Callable[[TrialContext], Mapping[str, float]]"

@@ -92,14 +92,9 @@ def search(
 ) -> Search:
     """Search all orders of the parts of a recipe's variants.
 
-    Args:
-        recipe: One whose network takes any order: `Recipe.any_order`.
-        data: The name of a data set; the recipe's own by default.
-        store: The file that keeps the outcomes: a search that was cut short goes on from there.
-        settings: Settings in place of the recipe's; `epochs` are those of the comparison.
-        jobs: How many trials to train at a time; one per core by default.
-        seeds: How many seeds the comparison at the end has; the recipe's number by default.
-        progress: Whether to show progress on standard error.
+    Args are those of `compare`, with a recipe whose network takes any order (`Recipe.any_order`).
+    The epochs among the settings, and the seeds, are those of the comparison at the end. A search
+    that was cut short goes on from the store.
 
     Raises:
         RecipeError: When the recipe's network does not take any order.

@@ -9,7 +9,7 @@ import copy
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -41,11 +41,7 @@ def train_stacked(
     stacked is trained one after the other, each outcome yielded as it comes: a recipe with an
     experiment of its own, and networks that raise under `torch.vmap`, whose outcomes say why.
 
-    Args:
-        trials: The trials, one per seed.
-        dataset: The data set they name; `None` where they name none.
-        progress: Called after every batch with the epochs done so far, fractions included.
-        recipe: Their recipe; found by its name if left out.
+    Args are those of `train`, but for the trials, one per seed.
     """
     why = ""
     if len(trials) > 1:
@@ -72,14 +68,6 @@ def _stacked(
         return _Stack(recipe, trials, dataset, progress).outcomes()
 
 
-@dataclass
-class _Losses:
-    """What one pass over examples gave each seed: arrays of shape (seeds,)."""
-
-    loss: Tensor
-    accuracy: Tensor | None
-
-
 class _Stack:
     """The networks of all seeds, as one network and stacked weights and buffers."""
 
@@ -101,7 +89,6 @@ class _Stack:
         self._fit = self._context.fit()
 
     def outcomes(self) -> list[Outcome]:
-        """Train every epoch and measure every seed."""
         start = time.perf_counter()
         epochs: list[list[Epoch]] = [[] for _ in self._trials]
         bad: Mapping[int, str] = {}
@@ -197,22 +184,22 @@ class _Stack:
         measured = self._fit.training.first(len(self._fit.test))
         size = self._fit.settings.batch_size
         with self._fit.cast, torch.no_grad():
-            train = self._passed(measured, size, training=True)
-            train_eval = self._passed(measured, _EVAL_BATCH, training=False)
-            test = self._passed(self._fit.test, _EVAL_BATCH, training=False)
-        losses = torch.stack([train.loss, train_eval.loss, test.loss]).tolist()
+            train, _ = self._passed(measured, size, training=True)
+            train_eval, _ = self._passed(measured, _EVAL_BATCH, training=False)
+            test, right = self._passed(self._fit.test, _EVAL_BATCH, training=False)
+        losses = torch.stack([train, train_eval, test]).tolist()
         seeds = len(self._trials)
-        accuracy: Sequence[float | None] = (
-            [None] * seeds if test.accuracy is None else test.accuracy.tolist()
-        )
+        accuracy = [None] * seeds if right is None else right.tolist()
         seconds = (time.perf_counter() - start) / seeds
         return [
-            Epoch(number, in_train, in_eval, on_test, right, seconds)
-            for in_train, in_eval, on_test, right in zip(*losses, accuracy, strict=True)
+            Epoch(number, in_train, in_eval, on_test, correct, seconds)
+            for in_train, in_eval, on_test, correct in zip(*losses, accuracy, strict=True)
         ]
 
-    def _passed(self, examples: Examples, size: int, *, training: bool) -> _Losses:
-        """One pass in either mode; in train mode the buffers are put back."""
+    def _passed(
+        self, examples: Examples, size: int, *, training: bool
+    ) -> tuple[Tensor, Tensor | None]:
+        """Loss and accuracy of each seed in either mode; in train mode the buffers are put back."""
         self._base.train(training)
         before = (
             {name: buffer.clone() for name, buffer in self._buffers.items()} if training else {}
@@ -231,7 +218,7 @@ class _Stack:
         for name, value in before.items():
             self._buffers[name].copy_(value)
         accuracy = None if self._fit.task.correct is None else correct.double() / len(examples)
-        return _Losses(loss / len(examples), accuracy)
+        return loss / len(examples), accuracy
 
     def _vmapped(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """A function of one seed's weights, buffers, inputs and targets, for all seeds."""

@@ -2,7 +2,7 @@
 
 import platform
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from importlib.metadata import version
 
 import torch
@@ -51,7 +51,7 @@ def train(
         try:
             found = recipe_of(trial, recipe)
             context = TrialContext(trial, found.task, dataset, progress)
-            measures = _run(found, context, epochs.append)
+            measures = _run(found, context, epochs)
         except Diverged as error:
             status, message = "diverged", str(error)
         except broken_device():
@@ -89,18 +89,13 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), **packages}
 
 
-def _run(
-    recipe: Recipe, context: TrialContext, report: Callable[[Epoch], None]
-) -> Mapping[str, float]:
-    """Train epoch after epoch and report what each left behind; then take the recipe's measures."""
+def _run(recipe: Recipe, context: TrialContext, epochs: list[Epoch]) -> Mapping[str, float]:
+    """Train, add what every epoch left behind to `epochs`, and take the recipe's measures."""
     if recipe.experiment is not None:
         torch.manual_seed(context.seed)
         return {name: float(value) for name, value in recipe.experiment(context).items()}
     network = network_of(recipe, context)
-    epochs: list[Epoch] = []
-    for epoch in context.fit().epochs(network, context.progress):
-        epochs.append(epoch)
-        report(epoch)
+    epochs.extend(context.fit().epochs(network, context.progress))
     return measures_of(recipe, Trained(context, network, tuple(epochs)))
 
 

@@ -13,19 +13,15 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
-
-if TYPE_CHECKING:
-    from normdrop.lab.data import Dataset
-    from normdrop.lab.payload import Payload
 
 # The options of mallopt, as glibc numbers them.
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_THRESHOLD = -3
 _LARGEST = 1 << 30
 _SECONDS_BETWEEN_REPORTS = 0.5  # a small network takes thousands of batches a second
-_AT_HAND: "dict[str, Dataset | None]" = {}
 
 
 def serve_trials() -> None:
@@ -37,9 +33,21 @@ def serve_trials() -> None:
     # Whatever a library prints must not end up between our lines.
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
-    payload = _payload(Path(sys.argv[1]) if len(sys.argv) > 1 else None)
+    import torch
+
+    from normdrop.lab.payload import Payload
+    from normdrop.lab.stacked import train_stacked
+    from normdrop.lab.trial import outcome_line, read_trials
+
+    torch.set_num_threads(1)  # rivals share the processor's cores; threads would fight over them
+    payload = Payload.read(Path(sys.argv[1])) if len(sys.argv) > 1 else Payload()
+    dataset = lru_cache(maxsize=1)(payload.dataset)  # kept for the next trial, which has the same
     while True:
-        _answer(lines.get(), answers, payload)
+        trials = read_trials(lines.get())
+        report = now_and_then(lambda epochs_done: answers.write(f"{epochs_done}\n"))
+        recipe = payload.recipe(trials[0].recipe)
+        outcomes = train_stacked(trials, dataset(trials[0].data), report, recipe=recipe)
+        answers.writelines(f"{outcome_line(outcome)}\n" for outcome in outcomes)  # as they come
 
 
 def keep_freed_memory() -> bool:
@@ -62,47 +70,24 @@ def keep_freed_memory() -> bool:
     return all(mallopt(option, _LARGEST) == 1 for option in (_M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD))
 
 
-def _read(lines: "queue.SimpleQueue[str]") -> None:
-    """Pass lines on; when the input ends, the driver is gone or done with us: end at once."""
-    for line in sys.stdin:
-        lines.put(line)
-    os._exit(0)
-
-
-def _payload(path: Path | None) -> "Payload":
-    from normdrop.lab.payload import Payload
-
-    return Payload() if path is None else Payload.read(path)
-
-
-def _answer(line: str, answers: TextIO, payload: "Payload") -> None:
-    import torch
-
-    from normdrop.lab.stacked import train_stacked
-    from normdrop.lab.trial import outcome_line, read_trials
-
-    trials = read_trials(line)
-    torch.set_num_threads(1)  # rivals share the processor's cores; threads would fight over them
+def now_and_then(say: Callable[[float], object]) -> Callable[[float], None]:
+    """A report of the epochs done that is passed on twice a second at the most."""
     last = 0.0
 
     def report(epochs_done: float) -> None:
         nonlocal last
         if (now := time.monotonic()) - last >= _SECONDS_BETWEEN_REPORTS:
-            answers.write(f"{epochs_done}\n")
+            say(epochs_done)
             last = now
 
-    dataset = _dataset(payload, trials[0].data)
-    recipe = payload.recipe(trials[0].recipe)
-    outcomes = train_stacked(trials, dataset, report, recipe=recipe)
-    answers.writelines(outcome_line(outcome) + "\n" for outcome in outcomes)  # each as it comes
+    return report
 
 
-def _dataset(payload: "Payload", name: str) -> "Dataset | None":
-    """The data set of that name, kept for the next trial."""
-    if name not in _AT_HAND:
-        _AT_HAND.clear()
-        _AT_HAND[name] = payload.dataset(name)
-    return _AT_HAND[name]
+def _read(lines: "queue.SimpleQueue[str]") -> None:
+    """Pass lines on; when the input ends, the driver is gone or done with us: end at once."""
+    for line in sys.stdin:
+        lines.put(line)
+    os._exit(0)
 
 
 if __name__ == "__main__":

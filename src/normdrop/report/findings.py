@@ -1,9 +1,8 @@
-"""Findings as text, JSON, SARIF 2.1.0 and annotations of GitHub."""
+"""Findings for other programs: JSON, SARIF 2.1.0 and annotations of GitHub."""
 
 import json
 import math
 import os
-from collections import Counter
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -17,60 +16,9 @@ from normdrop.values.text import printable
 
 if TYPE_CHECKING:
     from normdrop.lint.rules import Rule
-    from normdrop.values.severity import Severity
 
-# A longer line is cut: it is data or generated.
-_WIDEST = 160
 _COMMANDS = {"error": "error", "warning": "warning", "note": "notice"}
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
-
-
-def to_text(findings: Findings) -> str:
-    """All findings, one after another, how many there are, and what was checked."""
-    shown = "\n".join([*map(_text_of, findings), _total(findings)])
-    return f"{shown}\n{findings.scope}.\n"
-
-
-def _text_of(finding: Finding) -> str:
-    return "\n".join(map(printable, _text_parts(finding))) + "\n"
-
-
-def _text_parts(finding: Finding) -> Iterator[str]:
-    yield f"{finding.code} {finding.severity}: {finding.message}"
-    place = finding.location
-    gutter = " " * len(str(place.line)) if place else " "
-    if place is not None:
-        yield f"{gutter}--> {place}"
-        line = line_of(place).expandtabs(1).rstrip()
-        if line and len(line) <= _WIDEST:
-            yield f"{gutter} |"
-            yield f"{place.line} | {line}"
-            if place.column:
-                yield f"{gutter} | {' ' * (place.column - 1)}^"
-    if finding.related:
-        yield f"{gutter} = see: {', '.join(map(str, finding.related[:3]))}" + (
-            f" and {len(finding.related) - 3} more" if len(finding.related) > 3 else ""  # noqa: PLR2004 - as many as fit
-        )
-    if finding.fix is not None:
-        yield f"{gutter} = help: {finding.fix}"
-
-
-def _total(findings: Findings) -> str:
-    if not findings:
-        return f"{findings.summary}."
-    counts = Counter(finding.severity for finding in findings)
-    named: tuple[tuple[Severity, str], ...] = (
-        ("error", "errors"),
-        ("warning", "warnings"),
-        ("note", "notes"),
-    )
-    parts = [
-        f"{counts[one]} {one if counts[one] == 1 else many}" for one, many in named if counts[one]
-    ]
-    found = f"Found {', '.join(parts)}. `normdrop explain CODE` says more."
-    return found + (
-        f"\nOf {findings.judged} norm layers, {findings.ignorance}." if findings.unknown else ""
-    )
 
 
 def to_json(findings: Findings) -> str:

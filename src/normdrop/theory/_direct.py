@@ -81,16 +81,7 @@ def dropout_shift(rate: Numbers, mean: Numbers = 0.0, variance: Numbers = 1.0) -
 def gaussian_shift(rate: Numbers, mean: Numbers = 0.0, variance: Numbers = 1.0) -> Values:
     """Shift of Gaussian dropout directly before a norm layer: that of dropout at the same rate.
 
-    Args:
-        rate: Rate of the dropout it replaces, in [0, 1).
-        mean: Mean c of the noise's input.
-        variance: Variance v of the noise's input, at least 0.
-
-    Returns:
-        Eval variance / train variance.
-
-    Raises:
-        TheoryError: If a rate or variance is out of range.
+    Args, result and errors are those of `dropout_shift`.
 
     Example:
         >>> gaussian_shift(0.2)

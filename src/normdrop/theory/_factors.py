@@ -31,11 +31,7 @@ def gaussian_factor(rate: Numbers) -> Values:
     The variance is chosen so that the second moment is that of dropout of the same rate (Srivastava
     et al. 2014, section 10), and with it every shift.
 
-    Args:
-        rate: The rate of the dropout it replaces, in [0, 1).
-
-    Raises:
-        TheoryError: If a rate is outside [0, 1).
+    Args and errors are those of `dropout_factor`.
 
     Example:
         >>> gaussian_factor(0.2) == dropout_factor(0.2)

@@ -65,13 +65,7 @@ def rate_for_shift(shift: Numbers, mean: Numbers = 0.0, variance: Numbers = 1.0)
 
     Inverse of `dropout_shift`.
 
-    Args:
-        shift: Wanted shift Δ, in (0, 1].
-        mean: Mean c of the dropout's input.
-        variance: Variance v of the dropout's input, above 0.
-
-    Raises:
-        TheoryError: If a shift or variance is out of range.
+    Args and errors are those of `factor_for_shift`.
 
     Example:
         >>> round(rate_for_shift(0.95), 12)
@@ -83,13 +77,7 @@ def rate_for_shift(shift: Numbers, mean: Numbers = 0.0, variance: Numbers = 1.0)
 def beta_for_shift(shift: Numbers, mean: Numbers = 0.0, variance: Numbers = 1.0) -> Values:
     """The largest half-width of uniform dropout that keeps the shift at or above `shift`.
 
-    Args:
-        shift: Wanted shift Δ, in (0, 1].
-        mean: Mean c of the noise's input.
-        variance: Variance v of the noise's input, above 0.
-
-    Raises:
-        TheoryError: If a shift or variance is out of range.
+    Args and errors are those of `factor_for_shift`.
 
     Example:
         >>> round(beta_for_shift(300 / 301), 9)

@@ -93,15 +93,7 @@ def shift_after_weights(
     Δ_i = w_iᵀ Σ w_i / (w_iᵀ Σ w_i + rate / (1 − rate) · E[(w_i · x)²]).
     Source: Kim et al. 2023.
 
-    Args:
-        rate: Probability that a unit is dropped, in [0, 1).
-        weight: Weights, shape (out, in).
-        mean: Means of the inputs, shape (in,).
-        covariance: Covariance Σ of the inputs, shape (in, in).
-
-    Raises:
-        TheoryError: If the rate is out of range, the shapes do not fit, or no inputs have such a
-            covariance.
+    Args and errors are those of `shift_before_weights`.
 
     Example:
         >>> shift_after_weights(0.5, [[1.0, 1.0]], [1.0, 1.0], [[1.0, 0.0], [0.0, 1.0]])

@@ -104,15 +104,8 @@ def weighted_dropout_shift(
 
     Source: Li et al. 2019, case (b). See `weighted_noise_shift` for the formula.
 
-    Args:
-        rate: Probability that a unit is dropped, in [0, 1).
-        mean: Mean c of every input.
-        variance: Variance v of every input, at least 0.
-        correlation: Correlation ρ of every pair of inputs, in [−1 / (width − 1), 1].
-        width: d·cos²θ of the weights (see `effective_width`), at least 0.
-
-    Raises:
-        TheoryError: If an argument is out of range.
+    Args and errors are those of `weighted_noise_shift`, with the probability that a unit is
+    dropped, in [0, 1), in place of the factor.
 
     Example:
         >>> weighted_dropout_shift(0.5)
@@ -132,15 +125,7 @@ def weighted_gaussian_shift(
 ) -> Values:
     """Shift behind Gaussian dropout and a weight layer: that of dropout at the same rate.
 
-    Args:
-        rate: Rate of the dropout it replaces, in [0, 1).
-        mean: Mean c of every input.
-        variance: Variance v of every input, at least 0.
-        correlation: Correlation ρ of every pair of inputs, in [−1 / (width − 1), 1].
-        width: d·cos²θ of the weights (see `effective_width`), at least 0.
-
-    Raises:
-        TheoryError: If an argument is out of range.
+    Args and errors are those of `weighted_dropout_shift`.
 
     Example:
         >>> weighted_gaussian_shift(0.5)
@@ -158,15 +143,8 @@ def weighted_uniform_shift(
 ) -> Values:
     """Shift behind uniform dropout and a weight layer.
 
-    Args:
-        beta: Half-width β of the noise, at least 0.
-        mean: Mean c of every input.
-        variance: Variance v of every input, at least 0.
-        correlation: Correlation ρ of every pair of inputs, in [−1 / (width − 1), 1].
-        width: d·cos²θ of the weights (see `effective_width`), at least 0.
-
-    Raises:
-        TheoryError: If an argument is out of range.
+    Args and errors are those of `weighted_noise_shift`, with the half-width β of the noise, at
+    least 0, in place of the factor.
 
     Example:
         >>> round(weighted_uniform_shift(0.1), 6) == round(300 / 301, 6)

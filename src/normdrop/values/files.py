@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -43,13 +44,6 @@ def write_atomically(path: str | os.PathLike[str], content: str | bytes) -> Path
             "a file that was there is unchanged, so free some space or choose another place"
         ) from error
     finally:
-        _remove(temporary)
+        with suppress(OSError):  # where the folder itself is at fault nothing is left behind
+            temporary.unlink(missing_ok=True)
     return target
-
-
-def _remove(temporary: Path) -> None:
-    """Leave no temporary file behind; where the folder itself is at fault there is none."""
-    try:
-        temporary.unlink(missing_ok=True)
-    except OSError:
-        return

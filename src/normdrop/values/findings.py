@@ -197,11 +197,15 @@ class Findings(Sequence[Finding]):
         """Which norm layers could not be judged, and why, as a clause; empty where all were."""
         if not self.unknown:
             return ""
-        more = len(self.unknown) - _NAMED
-        named = ", ".join(map(str, self.unknown[:_NAMED]))
-        return f"{len(self.unknown)} could not be judged: {named}" + (
-            f" and {more} more" if more > 0 else ""
+        by_reason: dict[str, list[str]] = {}
+        for each in self.unknown:
+            by_reason.setdefault(each.reason, []).append(each.path)
+        named = ", ".join(
+            f"{_few(paths)} ({reason})" for reason, paths in list(by_reason.items())[:_NAMED]
         )
+        left = len(self.unknown) - sum(map(len, list(by_reason.values())[:_NAMED]))
+        more = f" and {left} more" if left else ""
+        return f"{len(self.unknown)} could not be judged: {named}{more}"
 
     def worst_first(self) -> "Findings":
         """Errors before warnings before notes, else by code."""
@@ -258,6 +262,12 @@ class Findings(Sequence[Finding]):
     def _repr_html_(self) -> str:
         """How a notebook shows the findings."""
         return self.table().to_html()
+
+
+def _few(names: list[str]) -> str:
+    """The first of many names."""
+    more = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _named(finding: Finding, prefixes: tuple[str, ...]) -> bool:

@@ -7,7 +7,7 @@ whole reason train and eval mode disagree about variances: eval mode has m = 1.
 
 import math
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, get_args
+from typing import ClassVar, Literal, TypeAlias, get_args
 
 from normdrop.errors import NoiseError
 
@@ -63,6 +63,7 @@ class Gaussian:
     0.5
     """
 
+    mean: ClassVar[float] = 1.0  # E[m]
     rate: float
 
     def __post_init__(self) -> None:
@@ -77,11 +78,6 @@ class Gaussian:
     def deviation(self) -> float:
         """The standard deviation √(rate/(1-rate))."""
         return math.sqrt(self.rate / (1.0 - self.rate))
-
-    @property
-    def mean(self) -> float:
-        """E[m] = 1."""
-        return 1.0
 
     @property
     def second_moment_factor(self) -> float:
@@ -103,6 +99,7 @@ class Uniform:
     1.03
     """
 
+    mean: ClassVar[float] = 1.0  # E[m]
     beta: float
 
     def __post_init__(self) -> None:
@@ -111,11 +108,6 @@ class Uniform:
             raise NoiseError(
                 f"uniform noise takes a finite half-width beta of 0 or more, not {self.beta}"
             )
-
-    @property
-    def mean(self) -> float:
-        """E[m] = 1."""
-        return 1.0
 
     @property
     def second_moment_factor(self) -> float:

@@ -2,7 +2,7 @@
 
 from normdrop.verbs._check import assert_clean, check, check_with
 from normdrop.verbs._doctor import doctor
-from normdrop.verbs._fix import choices_with, fix, fix_with
+from normdrop.verbs._fix import fix, fix_with
 from normdrop.verbs._framework import Model, ModelPasses, declared_example, is_keras, register
 from normdrop.verbs._invert import invert, stored_fit
 from normdrop.verbs._measure import measure
@@ -10,6 +10,7 @@ from normdrop.verbs._modes import modes
 from normdrop.verbs._predict import predict, simulate
 from normdrop.verbs._recalibrate import recalibrate, recalibrated
 from normdrop.verbs._types import PredictMethod, RecalibrateMethod
+from normdrop.verbs._view import view
 from normdrop.verbs._weights import carried_over, check_name, load_model, load_weights, save_weights
 
 __all__ = [
@@ -22,7 +23,6 @@ __all__ = [
     "check",
     "check_name",
     "check_with",
-    "choices_with",
     "declared_example",
     "doctor",
     "fix",
@@ -40,4 +40,5 @@ __all__ = [
     "save_weights",
     "simulate",
     "stored_fit",
+    "view",
 ]

@@ -46,9 +46,11 @@ def check(
     return _checked(model, example, selected(), "check", batches)
 
 
-def check_with(model: "AnyModel", example: object, rules: "Sequence[Rule]") -> Findings:
-    """What some rules find wrong with a model; see `check`."""
-    return _checked(model, example, rules, "check")
+def check_with(
+    model: "AnyModel", example: object, rules: "Sequence[Rule]", *, fast: bool = False
+) -> Findings:
+    """What some rules find wrong with a model, by its calls alone where it is to be fast."""
+    return _checked(model, example, rules, "check", fast=fast)
 
 
 def _checked(
@@ -57,13 +59,15 @@ def _checked(
     rules: "Sequence[Rule]",
     verb: str,
     batches: "Iterable[object] | None" = None,
+    *,
+    fast: bool = False,
 ) -> Findings:
     from normdrop.lint.rules import check_captured
 
     framework = opened(model, verb, example=example).ready()
     example, batches = example_and_batches(framework, example, batches, verb)
     captured = framework.capture(example)
-    found = evidence(framework, example, captured, batches)
+    found = evidence(framework, example, captured, batches, fast=fast)
     checked = check_captured(
         captured,
         found,

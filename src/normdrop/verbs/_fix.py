@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from normdrop.mending.repairs import Choices, Fix, Move, Request, choices, repair
+from normdrop.mending.repairs import Fix, Move, Request, repair
 from normdrop.verbs._framework import example_of, opened
 from normdrop.verbs._types import AnyModel, ModelT
 
@@ -114,13 +114,3 @@ def fix_with(
     ) as editing:
         done = repair(editing.editor, request, notes=notes, leave=editing.leave)
         return done.of(editing.result())
-
-
-def choices_with(model: AnyModel, example: object, rules: "Sequence[Rule]") -> Choices:
-    """All that `fix` may do with dropout that feeds a norm, tried one by one on a copy."""
-    framework = opened(model, "fix", example=example)
-    example = example_of(framework, example, "fix")
-    with framework.editing(
-        example, rules, remove_bias=False, in_place=False, share_weights=False
-    ) as editing:
-        return choices(editing.editor)

@@ -146,11 +146,27 @@ class Inputs(Protocol):
     @property
     def positions(self) -> int: ...
 
-    def draw(self, count: int) -> Arguments:
+    def draw(self, count: int, steepness: float = 1.0) -> Arguments:
         """A batch of `count`, as the arguments of one call of the model.
+
+        Args:
+            count: How many; fewer or more where the example's rows must be kept.
+            steepness: The power of the frequency that amplitudes fall by along positions.
 
         Raises:
             UsageError: The example is nothing a model takes.
+        """
+
+    def near(self, count: int, part: int, parts: int) -> tuple[Arguments, Sequence[Place]] | None:
+        """A batch of `count` around the values that an example has; None for one of shapes.
+
+        Args:
+            count: How many; values are repeated, and told apart by noise.
+            part: Which part of the example's rows is taken.
+            parts: Of how many.
+
+        Returns:
+            Inputs of mean 0 and variance 1 in each channel, and what places them.
         """
 
     def channels(self, inputs: Arguments) -> tuple[int, ...]:

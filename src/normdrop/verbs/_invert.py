@@ -1,8 +1,9 @@
 """Expected shift of trained weights without data: find inputs that the stored statistics allow."""
 
-from collections.abc import Callable, Iterable, Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -81,7 +82,7 @@ def inverted_report(
 ) -> ShiftReport:
     """The same of a model whose door is open, from `count` inputs."""
     with framework.untouched(gradients=True):
-        found = inverted(framework, example, steps, seed, count)
+        found = inverted(framework, example, steps, seed, count=count)
         passes = found.passes
         if found.fit.lags:
             channels = {path: len(one.mean) for path, one in passes.stored.items()}
@@ -121,37 +122,81 @@ class Inverted:
     Attributes:
         passes: Through the model.
         inputs: Those found.
-        others: Where these began, drawn anew: inputs of their scale that nothing was fitted to.
         shifts: What both modes make of them.
         fit: How well the stored statistics fit the weights.
     """
 
     passes: ModelPasses
     inputs: Arguments
-    others: Arguments
     shifts: Shifts[Statistics[Any]]
     fit: StoredFit
 
 
 def inverted(
-    framework: Model, example: object, steps: int, seed: int, count: int | None = None
+    framework: Model,
+    example: object,
+    steps: int,
+    seed: int,
+    *,
+    count: int | None = None,
+    part: tuple[int, int] = (0, 1),
+    steepness: float = 1.0,
 ) -> Inverted:
-    """Invert the stored statistics, inside `untouched`."""
+    """Invert the stored statistics, inside `untouched`.
+
+    The search starts from noise, or from values that the example has where their statistics are
+    nearer.
+
+    Args:
+        framework: The model.
+        example: What it takes.
+        steps: Of the optimiser.
+        seed: Of inputs and noise.
+        count: How many inputs.
+        part: Which part of an example's rows is looked at, and of how many parts.
+        steepness: The power of the frequency that the amplitude of the noise falls by.
+    """
     initial = framework.initial_share()  # passes in train mode count on
     passes = framework.passes(seed)
     made_up = framework.inputs(example, seed)
     size = count or plan.inversion_inputs(made_up.positions)
-    start = made_up.draw(size)
-    placed = _placing(passes, made_up, start)
+    drawn = made_up.draw(size, steepness)
+    placed = _placing(passes, made_up, drawn)
+    given = made_up.near(size, *part)
+    starts: list[Start] = [(drawn, placed)]
+    if given is not None:
+        inputs, places = given
+        starts.append((inputs, lambda inputs: made_up.placed(inputs, places)))
+    start, placed = _nearest(passes, starts) if len(starts) > 1 else starts[0]
     inputs = placed(passes.moved(start, steps, placed))
     found = shifts(passes, [inputs], plan.INVERTED_REPEATS)
-    distances = [
-        _distance(seen, passes.stored[path], passes.eps[path])
-        for path, seen in found.train.items()
+    fit = StoredFit(mismatch(_distances(passes, found.train).values()), initial)
+    return Inverted(passes, inputs, found, fit)
+
+
+Start: TypeAlias = tuple[Arguments, Callable[[Arguments], Arguments]]
+"""Inputs of unit variance, and what places them where the statistics were taken."""
+
+
+def _nearest(passes: ModelPasses, starts: Sequence[Start]) -> Start:
+    """The start whose statistics in train mode are nearest to the stored ones."""
+
+    def far(start: Start) -> float:
+        inputs, placed = start
+        seen = passes.train(placed(inputs), plan.OTHER_NOISE)
+        return sum(math.log1p(each) for each in _distances(passes, seen).values())
+
+    with passes.without_gradients():
+        return min(starts, key=far)
+
+
+def _distances(passes: ModelPasses, seen: Mapping[str, Statistics[Any]]) -> dict[str, float]:
+    """Trained norm layer path to its divergence."""
+    return {
+        path: _distance(one, passes.stored[path], passes.eps[path])
+        for path, one in seen.items()
         if not is_initial(passes.stored[path])
-    ]
-    fit = StoredFit(mismatch(distances), initial)
-    return Inverted(passes, inputs, placed(made_up.draw(size)), found, fit)
+    }
 
 
 def _distance(seen: Statistics[Any], stored: Statistics[Any], eps: float) -> float:

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from normdrop.errors import NormdropError
+from normdrop.errors import NormdropError, UsageError
 from normdrop.shifts.expected import StoredFit, causes
+from normdrop.shifts.graph import Graph
 from normdrop.shifts.report import ModeTable, ShiftReport
 from normdrop.shifts.stream import (
     Arguments,
@@ -113,7 +114,17 @@ def measure(
         for path, one in seen.items()
     ]
     notes = (extent(source.count, source.examples), *(map(str, states) if modes is None else ()))
-    return ShiftReport(layers, "measured", notes, modes, states)
+    return ShiftReport(
+        layers, "measured", notes, modes, states, lambda: _graph(framework, sample[0].arguments)
+    )
+
+
+def _graph(framework: Model, arguments: Arguments) -> Graph:
+    """The model's calls on inputs like these, for its map."""
+    example = framework.example_of(arguments)
+    if example is None:
+        raise UsageError("no example can be made of these batches: call normdrop.view")
+    return framework.capture(example).train
 
 
 def _four_modes(run: WatchedRun, metric: object) -> FourModes[Record[Any]]:

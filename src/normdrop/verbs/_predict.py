@@ -5,12 +5,15 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from normdrop.errors import unknown
-from normdrop.shifts.expected import INITIAL_ABOVE, causes, plan, report, shifts
+from normdrop.shifts.expected import INITIAL_ABOVE, bounded, causes, plan, report, shifts, widened
 from normdrop.shifts.report import ShiftReport
 from normdrop.shifts.stream import Arguments
 from normdrop.verbs._framework import Model, example_of, opened
 from normdrop.verbs._invert import invert, inverted_report, is_trained
 from normdrop.verbs._types import AnyModel, PredictMethod
+
+_PINK, _WHITE = 1.0, 0.0
+"""Powers of the frequency by which the amplitude of made-up inputs falls."""
 
 
 def simulate(model: object, example: object, *, seed: int = 0, blame: bool = True) -> ShiftReport:
@@ -19,9 +22,10 @@ def simulate(model: object, example: object, *, seed: int = 0, blame: bool = Tru
     The model runs in train mode, its statistics are collected, and it runs in eval mode with those
     statistics, both on the same made-up inputs: pink noise of mean 0 and variance 1 per channel.
     The weights are taken as they are; the stored running statistics play no part. Costs three
-    forward passes of a sample of 32 to 1024 inputs, the fewer the larger they are; blame costs two
-    more, or two of 8 inputs for each noise layer where those are more. The model is left as it was
-    found, and costs a copy of its buffers in memory.
+    forward passes of a sample of 32 to 1024 inputs, the fewer the larger they are, and one more on
+    white noise, whose shift tells how much depends on the inputs; blame costs two more, or two of 8
+    inputs for each noise layer where those are more. The model is left as it was found, and costs
+    a copy of its weights and buffers in memory.
 
     Args:
         model: A model of any framework.
@@ -53,7 +57,41 @@ def simulated_report(
         found = shifts(passes, [inputs.draw(count)], plan.SIMULATED_REPEATS)
         small = inputs.draw(plan.simulated_blamed(count, len(passes.noise_layers)))
         shares = causes(passes, [small]) if blame else {}
+        if inputs.positions > 1:
+            white = inputs.draw(count // 2, _WHITE)
+            found = widened(found, shifts(passes, [white], 1))
     return report(found, shares, "simulate")
+
+
+def bounded_report(framework: Model, example: object, *, count: int, blame: int) -> ShiftReport:
+    """The shift of a trained model from few made-up inputs, or why it is unknown.
+
+    Such inputs are not those that the weights were trained on. So there are four estimates of each
+    shift, from pink and from white noise: the ratio of the variances of both modes, which is right
+    if all that reaches the norm is as much larger or smaller on real inputs; and what noise adds,
+    out of the stored variance, which is right if noise alone is as it would be. Their mean is the
+    shift, half of what lies between them its error.
+
+    Args:
+        framework: The model.
+        example: What it takes.
+        count: Inputs of each kind; there are two forward passes of both.
+        blame: Inputs that each noise layer's share is found with; 0 for none.
+    """
+    inputs = framework.inputs(example, 0)
+    with framework.untouched():
+        passes = framework.passes(0)
+        found = [
+            shifts(passes, [inputs.draw(count, steepness)], 1)
+            for steepness in ((_PINK, _WHITE) if inputs.positions > 1 else (_PINK,))
+        ]
+        stored = {path: one.numbers() for path, one in passes.stored.items()}
+        shares = causes(passes, [inputs.draw(blame)]) if blame else {}
+    layers = [
+        bounded(path, [each.at(path) for each in found], stored[path], shares.get(path, {}))
+        for path in found[0].eval
+    ]
+    return ShiftReport(layers, "simulate")
 
 
 def simulated_on(framework: Model, batches: Sequence[Arguments]) -> ShiftReport:
@@ -125,15 +163,17 @@ def predict(
     """
     framework = opened(model, "predict", example=example).ready()
     example = example_of(framework, example, "predict")
-    if method is None:
-        if is_trained(framework):
-            return inverted_report(framework, example)
+    if method is not None and method not in _METHODS:
+        raise unknown(f"unknown method {method!r}", method, tuple(_METHODS))
+    if method is not None:
+        found = _METHODS[method](model, example)
+    elif is_trained(framework):
+        found = inverted_report(framework, example)
+    else:
         initial = framework.initial_share()
         found = simulated_report(framework, example)
-        return replace(found, notes=(*found.notes, *_young(initial)))
-    if method not in _METHODS:
-        raise unknown(f"unknown method {method!r}", method, tuple(_METHODS))
-    return _METHODS[method](model, example)
+        found = replace(found, notes=(*found.notes, *_young(initial)))
+    return replace(found, _graph=lambda: framework.capture(example).train)
 
 
 def _young(initial: float) -> tuple[str, ...]:

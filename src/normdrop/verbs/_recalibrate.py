@@ -49,7 +49,8 @@ def recalibrate(
         method: `"batch"` reads the batches once and normalises by each batch's own statistics on
             the way, as in training. `"exact"` reads them again and again in eval mode until every
             layer meets the statistics it goes by, however the data are batched.
-        example: What the model takes, as for `predict`; only without batches.
+        example: What the model takes, as for `predict`; only without batches. Real inputs without
+            labels, eight or more, are made use of.
         limit: How many batches to read at most.
         device: Where batches are put; by default where the model is.
         frozen: Names of norm layers, or of modules around them, to leave as they are. Norm layers
@@ -86,7 +87,7 @@ def recalibrate(
     framework = opened(model, "recalibrate", batches=batches).unwrapped()
     metric, batches = framework.metric_of(metric), framework.batches_of(batches)
     if batches is None:
-        return without_data(framework, example, metric, frozen)
+        return without_data(framework, example, metric, frozen, progress)
     if example is not None:
         raise UsageError("recalibrate takes batches or an example, not both")
     source = framework.reading(batches, limit=limit, device=device, progress=progress)

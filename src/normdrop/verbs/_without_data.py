@@ -1,30 +1,36 @@
 """New running statistics without data: the stored ones, corrected by what dropout does to them."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from normdrop.errors import NormdropError, UsageError
-from normdrop.shifts.expected import Statistics, StoredFit, shifts
+from normdrop.shifts.expected import Statistics, StoredFit, plan
 from normdrop.shifts.report import LayerShift, Recalibration, ShiftReport
-from normdrop.shifts.stream import Arguments, Stored
+from normdrop.shifts.stream import Stored
 from normdrop.values.display import percentage
 from normdrop.verbs._estimate import under
-from normdrop.verbs._framework import Model, ModelPasses
-from normdrop.verbs._invert import inverted
+from normdrop.verbs._framework import Model
+from normdrop.verbs._invert import Inverted, inverted
 
 _STEPS = 80
 """Of the optimiser that inputs are sought with."""
-_TOLERANCE = 1e-3
-"""Statistics that move by less, relative to the variance or in deviations, are settled."""
-_REPEATS = 4
-"""Passes in train mode over inputs that a correction is tried on."""
-_LEFT = 1.0
-"""The part of the shift that a correction may leave on inputs that it was not made from. These are
-nothing like data, so that it leaves more than on data; one that does harm adds to it."""
+_STEEPNESS = (1.0, 2.0, 0.0)
+"""Of the spectra that inversions start from; what the others call for is tried on each."""
+_CANDIDATES = len(_STEEPNESS)
+_ROUNDS = 4
+"""How often norm layers that cannot be trusted are left out before all are."""
+_LEFT = 0.7
+"""The part of the shift that a correction may leave on inputs that it was not made from."""
+_WORSE = 1.1
+"""Times the distance before that a layer may have on such inputs and be trusted."""
+_NEAR = 0.02
+"""Distances below it are no shift, and not told from the noise."""
+_NAMED = 5
+"""Norm layers that a note names."""
 _MOST = 20.0
 """Times its variance that a channel may have after a correction: more is no dropout's doing."""
 _SMALLEST = 1e-5
@@ -34,9 +40,17 @@ LayerStatistics = Mapping[str, Statistics[Any]]
 
 
 def without_data(
-    framework: Model, example: object, metric: object, frozen: Iterable[str]
+    framework: Model,
+    example: object,
+    metric: object,
+    frozen: Iterable[str],
+    progress: Callable[[int, int | None], None] | None = None,
 ) -> Recalibration:
     """Correct the stored statistics by what dropout does to inputs found by inversion.
+
+    Several inversions start apart, and the correction that the others call for is tried on the
+    inputs of each. Norm layers that it leaves farther from what they meet keep what they have
+    stored.
 
     Raises:
         NormdropError: The stored statistics lag behind the weights, or inputs that the correction
@@ -48,26 +62,35 @@ def without_data(
     _need_example(example, metric)
     statistics = framework.statistics()
     keeping = statistics.frozen | under(statistics.stored, frozen)
+    tell = progress or (lambda done, total: None)  # noqa: ARG005 - as `progress` is called
+    count = plan.recalibration_inputs(framework.inputs(example, 0).positions)
     with framework.untouched(gradients=True):
-        found = inverted(framework, example, _STEPS, seed=0)
-        _need_fit(found.fit)
-        passes = found.passes
-        keeping |= passes.frozen
+        found: list[Inverted] = []
+        for seed, steepness in enumerate(_STEEPNESS):
+            tell(seed, _CANDIDATES + 1)
+            one = inverted(
+                framework,
+                example,
+                _STEPS,
+                seed,
+                count=count,
+                part=(seed, _CANDIDATES),
+                steepness=steepness,
+            )
+            found.append(one)
+        _need_fit(found[0].fit)  # from the start that the verdict is calibrated for
+        tell(_CANDIDATES, _CANDIDATES + 1)
+        passes = found[0].passes
         with passes.without_gradients():
-            made = _correction(passes, found.inputs, found.shifts.train, found.shifts.eval, keeping)
-            verified = _verified(passes, found.others, made)
-    verified.need_success()
+            made = _trusted(found, frozenset(keeping | passes.frozen))
+        tell(_CANDIDATES + 1, _CANDIDATES + 1)
     old = {path: one.numbers() for path, one in passes.stored.items()}
-    corrected = made.applied(passes.stored)
-    new = {path: corrected[path].numbers() for path in made.moves}
-    left = percentage(verified.left, 0)
-    notes = (
-        f"Without data: {found.fit}.",
-        f"On inputs that they were not made from the new statistics leave {left} of the shift.",
-    )
+    corrected = made.correction.applied(passes.stored)
+    new = {path: corrected[path].numbers() for path in made.correction.moves}
     undo = statistics.snapshot()
     statistics.write(new)
-    return _recalibration(old, new, made.frozen, notes, undo)
+    notes = (f"Without data: {found[0].fit}.", *made.notes)
+    return _recalibration(old, new, made, notes, undo)
 
 
 @dataclass(frozen=True)
@@ -93,11 +116,9 @@ class _Correction:
 
     Attributes:
         moves: Norm layer path to its move; frozen layers left out.
-        frozen: Norm layers that are left as they are.
     """
 
     moves: Mapping[str, _Move]
-    frozen: tuple[str, ...]
 
     def applied(self, to: LayerStatistics) -> dict[str, Any]:
         """Statistics of train mode, corrected."""
@@ -120,10 +141,15 @@ class _Verified:
         before: Norm layer path to how far what eval mode meets is from the statistics of train
             mode, uncorrected.
         after: The same with corrected ones.
+        outputs_before: How far the outputs are from those with right statistics, uncorrected; in
+            their deviations.
+        outputs_after: The same with corrected ones.
     """
 
     before: Mapping[str, float]
     after: Mapping[str, float]
+    outputs_before: float
+    outputs_after: float
 
     @property
     def left(self) -> float:
@@ -131,53 +157,153 @@ class _Verified:
         whole = sum(self.before.values())
         return sum(self.after.values()) / whole if whole else 0.0
 
-    def need_success(self) -> None:
-        """Refuse a correction that does not carry over to other inputs.
-
-        Raises:
-            NormdropError: It adds to the shift.
-        """
-        if not self.left < _LEFT:
-            raise NormdropError(
-                "nothing was changed: on inputs that the new statistics were not made from they "
-                f"leave {percentage(min(self.left, 9.99), 0)} of the shift, so that without data "
-                "they cannot be trusted: pass batches"
-            )
+    @property
+    def harms(self) -> frozenset[str]:
+        """Norm layers that a correction takes farther from what they meet."""
+        return frozenset(
+            path
+            for path, after in self.after.items()
+            if after > _NEAR and after > _WORSE * self.before[path]
+        )
 
 
-def _correction(
-    passes: ModelPasses,
-    inputs: Arguments,
-    train: LayerStatistics,
-    start: Any,  # noqa: ANN401 - the framework's
-    frozen: frozenset[str],
-) -> _Correction:
-    """What eval mode makes of inputs, when every layer goes by the statistics that it meets.
+@dataclass(frozen=True)
+class _Trusted:
+    """The correction that is made, and how sure it is.
 
-    A layer that meets no other norm's output has them after one pass, the next ones after two, and
-    so on: there is an end, however long the chain.
+    Attributes:
+        correction: Of all candidates together.
+        frozen: Norm layers that stay as they are because they must.
+        left_out: Those that stay because the correction cannot be trusted there.
+        error: Norm layer path to how far apart candidates are.
+        notes: What was verified, in sentences.
+    """
+
+    correction: _Correction
+    frozen: frozenset[str]
+    left_out: frozenset[str]
+    error: Mapping[str, float]
+    notes: tuple[str, ...]
+
+
+def _trusted(found: Sequence[Inverted], frozen: frozenset[str]) -> _Trusted:
+    """The correction that bears verification, at as many norm layers as it does.
 
     Args:
-        passes: Through the model.
-        inputs: What it is called with.
-        train: What they show in train mode.
-        start: What they show in eval mode with these.
+        found: Inversions.
         frozen: Norm layers to leave as they are.
 
     Raises:
+        NormdropError: There is none.
         UsageError: Every norm layer is frozen.
     """
-    free = [path for path in start if path not in frozen]
-    if not free:
+    if not found[0].shifts.train.keys() - frozen:
         raise UsageError("every norm layer is frozen: there is nothing to re-estimate")
-    seen, count, moved = start, 0, math.inf
-    while moved > _TOLERANCE and count <= len(start):
-        used = {path: train[path] if path in frozen else one for path, one in seen.items()}
-        seen = passes.evaluate(inputs, used)
-        count += 1
-        moved = max(_apart(used[path], seen[path]) for path in free)
-    moves = {path: _move(train[path], seen[path]) for path in free}
-    return _Correction(moves, tuple(sorted(path for path in start if path in frozen)))
+    left_out: frozenset[str] = frozenset()
+    for _ in range(_ROUNDS):
+        made = [_correction(one, frozen | left_out) for one in found]
+        seen = [
+            _verified(one, _together([other for other in made if other is not own]))
+            for one, own in zip(found, made, strict=True)
+        ]
+        left, before, after = (
+            float(np.mean([getattr(each, name) for each in seen]))
+            for name in ("left", "outputs_before", "outputs_after")
+        )
+        after_all = {path: [each.after[path] for each in seen] for path in made[0].moves}
+        harms = {
+            path for path in after_all if sum(path in each.harms for each in seen) > len(seen) / 2
+        }
+        if not harms and left < _LEFT and after <= max(before, _NEAR):
+            return _told(made, frozen, left_out, left, (before, after))
+        left_out |= harms or {max(after_all, key=lambda path: float(np.mean(after_all[path])))}
+        if not made[0].moves.keys() - left_out:
+            break
+    raise NormdropError(
+        "nothing was changed: on inputs that the new statistics were not made from they "
+        f"leave {percentage(min(left, 9.99), 0)} of the shift, and outputs "
+        f"{after:.2g} deviations from right ones, where the stored ones leave {before:.2g}, so "
+        "that without data they cannot be trusted: pass batches"
+    )
+
+
+def _told(
+    made: Sequence[_Correction],
+    frozen: frozenset[str],
+    left_out: frozenset[str],
+    left: float,
+    outputs: tuple[float, float],
+) -> _Trusted:
+    """All candidates in one, with what was seen of them."""
+    shown = percentage(left, 0)
+    verified = (
+        f"On inputs that they were not made from the new statistics leave {shown} of the shift, "
+        f"and outputs {outputs[1]:.2g} deviations from right ones, where the stored ones leave "
+        f"{outputs[0]:.2g}."
+    )
+    notes = [verified]
+    if left_out:
+        names = ", ".join(repr(path) for path in sorted(left_out)[:_NAMED])
+        more = f" and {len(left_out) - _NAMED} more" if len(left_out) > _NAMED else ""
+        notes.append(
+            f"Left as they were, because such inputs do not bear a correction out there: {names}"
+            f"{more}."
+        )
+    error = {path: _spread([one.moves[path] for one in made]) for path in made[0].moves}
+    return _Trusted(_together(made), frozen, left_out, error, tuple(notes))
+
+
+def _together(made: Sequence[_Correction]) -> _Correction:
+    """Several corrections in one, as far as they agree.
+
+    Each channel's move is drawn to that of the whole layer by what is noise of the differences
+    between channels (James and Stein 1961), and a mean's to none.
+    """
+    return _Correction(
+        {
+            path: _Move(
+                _shrunk([one.moves[path].ratio for one in made], whole=True),
+                _shrunk([one.moves[path].step for one in made], whole=False),
+            )
+            for path in made[0].moves
+        }
+    )
+
+
+def _shrunk(values: Sequence[Any], *, whole: bool) -> Any:  # noqa: ANN401 - tensors or arrays
+    """The average of values, (channels,) each, less of their noise.
+
+    Args:
+        values: One of each candidate.
+        whole: Whether towards the mean over channels, or towards 0.
+    """
+    count = len(values)
+    mean = sum(values[1:], values[0]) / count
+    noise = sum(float(((each - mean) ** 2).mean()) for each in values) / (count - 1) / count
+    centre = mean.mean() if whole else 0 * mean.mean()
+    spread = float(((mean - centre) ** 2).mean())
+    kept = max(0.0, 1 - noise / spread) if spread > 0 else 0.0
+    return centre + kept * (mean - centre)
+
+
+def _spread(moves: Sequence[_Move]) -> float:
+    """Standard error of the logarithm of a layer's shift, from candidates that differ."""
+    logs = np.log([float(each.ratio.mean()) for each in moves])
+    return float(np.std(logs, ddof=1) / math.sqrt(len(moves)))
+
+
+def _correction(found: Inverted, keeping: frozenset[str]) -> _Correction:
+    """What eval mode makes of inputs, when every layer goes by the statistics that it meets.
+
+    Args:
+        found: An inversion.
+        keeping: Norm layers that go by what train mode shows.
+    """
+    train = found.shifts.train
+    kept = {path: one for path, one in train.items() if path in keeping}
+    seen = found.passes.settled(found.inputs, kept)
+    free = train.keys() - keeping
+    return _Correction({p: _move(train[p], one) for p, one in seen.items() if p in free})
 
 
 def _move(train: Statistics[Any], evaluated: Statistics[Any]) -> _Move:
@@ -186,15 +312,26 @@ def _move(train: Statistics[Any], evaluated: Statistics[Any]) -> _Move:
     return _Move(ratio.clip(1 / _MOST, _MOST), (evaluated.mean - train.mean) / scale**0.5)
 
 
-def _verified(passes: ModelPasses, inputs: Arguments, made: _Correction) -> _Verified:
+def _verified(found: Inverted, made: _Correction) -> _Verified:
     """What a correction is worth on other inputs."""
-    found = shifts(passes, [inputs], _REPEATS)
-    corrected = made.applied(found.train)
+    passes, inputs, train = found.passes, found.inputs, found.shifts.train
+    corrected = made.applied(train)
     met = passes.evaluate(inputs, corrected)
+    kept = {path: one for path, one in train.items() if path not in made.moves}
+    right = {**train, **passes.settled(inputs, kept)}
+    wanted = passes.answers(inputs, right)
     return _Verified(
-        {path: _distance(found.train[path], found.eval[path]) for path in made.moves},
+        {path: _distance(train[path], found.shifts.eval[path]) for path in made.moves},
         {path: _distance(corrected[path], met[path]) for path in made.moves},
+        *(_moved(wanted, passes.answers(inputs, by)) for by in (train, corrected)),
     )
+
+
+def _moved(wanted: Sequence[np.ndarray], found: Sequence[np.ndarray]) -> float:
+    """Root mean square difference of outputs in deviations of the wanted ones; the largest."""
+    scales = [float(np.std(one)) for one in wanted]
+    moved = [float(np.sqrt(np.mean((a - b) ** 2))) for a, b in zip(wanted, found, strict=True)]
+    return max((m / s for m, s in zip(moved, scales, strict=True) if s > 0), default=0.0)
 
 
 def _distance(used: Statistics[Any], met: Statistics[Any]) -> float:
@@ -205,18 +342,10 @@ def _distance(used: Statistics[Any], met: Statistics[Any]) -> float:
     return float(np.mean(logs + np.abs(other.mean - one.mean) / np.sqrt(scale)))
 
 
-def _apart(used: Statistics[Any], met: Statistics[Any]) -> float:
-    """How far apart statistics are in the worst channel."""
-    one, other = used.numbers(), met.numbers()
-    scale = one.variance + _SMALLEST
-    variance = np.abs(other.variance - one.variance) / scale
-    return float(np.maximum(variance, np.abs(other.mean - one.mean) / np.sqrt(scale)).max())
-
-
 def _recalibration(
     old: Mapping[str, Stored],
     new: Mapping[str, Stored],
-    frozen: tuple[str, ...],
+    made: _Trusted,
     notes: tuple[str, ...],
     undo: Callable[[], None],
 ) -> Recalibration:
@@ -229,6 +358,7 @@ def _recalibration(
             eval_variance=new[path].variance,
             train_mean=old[path].mean,
             train_variance=old[path].variance,
+            error=made.error[path],
         )
         for path in new
     ]
@@ -237,7 +367,7 @@ def _recalibration(
         ShiftReport(layers, "invert"),
         None,
         {path: (one.mean, one.variance) for path, one in new.items()},
-        frozen,
+        tuple(sorted(made.frozen | made.left_out)),
         notes=notes,
         _undo=undo,
     )

@@ -33,7 +33,7 @@ def pads_as_kept() -> bool:
     x = np.arange(16, dtype="float32").reshape(1, 4, 4, 1)
     sums_of_nine = keras.layers.Conv2D(1, 3, strides=2, padding="same", kernel_initializer="ones")
     corner = keras.ops.convert_to_numpy(sums_of_nine(x))[0, 0, 0, 0]
-    return float(corner) == x[0, :3, :3].sum()
+    return bool(float(corner) == x[0, :3, :3].sum())
 
 
 PADS_AS_KEPT = pads_as_kept()

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from normdrop.errors import UsageError
-from normdrop.lab.cluster import Cluster, _connection
-from normdrop.lab.cluster._connection import connected
+from normdrop.lab.cluster import Cluster, _run
+from normdrop.lab.cluster._run import connected
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def test_nobody_there(scheme: str) -> None:
 @pytest.mark.parametrize("scheme", ["", "ray://"])
 def test_no_answer(scheme: str, silent: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that says nothing is given up soon; Ray itself would wait for minutes."""
-    monkeypatch.setattr(_connection, "_SECONDS_TO_ANSWER", 1.0)
+    monkeypatch.setattr(_run, "_SECONDS_TO_ANSWER", 1.0)
     start = time.monotonic()
     assert "no answer within 1 s" in _refusal(f"{scheme}127.0.0.1:{silent}")
     assert time.monotonic() - start < 10
@@ -97,7 +97,7 @@ def test_auto_finds_a_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.slow
 def test_no_room_for_a_trial(on: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     """A cluster without GPUs is no place for a trial that takes one."""
-    monkeypatch.setattr(_connection, "_SECONDS_TO_HAVE_ROOM", 1.0)
+    monkeypatch.setattr(_run, "_SECONDS_TO_HAVE_ROOM", 1.0)
     gpus = Cluster.of(on.address, device="cuda", gpu_fraction=0.5)
     with pytest.raises(UsageError, match="has no node with a GPU and a core"), connected(gpus):
         pass

@@ -130,7 +130,7 @@ TORCH_CLASS = (
             x = nn.Dropout(0.2)(F.relu(self.bn2(self.fc2(x))))
             return self.fc3(x)
     """,
-    {"ND101": 1, "ND201": 1, "ND301": 1, "ND302": 1},
+    {"ND201": 1, "ND301": 1, "ND302": 1},
     """
     import torch
     import torch.nn as nn

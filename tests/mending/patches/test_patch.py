@@ -18,7 +18,7 @@ _EXAMPLES = [
     for rule in all_rules()
     for number, example in enumerate(rule.invalid)
 ]
-_BY_HAND = {"ND101-1", "ND301-2"}
+_BY_HAND = {"ND101-1", "ND106-1", "ND301-2"}
 """Examples of rules with a patch whose mending no patch can know."""
 
 

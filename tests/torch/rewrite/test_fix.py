@@ -78,12 +78,16 @@ def test_no_shift_is_farther_from_one(name: str) -> None:
 
 @pytest.mark.parametrize("name", ZOO)
 def test_what_is_left_cannot_be_mended_safely(name: str) -> None:
-    """A second fix changes nothing, and only biases that would have to be removed are left."""
+    """A second fix changes nothing; what is left of dropout that stands in its place is told."""
     _, mended = before_and_after(name)
     again = normdrop.fix(mended.model, SHAPE)
     assert not again.changes
     assert again.remaining.codes == mended.remaining.codes
-    assert set(again.remaining.codes) <= {"ND201"}
+    assert set(again.remaining.codes) <= {"ND101", "ND201"}
+    for finding in again.remaining:
+        if finding.code == "ND101":
+            kept = f"{finding.layers[0]} is kept: it stands where guideline 1 puts it"
+            assert any(line.startswith(kept) for line in again.advice)
 
 
 def test_nothing_is_left_once_biases_may_go() -> None:
@@ -430,3 +434,55 @@ def test_a_misspelt_move_is_told_the_one_that_was_meant(meant: str, *, by_path: 
     model = nn.Sequential(nn.Dropout(0.5), nn.BatchNorm1d(8))
     with pytest.raises(UsageError, match=f"{wrong!r}.*did you mean '{meant}'"):
         normdrop.fix(model, (8,), move={"0": wrong} if by_path else wrong)
+
+
+@pytest.mark.parametrize("name", ZOO)
+@pytest.mark.parametrize("move", ["branch", "head", "uniform", "remove"])
+def test_options_say_what_a_move_comes_to(name: str, move: Move) -> None:
+    """Worked out on graphs alone, the figures are those of the model that is really changed."""
+    torch.manual_seed(0)
+    model = settled(ZOO[name]())
+    offered = {each.layer: each for each in before_and_after(name)[1].options if each.move == move}
+    if not offered:
+        return
+    moves: dict[str, Move] = dict.fromkeys(offered, move)
+    mended = normdrop.fix(model, SHAPE, select=["ND101"], move=moves)
+    becomes = {each.layer: each.becomes for each in mended.changes}
+    for layer, choice in offered.items():
+        if layer not in becomes:
+            continue  # what cannot be done was told
+        parts = [
+            each.causes.get(becomes[layer], 0.0) * math.log(each.shift) for each in mended.after
+        ]
+        assert choice.shift == pytest.approx(math.exp(max(parts, key=abs)), abs=0.02)
+
+
+def test_one_option_is_chosen_for_each_layer() -> None:
+    """The one that was carried out; where nothing was, the layer is kept."""
+    for name in ZOO:
+        mended = before_and_after(name)[1]
+        done = {each.layer for each in mended.changes if each.code == "ND101"}
+        layers = {each.layer for each in mended.options}
+        assert done <= layers
+        for layer in layers:
+            (chosen,) = [each for each in mended.options.of(layer).values() if each.chosen]
+            assert (chosen.move != "keep") == (layer in done)
+            assert not chosen.harm
+
+
+@pytest.mark.parametrize("prefer", ["lower", "uniform", "remove", "keep"])
+def test_what_is_preferred_comes_first(prefer: Move) -> None:
+    """Where it does no harm, it is what each layer gets, and is what the options say."""
+    model = settled(PreResNet())
+    mended = normdrop.fix(model, SHAPE, select=["ND101"], prefer=prefer)
+    assert {each.move for each in mended.options if each.chosen} == {prefer}
+    left = [each for each in mended.remaining if each.code == "ND101"]
+    assert bool(left) == (prefer == "keep")
+    assert [each.shift for each in mended.options if each.move == "remove"] == [1.0, 1.0]
+
+
+def test_a_misspelt_path_is_told_the_one_that_was_meant() -> None:
+    """Of a layer the nearest name; of none that is near, the noise layers."""
+    model = nn.Sequential(nn.Linear(8, 8), nn.Dropout(0.5), nn.BatchNorm1d(8))
+    with pytest.raises(UsageError, match="no layer '11': did you mean '1'"):
+        normdrop.fix(model, (8,), move={"11": "head"})

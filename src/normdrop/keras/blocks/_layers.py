@@ -67,7 +67,6 @@ class ChannelLayerNormalization(keras.layers.LayerNormalization):
 
 
 def _norm_settings(site: Site) -> dict[str, Any]:
-    """What every norm is made with."""
     settings = site.settings
     return {
         "epsilon": settings.epsilon,
@@ -123,7 +122,6 @@ class _SharedPReLU(keras.layers.PReLU):
         super().__init__(**{"alpha_initializer": keras.initializers.Constant(0.25), **kwargs})
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Make the slope."""
         self.shared_axes = list(range(1, len(input_shape)))
         super().build(input_shape)
 

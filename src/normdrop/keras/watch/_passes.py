@@ -46,6 +46,7 @@ class Passes:
         self.noise = NoiseCalls(model)
         self.frozen: set[str] = set()
         self._probed = False
+        self._outputs: Any = None
 
     def train(self, inputs: Arguments, seed: int, silent: str | None = None) -> LayerStatistics:
         """Input statistics in train mode, one noise layer switched off if asked."""
@@ -78,6 +79,26 @@ class Passes:
             return call.by((self.stored if frozen else statistics)[call.path])
 
         return _numbers(self._run(inputs, by, training=False))
+
+    def settled(
+        self, inputs: Arguments, kept: Mapping[str, Statistics[np.ndarray]]
+    ) -> LayerStatistics:
+        """Input statistics in eval mode, norm layers that are not kept going by these very ones."""
+        self.noise.start(0)
+
+        def by(call: NormCall) -> Any:  # noqa: ANN401 - a tensor of the backend's
+            stays = call.path in kept and not call.from_batch
+            return call.by(kept[call.path]) if stays else call.by_batch()
+
+        return _numbers(self._run(inputs, by, training=False))
+
+    def answers(
+        self, inputs: Arguments, statistics: Mapping[str, Statistics[np.ndarray]]
+    ) -> list[np.ndarray]:
+        """Every output of floating point in eval mode, channels last."""
+        self.evaluate(inputs, statistics)
+        found = keras.tree.flatten(self._outputs)
+        return [_float64(leaf) for leaf in found if is_real(leaf) and leaf.ndim > 1]
 
     def one_by_one(self, inputs: Arguments, seed: int) -> tuple[Both, dict[str, Both]]:
         """Both modes with all noise layers on, and without each of them."""
@@ -169,7 +190,7 @@ class Passes:
 
         args, kwargs = inputs
         with _explained(self.model), answered(self.model, norm), self.noise.watched():
-            self.model(*args, training=training, **kwargs)
+            self._outputs = self.model(*args, training=training, **kwargs)
         return {path: average(values) for path, values in seen.items()}
 
 

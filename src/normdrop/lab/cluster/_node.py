@@ -1,7 +1,6 @@
 """What runs on the cluster's nodes, in Ray's processes: a trial, and the actor for its progress."""
 
 import contextlib
-import time
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,14 +11,13 @@ from normdrop.lab.data import Dataset
 from normdrop.lab.recipe import Recipe
 from normdrop.lab.recipe_names import from_text, without_code
 from normdrop.lab.trial import Outcome, Trial
-from normdrop.lab.worker import keep_freed_memory
+from normdrop.lab.worker import keep_freed_memory, now_and_then
 
 if TYPE_CHECKING:
     from ray import ObjectRef
 
 # Ray's types do not know which methods an actor has.
 ActorHandle: TypeAlias = Any
-_SECONDS_BETWEEN_REPORTS = 0.5
 
 
 class ProgressActor:
@@ -69,14 +67,7 @@ def train_on_node(
     _tell(actor.asked_for.remote())
     torch.set_num_threads(1)  # as many trials as cores
     keep_freed_memory()
-    last = 0.0
-
-    def report(epochs_done: float) -> None:
-        nonlocal last
-        if (now := time.monotonic()) - last >= _SECONDS_BETWEEN_REPORTS:
-            _tell(actor.advanced.remote(trial.key, epochs_done))
-            last = now
-
+    report = now_and_then(lambda done: _tell(actor.advanced.remote(trial.key, done)))
     recipe = source if isinstance(source, Recipe) else None
     if isinstance(source, bytes):
         recipe = from_text(source, Path(without_code(trial.recipe)))

@@ -2,10 +2,8 @@
 
 from normdrop.lab.comparison._agreement import Agreement as Agreement
 from normdrop.lab.comparison._agreement import agreement as agreement
-from normdrop.lab.comparison._analysis import Analysis as Analysis
+from normdrop.lab.comparison._analysis import VariantSummary as VariantSummary
 from normdrop.lab.comparison._comparison import Comparison as Comparison
 from normdrop.lab.comparison._description import ComparisonDescription as ComparisonDescription
-from normdrop.lab.comparison._grid import Grid as Grid
 from normdrop.lab.comparison._results import settings_used as settings_used
 from normdrop.lab.comparison._results import versions_used as versions_used
-from normdrop.lab.comparison._summary import VariantSummary as VariantSummary

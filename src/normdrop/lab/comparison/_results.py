@@ -6,10 +6,9 @@ from functools import cached_property
 from typing import Any
 
 from normdrop.errors import UsageError
-from normdrop.lab.comparison._analysis import Analysis, analysed
+from normdrop.lab.comparison._analysis import Analysis, VariantSummary, analysed
 from normdrop.lab.comparison._description import ComparisonDescription
 from normdrop.lab.comparison._grid import Grid, arranged
-from normdrop.lab.comparison._summary import VariantSummary
 from normdrop.lab.trial import Outcome
 
 

@@ -1,12 +1,12 @@
 """What a comparison says and what it does not, in plain sentences."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 
 from normdrop.lab.comparison._agreement import agreement
+from normdrop.lab.comparison._analysis import VariantSummary
 from normdrop.lab.comparison._results import Results, versions_used
-from normdrop.lab.comparison._summary import VariantSummary
 from normdrop.lab.metric import GAP
 from normdrop.lab.statistics import FEWEST_SEEDS, group_letter, seeds_needed
 from normdrop.lab.trial import NO_DATA
@@ -42,7 +42,7 @@ def _differences(results: Results) -> Iterator[str]:
     )
     for number, group in enumerate(groups):
         if len(group) > 1:
-            members = _listed(names[row] for row in group)
+            members = ", ".join(names[row] for row in group)
             yield f"Cannot be told apart ({group_letter(number)}): {members}."
     yield from _baseline(results)
 
@@ -73,10 +73,10 @@ def _baseline(results: Results) -> Iterator[str]:
         found = [s.name for s in real if s.difference is not None and s.difference * sign > 0]
         if found:
             endpoint = _endpoint(results)
-            yield f"{endpoint} {word} than the baseline's ({baseline}): {_listed(found)}."
+            yield f"{endpoint} {word} than the baseline's ({baseline}): {', '.join(found)}."
     rest = [summary.name for summary in others if summary not in real]
     if rest:
-        yield f"Not told apart from the baseline ({baseline}): {_listed(rest)}."
+        yield f"Not told apart from the baseline ({baseline}): {', '.join(rest)}."
     needed = seeds_needed(max(1, len(others)), results.level)
     if max(len(summary.seeds) for summary in results) < needed:
         yield (
@@ -166,10 +166,10 @@ def _reading(results: Results) -> Iterator[str]:
         )
     devices = sorted({outcome.trial.device for outcome in results.outcomes})
     if len(devices) > 1:
-        yield f"Trials ran on different devices: {_listed(devices)}."
+        yield f"Trials ran on different devices: {', '.join(devices)}."
     mixed = {name: values for name, values in versions_used(results).items() if len(values) > 1}
     for name, values in mixed.items():
-        yield f"Trials ran with different versions of {name}: {_listed(map(str, values))}."
+        yield f"Trials ran with different versions of {name}: {', '.join(map(str, values))}."
     finished_how = {
         outcome.trial.variant: outcome.message
         for outcome in results.outcomes
@@ -186,12 +186,8 @@ def _endpoint(results: Results) -> str:
 
 
 def _seed_list(seeds: tuple[int, ...]) -> str:
-    return f"{'seed' if len(seeds) == 1 else 'seeds'} {_listed(map(str, seeds))}"
+    return f"{'seed' if len(seeds) == 1 else 'seeds'} {', '.join(map(str, seeds))}"
 
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(names)

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+from normdrop.lab.comparison._analysis import VariantSummary
 from normdrop.lab.comparison._results import Results
 from normdrop.lab.comparison._sentences import sentences
-from normdrop.lab.comparison._summary import VariantSummary
 from normdrop.lab.metric import Metric
 from normdrop.lab.statistics import FEWEST_SEEDS
 from normdrop.lab.trial import NO_DATA
@@ -145,10 +145,10 @@ def _points(metric: Metric, summary: VariantSummary) -> str:
 
 def _difference(summary: VariantSummary) -> str:
     interval = summary.difference_interval
-    if summary.difference is None or math.isnan(summary.difference):
+    if summary.difference is None or not math.isfinite(summary.difference):
         return _NONE
     if interval is None:
-        return _signed(summary.difference)
+        return f"{summary.difference:+.4f}"
     ends = (rounded(end, interval.half_width) for end in interval)
     return f"{rounded(summary.difference, interval.half_width)} [{', '.join(ends)}]"
 
@@ -161,10 +161,6 @@ def _ranks(summary: VariantSummary) -> str:
 
 def _value(metric: Metric, value: float | None) -> str:
     return _NONE if value is None or not math.isfinite(value) else metric.text(value)
-
-
-def _signed(value: float) -> str:
-    return f"{value:+.4f}" if math.isfinite(value) else _NONE
 
 
 def _p(value: float | None) -> str:

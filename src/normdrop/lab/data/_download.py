@@ -63,7 +63,9 @@ def download(
         raise DataError(f"{source.name!r} is not published for download: {source.citation}")
     try:
         for wanted in source.downloads:
-            if not _is_there(target / wanted.file, wanted.sha256):
+            path = target / wanted.file
+            there = hashlib.sha256(read_stored(path)).hexdigest() if path.is_file() else ""
+            if there != wanted.sha256:
                 _fetch(wanted, target, bar, wait, patience)
     except OSError as error:
         raise DataError(
@@ -71,10 +73,6 @@ def download(
             "set NORMDROP_CACHE to a folder with room"
         ) from error
     return target
-
-
-def _is_there(path: Path, sha256: str) -> bool:
-    return path.is_file() and hashlib.sha256(read_stored(path)).hexdigest() == sha256
 
 
 def _fetch(
@@ -165,6 +163,8 @@ def _within_budget(
                 written.write(chunk)
                 if bar:
                     bar.update(len(chunk))
+        if bar:
+            bar.close()
 
     return fetch
 

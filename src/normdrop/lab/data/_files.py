@@ -9,12 +9,11 @@ import hashlib
 import lzma
 import tarfile
 import zlib
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cached_property
 from io import BytesIO
 from pathlib import Path
-from typing import Protocol
 
 from normdrop.errors import DataError
 
@@ -26,10 +25,6 @@ SUFFIXES = ("", ".gz", ".xz")
 
 _CHUNK = 1 << 20
 _XZ_MEMORY = 1 << 28  # a damaged header may ask for gigabytes
-
-
-class _Readable(Protocol):
-    def read(self, size: int, /) -> bytes: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,9 +64,9 @@ def expand(path: Path, stored: bytes) -> Part:
     try:
         if path.suffix == ".gz":
             with gzip.GzipFile(fileobj=BytesIO(stored)) as stream:
-                content = _up_to_limit(stream, str(path))
+                content = _up_to_limit(stream.read, str(path))
         elif path.suffix == ".xz":
-            content = _up_to_limit(_Xz(stored), str(path))
+            content = _up_to_limit(_Xz(stored).read, str(path))
         else:
             content = bytearray(stored)
     except (EOFError, OSError, zlib.error, lzma.LZMAError) as error:
@@ -91,8 +86,15 @@ def unpack(path: Path, stored: bytes, wanted: Collection[str]) -> dict[str, Part
     # Expanded first: tarfile seeks over a member in a compressed stream by reading, for ever if a
     # damaged header says so, but in memory by setting a position.
     content = BytesIO(expand(path, stored).content)
+    parts: dict[str, Part] = {}
     try:
-        parts = dict(_members(path, content, wanted))
+        with tarfile.open(fileobj=content, mode="r:") as archive:
+            for member in archive:
+                name = member.name.rpartition("/")[2]
+                if name in wanted and member.type in {tarfile.REGTYPE, tarfile.AREGTYPE}:
+                    end = member.offset_data + member.size
+                    data = bytearray(content.getbuffer()[member.offset_data : end])
+                    parts[name] = Part(f"{path}:{member.name}", data)
     except (tarfile.TarError, EOFError, OSError, ValueError, OverflowError) as error:
         raise DataError(
             f"{path}: expected a complete .tar.gz archive, found damage: {error}"
@@ -102,20 +104,10 @@ def unpack(path: Path, stored: bytes, wanted: Collection[str]) -> dict[str, Part
     return parts
 
 
-def _members(path: Path, content: BytesIO, wanted: Collection[str]) -> Iterator[tuple[str, Part]]:
-    with tarfile.open(fileobj=content, mode="r:") as archive:
-        for member in archive:
-            name = member.name.rpartition("/")[2]
-            if name in wanted and member.type in {tarfile.REGTYPE, tarfile.AREGTYPE}:
-                end = member.offset_data + member.size
-                data = bytearray(content.getbuffer()[member.offset_data : end])
-                yield name, Part(f"{path}:{member.name}", data)
-
-
-def _up_to_limit(stream: _Readable, where: str) -> bytearray:
+def _up_to_limit(read: Callable[[int], bytes], where: str) -> bytearray:
     """Everything a stream gives, in chunks, so that memory follows the bytes that are there."""
     content = bytearray()
-    while chunk := stream.read(_CHUNK):
+    while chunk := read(_CHUNK):
         content += chunk
         if len(content) > LIMIT:
             raise DataError(f"{where}: expected at most {LIMIT >> 20} MiB of data, found more")
@@ -129,7 +121,7 @@ class _Xz:
         self._decompressor = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY)
         self._pending = stored
 
-    def read(self, size: int, /) -> bytes:
+    def read(self, size: int) -> bytes:
         if self._decompressor.eof:
             return b""
         chunk = self._decompressor.decompress(self._pending, size)

@@ -61,19 +61,14 @@ def read_parts(source: DataSource, place: FoundFiles) -> dict[str, Part]:
     for part, path in place.files.items():
         stored = read_stored(path)
         # The user vouches for other folders; what lies in the cache must be what was downloaded.
-        if place.cached and path.name in published:
-            _expect(path, stored, published[path.name])
+        found = hashlib.sha256(stored).hexdigest() if place.cached else ""
+        if place.cached and found != published.get(path.name, found):
+            raise DataError(f"{path}: expected SHA-256 {published[path.name]}, found {found}")
         if part == source.archive:
             parts |= unpack(path, stored, source.parts)
         else:
             parts[part] = expand(path, stored)
     return parts
-
-
-def _expect(path: Path, stored: bytes, expected: str) -> None:
-    found = hashlib.sha256(stored).hexdigest()
-    if found != expected:
-        raise DataError(f"{path}: expected SHA-256 {expected}, found {found}")
 
 
 def _notes(source: DataSource, parts: Iterable[Part]) -> Iterable[str]:

@@ -84,12 +84,7 @@ def pre_resnet(
 
     Of basic blocks it has 6 `blocks` + 2 layers, of bottlenecks 9 `blocks` + 2.
 
-    Args:
-        shape: The input's (channels, height, width).
-        classes: The number of outputs.
-        blocks: Blocks in each stage.
-        bottleneck: Whether they are bottlenecks.
-        **settings: What else `residual_network` takes.
+    What else it takes is what `residual_network` takes.
 
     >>> network = pre_resnet((3, 32, 32), 10, blocks=18, bottleneck=True)
     >>> round(sum(parameter.numel() for parameter in network.parameters()) / 1e6, 2)
@@ -156,13 +151,8 @@ def resnext(
 ) -> nn.Sequential:
     """ResNeXt (Xie et al. 2017): bottlenecks whose 3×3 convolution has `groups` of `width`.
 
-    Args:
-        shape: The input's (channels, height, width).
-        classes: The number of outputs.
-        depth: Layers: 29 for three blocks a stage.
-        groups: Cardinality.
-        width: Channels of a group in the first stage.
-        **settings: What else `residual_network` takes.
+    It has `depth` layers, 29 for three blocks a stage, and `width` is that of the first stage. What
+    else it takes is what `residual_network` takes.
     """
     return residual_network(
         shape,

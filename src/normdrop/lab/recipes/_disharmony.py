@@ -98,7 +98,7 @@ def paper_network(
     settings: Settings,
     *,
     place: NoisePlace = "a",
-    noise: "float | nn.Module" = 0.0,
+    noise: "float | Network" = 0.0,
     head: dict[str, Any] | None = None,
 ) -> Network:
     """A network of the paper, or a small one of its kind.
@@ -130,6 +130,18 @@ def paper_network(
     if position is not None:
         return build(kind, width, shape, classes, dropout=noise, position=position, head=head)
     return with_noise_before_last_weights(build(kind, width, shape, classes, head=head), noise)
+
+
+def network_by_place(variant: str, shape: Shape, classes: int, settings: Settings) -> Network:
+    """A network of the paper with noise of `rate` in the place that its variant begins with."""
+    place = variant.partition(" ")[0]
+    return paper_network(
+        shape,
+        classes,
+        settings,
+        place="b" if place == "b" else "a",
+        noise=0.0 if place == "none" else float(settings["rate"] or 0.0),
+    )
 
 
 def _small(

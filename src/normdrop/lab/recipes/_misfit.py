@@ -1,14 +1,10 @@
 """How badly the statistics of train mode fit eval mode, in one number."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from normdrop.lab.metric import Metric
+from normdrop.lab.recipe import Tensor
 from normdrop.theory import Moments
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 MISFIT = Metric(
     "misfit",
@@ -49,7 +45,7 @@ def misfit(train: Moments, evaluated: Moments) -> dict[str, float]:
     }
 
 
-def moments_of(values: "Tensor") -> Moments:
+def moments_of(values: Tensor) -> Moments:
     """Mean and population variance of all values."""
     double = values.double()
     return Moments(double.mean().item(), double.var(correction=0).item())

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from normdrop.lab.metric import TEST_ERROR
-from normdrop.lab.recipe import Network, Published, Settings, Shape
+from normdrop.lab.recipe import Network, Published, Recipe, Settings, Shape
 from normdrop.lab.recipes._settings import LONG_TRAINING, SHORT_TRAINING
 
 SMALL: Settings = {
@@ -24,6 +24,12 @@ PAPER: Settings = {**LONG_TRAINING, "scale": "paper"}
 _INSIDE = (8, 16, 32)
 
 
+def residual_recipe(**own: Any) -> Recipe:  # noqa: ANN401 - what `Recipe` takes
+    """A recipe on residual networks: on digits or as published, by error, unless it says else."""
+    usual = {"data": "digits", "paper": PAPER, "paper_data": "cifar-10", "dimensions": 3}
+    return Recipe(**{**usual, "endpoint": TEST_ERROR, **own})
+
+
 def errors(accuracies: Mapping[str, float]) -> Published:
     """Published test errors in % from accuracies in % by variant."""
     return {TEST_ERROR.name: {name: round(100 - value, 2) for name, value in accuracies.items()}}
@@ -37,11 +43,8 @@ def three_stage_network(
 ) -> Network:
     """A residual network of three stages, for digits or as in the papers on CIFAR-10.
 
-    Args:
-        shape: The input's (channels, height, width).
-        classes: The number of outputs.
-        settings: Of which `scale`, `block`, `style`, `blocks` and `paper_blocks` are read.
-        **given: What else `normdrop.lab.networks.residual_network` takes.
+    Of the settings `scale`, `block`, `style`, `blocks` and `paper_blocks` are read. What else is
+    `given` is what `normdrop.lab.networks.residual_network` takes.
     """
     from normdrop.lab.networks import pre_resnet, residual_network
 

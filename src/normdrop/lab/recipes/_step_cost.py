@@ -44,8 +44,6 @@ def median_step_seconds(
 
 
 class _TimedStep:
-    """One training step on one batch, again and again."""
-
     def __init__(self, network: nn.Module, task: Task, batch: Batch) -> None:
         self._network, self._task, self._batch = network.train(), task, batch
         self._optimizer = torch.optim.SGD(network.parameters(), lr=1e-3)

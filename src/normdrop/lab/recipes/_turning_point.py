@@ -2,12 +2,9 @@
 
 from collections.abc import Sequence
 from statistics import fmean
-from typing import TYPE_CHECKING
 
 from normdrop.lab.metric import Metric
-
-if TYPE_CHECKING:
-    from normdrop.lab.context import Trained
+from normdrop.lab.recipe import Trained
 
 _BETWEEN_THIRDS = "mean over the last third of the epochs − over the third before it"
 
@@ -39,7 +36,7 @@ BEST_EPOCH = Metric(
 )
 
 
-def turning_point(trained: "Trained") -> dict[str, float]:
+def turning_point(trained: Trained) -> dict[str, float]:
     """`RISE`, `TRAIN_RISE` and `BEST_EPOCH` of a trained network."""
     lowest = min(trained.epochs, key=lambda epoch: epoch.test_loss)
     return {

@@ -4,16 +4,9 @@ Every trial times its own plain network beside its variant, their steps taking t
 the ratio: the machine's load, and how fast it is, are in both.
 """
 
-from typing import TYPE_CHECKING
-
 from normdrop.lab.metric import Metric
-from normdrop.lab.recipe import Network, Panel, Recipe
+from normdrop.lab.recipe import Network, Panel, Recipe, TrialContext
 from normdrop.lab.recipes._settings import number, widths, word
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from normdrop.lab.context import TrialContext
 
 _MEBI = 2**20
 
@@ -47,7 +40,7 @@ _VARIANTS = {
 _GARBIN = {"plain": 1.0, "bn": 1.86, "drop (torch)": 1.17}
 
 
-def _network(variant: str, context: "TrialContext") -> Network:
+def _network(variant: str, context: TrialContext) -> Network:
     from torch import nn
 
     from normdrop.lab.networks import convolutional_network, perceptron
@@ -67,7 +60,7 @@ def _network(variant: str, context: "TrialContext") -> Network:
     return context.prepared(network)
 
 
-def _experiment(context: "TrialContext") -> "Mapping[str, float]":
+def _experiment(context: TrialContext) -> dict[str, float]:
     from normdrop.lab.recipes._step_cost import bytes_kept, median_step_seconds
 
     batch = next(context.training.batches(context.training_settings.batch_size))
@@ -84,7 +77,7 @@ def _experiment(context: "TrialContext") -> "Mapping[str, float]":
     }
 
 
-def _epochs_to_goal(context: "TrialContext") -> float:
+def _epochs_to_goal(context: TrialContext) -> float:
     """How many epochs until the test loss is at most `goal`; one more than there are if never."""
     goal = number(context.settings, "goal")
     fit = context.fit()

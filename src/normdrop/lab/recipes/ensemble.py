@@ -1,21 +1,14 @@
 """Dropout as an ensemble: averaging one network's masks against averaging networks."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 from normdrop.lab.metric import TEST_ERROR, TEST_LOSS, Metric
-from normdrop.lab.recipe import Network, Recipe
-from normdrop.lab.recipes._residual import PAPER, SMALL, three_stage_network
+from normdrop.lab.recipe import Network, Tensor, TrialContext
+from normdrop.lab.recipes._residual import SMALL, residual_recipe, three_stage_network
+from normdrop.lab.trial import Setting
 from normdrop.verbs import modes
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from torch import Tensor, nn
-
-    from normdrop.lab.context import TrialContext
-    from normdrop.lab.trial import Setting
 
 _PASSES = {"masks-1": 1, "masks-3": 3, "masks-10": 10, "masks-30": 30}
 _NETWORKS = {"network": 1, "networks-2": 2, "networks-3": 3, "networks-5": 5}
@@ -30,12 +23,12 @@ class _Member:
     """What decides a trained network, and a trial that it is trained for."""
 
     seed: int
-    settings: "tuple[tuple[str, Setting], ...]"
+    settings: tuple[tuple[str, Setting], ...]
     circumstances: tuple[str, ...]
-    context: "TrialContext" = field(compare=False)
+    context: TrialContext = field(compare=False)
 
     @classmethod
-    def of(cls, context: "TrialContext", number: int) -> "_Member":
+    def of(cls, context: TrialContext, number: int) -> "_Member":
         """A member of the trial's ensemble; no two seeds share one."""
         trial = context.trial
         settings = tuple(sorted(trial.settings.items()))
@@ -56,7 +49,7 @@ def _trained(member: _Member) -> Network:
     return prepared.eval()
 
 
-def _experiment(context: "TrialContext") -> "Mapping[str, float]":
+def _experiment(context: TrialContext) -> dict[str, float]:
     import torch
 
     networks, passes = _NETWORKS.get(context.variant, 1), _PASSES.get(context.variant, 0)
@@ -75,9 +68,7 @@ def _experiment(context: "TrialContext") -> "Mapping[str, float]":
     }
 
 
-def _scores(
-    context: "TrialContext", members: "list[nn.Module]", passes: int
-) -> tuple[float, float]:
+def _scores(context: TrialContext, members: list[Network], passes: int) -> tuple[float, float]:
     """Test error in % and mean loss in nats of the averaged probabilities."""
     import torch
 
@@ -90,7 +81,7 @@ def _scores(
     return 100 * wrong / len(context.test), loss / len(context.test)
 
 
-def _probabilities(members: "list[nn.Module]", inputs: "Tensor", passes: int) -> "Iterable[Tensor]":
+def _probabilities(members: list[Network], inputs: Tensor, passes: int) -> Iterable[Tensor]:
     """One answer per network in eval mode; or, with passes, one per pass with dropout on."""
     for member in members:
         if not passes:
@@ -101,7 +92,7 @@ def _probabilities(members: "list[nn.Module]", inputs: "Tensor", passes: int) ->
                 yield member(inputs).double().softmax(1)
 
 
-RECIPE = Recipe(
+RECIPE = residual_recipe(
     name="ensemble",
     version=1,
     title="Averaging masks or averaging networks",
@@ -109,15 +100,10 @@ RECIPE = Recipe(
     source="dropout as an average over networks, Srivastava et al., JMLR 2014",
     variants=("network", *_PASSES, *tuple(_NETWORKS)[1:]),
     baseline="network",
-    data="digits",
     seeds=9,
     settings={**SMALL, "limit_train": None, "rate": 0.2},
     experiment=_experiment,
-    dimensions=3,
-    endpoint=TEST_ERROR,
     metrics=(TEST_LOSS, _TRAINED, _FORWARD),
-    paper=PAPER,
-    paper_data="cifar-10",
     notes=(
         (
             "network: one in eval mode. masks-k: its probabilities averaged over k passes with "

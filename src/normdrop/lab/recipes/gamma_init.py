@@ -3,9 +3,9 @@
 import math
 from dataclasses import replace
 
-from normdrop.lab.metric import TEST_ERROR, TEST_LOSS, TRAIN_EVAL_LOSS
-from normdrop.lab.recipe import Network, Panel, Recipe, Settings, Shape
-from normdrop.lab.recipes._residual import PAPER, SMALL, three_stage_network
+from normdrop.lab.metric import TEST_LOSS, TRAIN_EVAL_LOSS
+from normdrop.lab.recipe import Network, Panel, Settings, Shape
+from normdrop.lab.recipes._residual import SMALL, residual_recipe, three_stage_network
 
 _SCALES = {"one": 1.0, "sqrt-2": math.sqrt(2)}
 
@@ -32,7 +32,7 @@ def _built(shape: Shape, classes: int, settings: Settings) -> Network:
     return perceptron(shape, classes, order=order, widths=widths, dropout=rate)
 
 
-RECIPE = Recipe(
+RECIPE = residual_recipe(
     name="gamma-init",
     version=1,
     title="γ of batch norm at the start: 1 or √2",
@@ -40,12 +40,9 @@ RECIPE = Recipe(
     source="a question left open by practitioners",
     variants=tuple(_SCALES),
     baseline="one",
-    data="digits",
     seeds=6,
     settings={**SMALL, "rate": 0.0},
     network=_network,
-    dimensions=3,
-    endpoint=TEST_ERROR,
     metrics=(TEST_LOSS, replace(TRAIN_EVAL_LOSS, heading="train loss", narrow=True)),
     panels={
         "residual": Panel(),
@@ -53,8 +50,6 @@ RECIPE = Recipe(
         "perceptron": Panel(settings={"block": "linear"}),
         "perceptron-dropout": Panel(settings={"block": "linear", "rate": 0.2}),
     },
-    paper=PAPER,
-    paper_data="cifar-10",
     notes=(
         (
             "Of a standard normal value ReLU leaves half the mean square: γ = √2 makes it 1. In "

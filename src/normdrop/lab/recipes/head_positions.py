@@ -1,8 +1,8 @@
 """Where dropout goes in a network's head: none and the positions H3 to H6 of Kim et al. (2023)."""
 
-from normdrop.lab.metric import GAP, TEST_ERROR, TEST_LOSS
-from normdrop.lab.recipe import Network, Panel, Published, Recipe, Settings, Shape
-from normdrop.lab.recipes._residual import PAPER, SMALL, errors, three_stage_network
+from normdrop.lab.metric import GAP, TEST_LOSS
+from normdrop.lab.recipe import Network, Panel, Published, Settings, Shape
+from normdrop.lab.recipes._residual import SMALL, errors, residual_recipe, three_stage_network
 
 
 def _network(variant: str, shape: Shape, classes: int, settings: Settings) -> Network:
@@ -30,7 +30,7 @@ def _errors(none: float, before: float, after: float) -> Published:
     return errors({"none": none, "H4": before, "H5": after})
 
 
-RECIPE = Recipe(
+RECIPE = residual_recipe(
     name="head-positions",
     version=1,
     title="Positions of dropout in the head",
@@ -38,20 +38,15 @@ RECIPE = Recipe(
     source="Kim et al., How to Use Dropout Correctly on Residual Networks, UAI 2023",
     variants=("none", "H3", "H4", "H5", "H6"),
     baseline="none",
-    data="digits",
     seeds=8,
     settings={**SMALL, "rate": 0.2, "backbone": "residual"},
     network=_network,
-    dimensions=3,
-    endpoint=TEST_ERROR,
     metrics=(TEST_LOSS, GAP),
     panels={
         "residual": Panel(published=_errors(78.83, 78.93, 78.55)),
         "mobile": Panel(settings={"backbone": "mobile"}, published=_errors(75.71, 75.82, 75.72)),
         "dense": Panel(settings={"backbone": "dense"}, published=_errors(79.07, 79.15, 79.04)),
     },
-    paper=PAPER,
-    paper_data="cifar-10",
     published_label="ImageNet, mean of 3 runs; ResNet-50, MobileNetV2-1.4, DenseNet-169",
     notes=(
         (

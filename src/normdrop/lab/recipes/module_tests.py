@@ -4,15 +4,11 @@ import math
 from typing import TYPE_CHECKING
 
 from normdrop.lab.metric import Metric
-from normdrop.lab.recipe import Panel, Recipe
+from normdrop.lab.recipe import Panel, Recipe, Tensor, TrialContext
 from normdrop.theory import relu_block_shift, residual_shift
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from torch import Generator, Tensor
-
-    from normdrop.lab.context import TrialContext
+    from torch import Generator
 
 _BEFORE, _AFTER = "drop-weight", "weight-drop"
 _MEANS = (-0.02, -0.01, 0.0, 0.01, 0.02)
@@ -40,7 +36,7 @@ _FORMULA = Metric(
 )
 
 
-def _experiment(context: "TrialContext") -> "Mapping[str, float]":
+def _experiment(context: TrialContext) -> dict[str, float]:
     shifted = float(context.settings["mean"] or 0.0)
     ratios = {mean: _ratio(context, mean) for mean in {*_MEANS, shifted}}
     return {
@@ -50,14 +46,14 @@ def _experiment(context: "TrialContext") -> "Mapping[str, float]":
     }
 
 
-def _formula(context: "TrialContext") -> float:
+def _formula(context: TrialContext) -> float:
     rate, trunk = float(context.settings["rate"] or 0.0), context.settings["trunk_deviation"]
     if trunk is None:
         return float(relu_block_shift(rate))
     return float(residual_shift(rate, float(trunk) ** 2))
 
 
-def _ratio(context: "TrialContext", mean: float) -> float:
+def _ratio(context: TrialContext, mean: float) -> float:
     """Eval variance / train variance of the module's outputs, each summed over the outputs."""
     import torch
 
@@ -77,7 +73,7 @@ def _ratio(context: "TrialContext", mean: float) -> float:
     return float(evaluated / train)
 
 
-def _weights(width: int, mean: float, draws: "Generator") -> "Tensor":
+def _weights(width: int, mean: float, draws: "Generator") -> Tensor:
     """Normal weights of variance 2 / width, as He et al. have it, around a mean."""
     import torch
 
@@ -86,8 +82,8 @@ def _weights(width: int, mean: float, draws: "Generator") -> "Tensor":
 
 
 def _outputs(
-    context: "TrialContext", z: "Tensor", first: "Tensor", second: "Tensor", *, training: bool
-) -> "Tensor":
+    context: TrialContext, z: Tensor, first: Tensor, second: Tensor, *, training: bool
+) -> Tensor:
     """The module's outputs of standard normal inputs, shape (rows, width)."""
     from torch.nn import functional
 

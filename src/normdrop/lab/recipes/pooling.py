@@ -1,20 +1,12 @@
 """What max and average pooling make of mean and variance, with dropout on either side."""
 
 import math
-from typing import TYPE_CHECKING
 
-from normdrop.lab.recipe import Panel, Recipe
+from normdrop.lab.recipe import Panel, Recipe, Tensor, TrialContext
 from normdrop.lab.recipes._misfit import MISFIT, OFFSET, RATIO, misfit, moments_of
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
-    from torch import Tensor
-
-    from normdrop.lab.context import TrialContext
-
-
-def _experiment(context: "TrialContext") -> "Mapping[str, float]":
+def _experiment(context: TrialContext) -> dict[str, float]:
     from torch.nn import functional
 
     x = _windows(context)
@@ -27,7 +19,7 @@ def _experiment(context: "TrialContext") -> "Mapping[str, float]":
     return misfit(moments_of(noisy), moments_of(pooled))
 
 
-def _windows(context: "TrialContext") -> "Tensor":
+def _windows(context: TrialContext) -> Tensor:
     """Normal values, each pair of a window with one correlation, shape (windows, size)."""
     import torch
 
@@ -39,7 +31,7 @@ def _windows(context: "TrialContext") -> "Tensor":
     return x.relu() if context.settings["relu"] else x
 
 
-def _pooled(x: "Tensor", context: "TrialContext") -> "Tensor":
+def _pooled(x: Tensor, context: TrialContext) -> Tensor:
     return x.amax(1) if context.settings["pool"] == "max" else x.mean(1)
 
 

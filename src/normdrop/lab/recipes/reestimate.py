@@ -1,14 +1,9 @@
 """Test error before and after batch norm's statistics are re-estimated in eval mode."""
 
-from typing import TYPE_CHECKING
-
 from normdrop.lab.measures import REESTIMATED_ERROR, SHIFT, mean_shift, reestimated_error
 from normdrop.lab.metric import Metric
-from normdrop.lab.recipe import Network, Settings, Shape
+from normdrop.lab.recipe import Trained
 from normdrop.lab.recipes import _disharmony as li
-
-if TYPE_CHECKING:
-    from normdrop.lab.context import Trained
 
 _AFTER = " re-estimated"
 _VARIANTS = ("none", "a", f"a{_AFTER}", "b", f"b{_AFTER}")
@@ -38,18 +33,7 @@ _CHANGE = Metric(
 )
 
 
-def _network(variant: str, shape: Shape, classes: int, settings: Settings) -> Network:
-    place = variant.removesuffix(_AFTER)
-    return li.paper_network(
-        shape,
-        classes,
-        settings,
-        place="b" if place == "b" else "a",
-        noise=0.0 if place == "none" else float(settings["rate"] or 0.0),
-    )
-
-
-def _measure(trained: "Trained") -> dict[str, float]:
+def _measure(trained: Trained) -> dict[str, float]:
     """The variant's own error and shift, and what re-estimation changes whatever the variant."""
     final = trained.epochs[-1]
     before = 100 * (1 - (final.test_accuracy or 0.0))
@@ -70,7 +54,7 @@ RECIPE = li.recipe(
     seeds=8,  # the fewest for 4 comparisons with the baseline at 5 % under Holm
     settings={**li.SMALL, "network": "PreResNet", "rate": 0.5},
     panels=li.panels(_VARIANTS, _ERRORS, metric=_ERROR.name),
-    network=_network,
+    network=li.network_by_place,
     measure=_measure,
     endpoint=_ERROR,
     metrics=(SHIFT, _CHANGE),

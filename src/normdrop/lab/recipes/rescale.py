@@ -7,40 +7,33 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from normdrop.lab.metric import TEST_ERROR
-from normdrop.lab.recipe import Network, Panel, Recipe
+from normdrop.lab.recipe import Network, Panel, Recipe, Tensor, TrialContext
 from normdrop.lab.recipes._misfit import MISFIT, OFFSET, RATIO, misfit, moments_of
 from normdrop.lab.recipes._settings import SHORT_TRAINING
 from normdrop.theory import Moments
 from normdrop.verbs import measure
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from torch import Tensor
-
-    from normdrop.lab.context import TrialContext
     from normdrop.lab.networks import Correction
 
 _WIDTH = 64
 
 
-def _experiment(context: "TrialContext") -> "Mapping[str, float]":
-    return _of_values(context) if context.dataset is None else _of_training(context)
+def _experiment(context: TrialContext) -> dict[str, float]:
+    if context.dataset is not None:
+        return _of_training(context)
+    x = _values(context)
+    return misfit(moments_of(_dropout(context)(x)), moments_of(x))
 
 
-def _dropout(context: "TrialContext") -> Network:
+def _dropout(context: TrialContext) -> Network:
     from normdrop.lab.networks import RescaledDropout
 
     rate = float(context.settings["rate"] or 0.0)
     return RescaledDropout(rate, cast("Correction", context.variant))
 
 
-def _of_values(context: "TrialContext") -> "Mapping[str, float]":
-    x = _values(context)
-    return misfit(moments_of(_dropout(context)(x)), moments_of(x))
-
-
-def _values(context: "TrialContext") -> "Tensor":
+def _values(context: TrialContext) -> Tensor:
     import torch
 
     x = torch.randn(int(context.settings["values"] or 0), device=context.device)
@@ -48,7 +41,7 @@ def _values(context: "TrialContext") -> "Tensor":
     return x.relu() if context.settings["relu"] else x
 
 
-def _of_training(context: "TrialContext") -> "Mapping[str, float]":
+def _of_training(context: TrialContext) -> dict[str, float]:
     """Train a perceptron with dropout between ReLU and batch norm, and measure its norms."""
     network = context.prepared(_perceptron(context))
     *_, last = context.fit().epochs(network, context.progress)
@@ -64,7 +57,7 @@ def _of_training(context: "TrialContext") -> "Mapping[str, float]":
     return {**values, TEST_ERROR.name: 100 * (1 - (last.test_accuracy or 0.0))}
 
 
-def _perceptron(context: "TrialContext") -> Network:
+def _perceptron(context: TrialContext) -> Network:
     from torch import nn
 
     layers: list[nn.Module] = [nn.Flatten()]

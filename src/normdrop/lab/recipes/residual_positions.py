@@ -1,9 +1,9 @@
 """Where dropout goes in a residual block: none and the positions P0 to P7 of Kim et al. (2023)."""
 
 from normdrop.lab.measures import SHIFT, mean_shift
-from normdrop.lab.metric import GAP, TEST_ERROR, TEST_LOSS
-from normdrop.lab.recipe import Network, Panel, Recipe, Settings, Shape
-from normdrop.lab.recipes._residual import PAPER, SMALL, errors, three_stage_network
+from normdrop.lab.metric import GAP, TEST_LOSS
+from normdrop.lab.recipe import Network, Panel, Settings, Shape
+from normdrop.lab.recipes._residual import SMALL, errors, residual_recipe, three_stage_network
 
 _POSITIONS = ("none", "P0", "P1", "P2", "P3", "P4", "P5", "P6", "P7")
 # Test accuracies in % on CIFAR-10, means of 3 runs, by position.
@@ -21,7 +21,7 @@ def _network(variant: str, shape: Shape, classes: int, settings: Settings) -> Ne
     return three_stage_network(shape, classes, settings, dropout=settings["rate"], position=variant)
 
 
-RECIPE = Recipe(
+RECIPE = residual_recipe(
     name="residual-positions",
     version=2,
     title="Positions of dropout in residual blocks",
@@ -29,13 +29,10 @@ RECIPE = Recipe(
     source="Kim et al., How to Use Dropout Correctly on Residual Networks, UAI 2023",
     variants=_POSITIONS,
     baseline="none",
-    data="digits",
     seeds=9,
     settings={**SMALL, "rate": 0.2},
     network=_network,
     measure=mean_shift,
-    dimensions=3,
-    endpoint=TEST_ERROR,
     metrics=(TEST_LOSS, SHIFT, GAP),
     panels={
         "pre-activation": Panel(published=errors(_PRE_50)),
@@ -57,8 +54,6 @@ RECIPE = Recipe(
             published=errors(_POST_110),
         ),
     },
-    paper=PAPER,
-    paper_data="cifar-10",
     published_label="CIFAR-10, 164 epochs, mean of 3 runs; 110 layers if deeper, else 50",
     published_noise=0.39,  # by which its figures of P2 and P3 differ, which are one operation
     notes=(

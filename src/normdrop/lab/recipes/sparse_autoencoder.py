@@ -10,18 +10,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from normdrop.lab.metric import Metric
-from normdrop.lab.recipe import Recipe
+from normdrop.lab.recipe import Recipe, Tensor, TrialContext
 from normdrop.lab.recipes._settings import number
-from normdrop.lab.task import Task
+from normdrop.lab.task import Loss, Reduction, Task
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from torch import Tensor
-
-    from normdrop.lab.context import TrialContext
     from normdrop.lab.networks import SparseAutoencoder
-    from normdrop.lab.task import Loss, Reduction
 
 _START = -3.5
 
@@ -49,7 +43,7 @@ _ERROR = Metric(
 )
 
 
-def sparse_loss(activity: float, penalty: float) -> "Loss":
+def sparse_loss(activity: float, penalty: float) -> Loss:
     """Squared error per example plus `penalty` times the units' divergence from an activity.
 
     That is Σ KL(ρ, ρ̂) = Σ ρ·log(ρ/ρ̂) + (1-ρ)·log((1-ρ)/(1-ρ̂)) over the units, with ρ the activity
@@ -58,10 +52,10 @@ def sparse_loss(activity: float, penalty: float) -> "Loss":
 
     def loss(
         outputs: Any,  # noqa: ANN401 - `Task` says so: here a `Coded`
-        inputs: "Tensor",
-        _: "Tensor",
-        reduction: "Reduction",
-    ) -> "Tensor":
+        inputs: Tensor,
+        _: Tensor,
+        reduction: Reduction,
+    ) -> Tensor:
         error = (outputs.reconstruction - inputs).square().flatten(1).sum(1).mean()
         mean = outputs.codes.mean(0)
         entropy = activity * math.log(activity) + (1 - activity) * math.log(1 - activity)
@@ -72,7 +66,7 @@ def sparse_loss(activity: float, penalty: float) -> "Loss":
     return loss
 
 
-def _experiment(context: "TrialContext") -> "Mapping[str, float]":
+def _experiment(context: TrialContext) -> dict[str, float]:
     """Train to the end; note when both goals were first reached together."""
     network = _network(context)
     # a copy: looking in train mode moves the running statistics
@@ -92,7 +86,7 @@ def _experiment(context: "TrialContext") -> "Mapping[str, float]":
     }
 
 
-def _network(context: "TrialContext") -> "SparseAutoencoder":
+def _network(context: TrialContext) -> "SparseAutoencoder":
     from torch import nn
 
     from normdrop.lab.networks import autoencoder
@@ -107,7 +101,7 @@ def _network(context: "TrialContext") -> "SparseAutoencoder":
 
 
 def _measured(
-    network: "SparseAutoencoder", context: "TrialContext", *, training: bool
+    network: "SparseAutoencoder", context: TrialContext, *, training: bool
 ) -> dict[str, float]:
     """Unexplained variance and mean activity over the test data."""
     import torch
@@ -121,7 +115,7 @@ def _measured(
     return {_ERROR.name: 100 * (error / variance).item(), _ACTIVITY.name: codes.mean().item()}
 
 
-def _good(values: "Mapping[str, float]", context: "TrialContext") -> bool:
+def _good(values: dict[str, float], context: TrialContext) -> bool:
     return values[_ERROR.name] <= number(context.settings, "goal_unexplained") and values[
         _ACTIVITY.name
     ] <= number(context.settings, "goal_activity")

@@ -6,17 +6,11 @@ standardised beforehand) with batch norm in the hidden layers and with dropout t
 
 from dataclasses import replace
 from itertools import product
-from typing import TYPE_CHECKING
 
 from normdrop.lab.metric import TEST_LOSS, Metric
-from normdrop.lab.recipe import Network, Panel, Recipe
+from normdrop.lab.recipe import Network, Panel, Recipe, TrialContext
 from normdrop.lab.recipes._settings import number, widths
 from normdrop.lab.task import REGRESSION
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from normdrop.lab.context import TrialContext
 
 _INPUTS = ("raw", "bn first", "standardised")
 _ORDERS = {
@@ -41,7 +35,7 @@ _TRAINING_ERROR = Metric(
 )
 
 
-def _experiment(context: "TrialContext") -> "Mapping[str, float]":
+def _experiment(context: TrialContext) -> dict[str, float]:
     """Train the variant on inputs as it has them; errors in the data's own units."""
     inputs, _, _ = context.variant.partition(" + ")
     if inputs == "standardised":
@@ -58,7 +52,7 @@ def _experiment(context: "TrialContext") -> "Mapping[str, float]":
     }
 
 
-def _network(context: "TrialContext", inputs: str) -> Network:
+def _network(context: TrialContext, inputs: str) -> Network:
     from torch import nn
 
     from normdrop.lab.networks import perceptron

@@ -1,20 +1,10 @@
 """Shift and error of dropout in both places against the width of a network."""
 
-from normdrop.lab.recipe import Network, Panel, Settings, Shape
+from normdrop.lab.recipe import Panel
 from normdrop.lab.recipes import _disharmony as li
 
 _PUBLISHED = {10: {"test_error": {"none": 3.97, "a": 4.59, "b": 3.81}}}
 """Of WRN-28-10; the source has no other width."""
-
-
-def _network(variant: str, shape: Shape, classes: int, settings: Settings) -> Network:
-    return li.paper_network(
-        shape,
-        classes,
-        settings,
-        place="b" if variant == "b" else "a",
-        noise=0.0 if variant == "none" else float(settings["rate"] or 0.0),
-    )
 
 
 RECIPE = li.recipe(
@@ -29,7 +19,7 @@ RECIPE = li.recipe(
         f"×{width}": Panel(settings={"width": width}, published=_PUBLISHED.get(width, {}))
         for width in (1, 3, 10)
     },
-    network=_network,
+    network=li.network_by_place,
     published_label="CIFAR-10, WRN-28-10, rate 0.5, mean of 5 runs",
     notes=(
         f"Dropout of rate 0.5. {li.PLACES}",

@@ -11,7 +11,6 @@ from normdrop.lab.statistics._intervals import FEWEST_SEEDS as FEWEST_SEEDS
 from normdrop.lab.statistics._intervals import Interval as Interval
 from normdrop.lab.statistics._intervals import sign_flip_interval as sign_flip_interval
 from normdrop.lab.statistics._intervals import student_interval as student_interval
-from normdrop.lab.statistics._permutation import EXACT_SEEDS as EXACT_SEEDS
 from normdrop.lab.statistics._permutation import RANDOM_FLIPS as RANDOM_FLIPS
 from normdrop.lab.statistics._permutation import holm as holm
 from normdrop.lab.statistics._permutation import seeds_needed as seeds_needed

@@ -8,6 +8,7 @@ from normdrop.lint.rules._engine import check_captured as check_captured
 from normdrop.lint.rules._engine import check_files as check_files
 from normdrop.lint.rules._engine import check_source as check_source
 from normdrop.lint.rules._engine import check_text as check_text
+from normdrop.lint.rules._engine import well_placed as well_placed
 from normdrop.lint.rules._engine import without_accepted as without_accepted
 from normdrop.lint.rules._mend import ModelMend as ModelMend
 from normdrop.lint.rules._mend import SourceMend as SourceMend

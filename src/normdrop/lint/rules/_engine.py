@@ -77,6 +77,14 @@ def check_captured(
     return Findings(tuple(found), scope=looked, judged=judged, unknown=unknown).worst_first()
 
 
+def well_placed(subject: Subject) -> frozenset[str]:
+    """The noise layers that stand where their branch bears them best."""
+    # Only now: graphs take time to import, and source is checked without them where it can be.
+    from normdrop.lint.rules._branches import where_it_belongs
+
+    return where_it_belongs(subject)
+
+
 def without_accepted(findings: Findings, suppressions: Sequence[Suppression]) -> Findings:
     """The findings of a model that no suppression by layer or file accepts.
 

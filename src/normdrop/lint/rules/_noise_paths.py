@@ -8,12 +8,17 @@ from dataclasses import dataclass
 from normdrop.lint.rules._subject import Subject
 from normdrop.shifts.graph import Activation, Kind, Node
 
-# What an operation that is not understood does to noise is not claimed.
-_UNCERTAIN = {Kind.UNKNOWN, Kind.ATTENTION, Kind.RECURRENT, Kind.MATMUL}
+# Where noise is diluted, or damped by nobody knows how much.
+_UNSIZED = {
+    *(Kind.ADD, Kind.CONCATENATE, Kind.RESAMPLE),
+    *(Kind.ATTENTION, Kind.RECURRENT, Kind.MATMUL),
+}
 _NOTHING = 0.01
 """Less than this share of log variance is what no measurement on a few batches tells from none."""
 _ERRORS = 2.0
-"""Standard errors that an estimate must be away from no shift."""
+"""Errors that an estimate must be away from no shift, where it is small."""
+_SMALL = 0.1
+"""Beyond this log variance noise is told of, however uncertain its size."""
 # A cap at 6 hardly matters to a standard normal variable.
 _RECTIFIED = {"relu", "relu6"}
 
@@ -39,7 +44,9 @@ def noise_causes(subject: Subject) -> Iterator[Cause]:
     """The noise layers from which a certain way leads to a norm with running statistics."""
     found: dict[str, dict[str, Way]] = {}
     for noise in subject.graph.of_kind(Kind.NOISE):
-        if noise.noise is not None and noise.noise.active:
+        part = subject.part(noise)
+        # What is on in both modes moves no variance from one to the other.
+        if noise.noise is not None and noise.noise.active and not (part and part.always):
             for way in _ways(subject, noise):
                 found.setdefault(noise.layer, {}).setdefault(way.norm.layer, way)
     for ways in found.values():
@@ -69,7 +76,8 @@ def parts(subject: Subject) -> dict[str, dict[str, float | None]]:
     for norm, layer in subject.shifts.items():
         if norm not in layers or not layer.shift > 0:
             continue
-        log, least = math.log(layer.shift), max(_NOTHING, _ERRORS * (layer.error or 0.0))
+        log = math.log(layer.shift)
+        least = max(_NOTHING, min(_SMALL, _ERRORS * (layer.error or 0.0)))
         shares = {noise: share for noise, share in layer.causes.items() if noise in layers}
         for noise, share in (shares or dict.fromkeys(reaching.get(norm, ()), 1.0)).items():
             if abs(share * log) > least:
@@ -84,7 +92,7 @@ def _ways(subject: Subject, noise: Node) -> Iterator[Way]:
     while waiting:
         node, steps = waiting.popleft()
         for following in subject.graph.consumers(node):
-            if following.id in seen or following.kind in _UNCERTAIN:
+            if following.id in seen or following.kind is Kind.UNKNOWN:
                 continue
             seen.add(following.id)
             if following.carries_statistics:
@@ -104,7 +112,7 @@ def expected_shift(subject: Subject, way: Way) -> float | None:
     noise = way.noise.noise
     if noise is None or math.isnan(noise.rate):
         return None
-    if any(step.kind in {Kind.ADD, Kind.CONCATENATE} for step in way.steps):
+    if any(step.kind in _UNSIZED for step in way.steps):
         return None
     factor = noise.second_moment_factor
     if factor == 0:

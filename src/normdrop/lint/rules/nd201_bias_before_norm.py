@@ -1,6 +1,7 @@
 """ND201."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from normdrop.lint.rules._mend import ModelMend, SourceMend
 from normdrop.lint.rules._rule import Invalid, Rule
@@ -8,6 +9,9 @@ from normdrop.lint.rules._subject import Subject
 from normdrop.lint.source import MODEL_WORDS
 from normdrop.shifts.graph import Kind, Node, Pool, Reshape
 from normdrop.values.findings import Finding
+
+if TYPE_CHECKING:
+    from normdrop.lint.source import LayerOperation
 
 
 class BiasBeforeNorm(Rule):
@@ -54,6 +58,17 @@ class BiasBeforeNorm(Rule):
         """
         from torch import nn
         model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.AvgPool2d(2, 2, 1), nn.BatchNorm2d(8))
+        """,
+        """
+        from torch import nn
+        class Generator(nn.Module):
+            def __init__(self, width):
+                super().__init__()
+                self.project = nn.Linear(100, width * 7 * 7)
+                self.norm = nn.BatchNorm2d(width)
+                self.width = width
+            def forward(self, z):
+                return self.norm(self.project(z).view(-1, self.width, 7, 7))
         """,
     )
     invalid = (
@@ -110,16 +125,17 @@ class BiasBeforeNorm(Rule):
 
 def _cancelling(subject: Subject, weight: Node) -> Node | None:
     """The norm that takes away what a weight's bias adds; None if anything else sees it."""
-    node = weight
+    node, regrouped = weight, False
     while True:
         following = subject.graph.consumers(node)
         if len(following) != 1 or node.id in subject.graph.outputs:
             return None
         node = following[0]
         if node.kind is Kind.NORM:
-            return node if _cancels(subject, weight, node) else None
+            return node if _cancels(subject, weight, node, regrouped=regrouped) else None
         if not _keeps_a_constant(node):
             return None
+        regrouped = regrouped or (subject.captured is None and _regroups(node))
 
 
 def _keeps_a_constant(node: Node) -> bool:
@@ -133,7 +149,19 @@ def _keeps_a_constant(node: Node) -> bool:
     return details.method == "max" or (details.method == "average" and not padded)
 
 
-def _cancels(subject: Subject, weight: Node, norm: Node) -> bool:
+def _parts_between(subject: Subject, weight: Node, norm: Node) -> "Iterator[LayerOperation | None]":
+    """What the source says of the changes of shape between a weight and a norm."""
+    node = weight
+    while (node := subject.graph.consumers(node)[0]) is not norm:
+        yield subject.part(node)
+
+
+def _regroups(node: Node) -> bool:
+    """Whether source shows a change of shape that may make other channels of the values."""
+    return node.operation.lower().startswith(("view", "resh", "unfl", "pixel", "channel_sh"))
+
+
+def _cancels(subject: Subject, weight: Node, norm: Node, *, regrouped: bool) -> bool:
     """Whether a norm takes each channel's mean away, with channels as the weight counts them."""
     details = norm.norm
     if details is None or details.family not in {"batch", "instance"}:
@@ -141,14 +169,26 @@ def _cancels(subject: Subject, weight: Node, norm: Node) -> bool:
     if details.family == "batch" and not details.uses_batch_statistics:
         return False
     if subject.captured is None:
-        made, follows = subject.part(weight), subject.part(norm)
-        widths = {part.width for part in (made, follows) if part and part.width is not None}
-        # Keras: an axis that is stated may not be that of the weight's channels.
-        stated_axis = subject.is_keras(norm) and details.axes != (-1,)
-        return len(widths) < 2 and not stated_axis  # noqa: PLR2004 - both widths are known and differ
+        return _cancels_in_source(subject, weight, norm, regrouped=regrouped)
     if weight.channel_axis is None or norm.channel_axis is None:
         return False
     if norm.shape == weight.shape:
         return norm.channel_axis == weight.channel_axis
     # Flattened channels stay whole when the channel axis is the first of those flattened.
     return weight.channel_axis == 1 and norm.channel_axis == 1
+
+
+def _cancels_in_source(subject: Subject, weight: Node, norm: Node, *, regrouped: bool) -> bool:
+    """The same by the widths and axes that source shows."""
+    made, follows = subject.part(weight), subject.part(norm)
+    widths = {part.width for part in (made, follows) if part and part.width is not None}
+    if len(widths) > 1:
+        return False
+    if regrouped:
+        # As many channels as units, and both counts known: they are the same.
+        between = [made, follows, *_parts_between(subject, weight, norm)]
+        known = [part.width for part in between if part and part.width is not None]
+        if len(known) < 2 or len(set(known)) > 1:  # noqa: PLR2004 - one of each
+            return False
+    # Keras: an axis that is stated may not be that of the weight's channels.
+    return not subject.is_keras(norm) or (norm.norm is not None and norm.norm.axes == (-1,))

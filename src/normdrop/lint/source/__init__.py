@@ -11,6 +11,7 @@ from normdrop.lint.source._files import unreadable as unreadable
 from normdrop.lint.source._index import SourceCall as SourceCall
 from normdrop.lint.source._memo import Memo as Memo
 from normdrop.lint.source._names import MODEL_WORDS as MODEL_WORDS
+from normdrop.lint.source._names import counts_classes as counts_classes
 from normdrop.lint.source._names import functional_call as functional_call
 from normdrop.lint.source._source import Source as Source
 from normdrop.lint.source._source import open_project as open_project

@@ -4,10 +4,12 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 
 from normdrop.lint.source._arguments import Arguments
+from normdrop.lint.source._passing import KERAS_PASSING, keras_passing
 from normdrop.lint.source._torch_layers import (
     Maker,
     dropout_noise,
     nothing,
+    of_classes,
     own_statistics,
     same_values,
 )
@@ -47,17 +49,19 @@ _BY_NAME = {name: each.name for each in ACTIVATIONS.values() for name in each.ke
 def keras_layer(name: str, given: Arguments) -> tuple[LayerOperation, ...] | None:
     """What a class of `keras.layers` does; None for one that is not known here."""
     make = _CLASSES.get(name)
-    return make(name, given) if make else None
+    return make(name, given) if make else keras_passing(name, given)
 
 
 def keras_merge(name: str) -> LayerOperation | None:
     """What a layer that joins a list of tensors does."""
-    if name in {"Add", "add"}:
+    if name in {"Add", "add", "Subtract", "subtract", "Average", "average"}:
         return LayerOperation(Kind.ADD, name, Sum(()))
     if name in {"Concatenate", "concatenate"}:
         return LayerOperation(Kind.CONCATENATE, name, Concatenate(-1))
     if name in {"Multiply", "multiply"}:
         return LayerOperation(Kind.MULTIPLY, name)
+    if name in {"Maximum", "maximum", "Minimum", "minimum", "Dot", "dot"}:
+        return LayerOperation(Kind.MATMUL, name)
     return None
 
 
@@ -101,6 +105,7 @@ def _weight(weight: WeightOperation, name: str, given: Arguments) -> tuple[Layer
         bias=bias is True,
         bias_stated=given.get(old) is not None,
         width=given.whole_number(width, 0),
+        classes=of_classes(given.get(width, 0)),
         axis=None if linear else _STATED.get(given.text("data_format", None, "")),
     )
     activation = given.get("activation", 1 if second == "activation" else None)
@@ -145,6 +150,13 @@ def _advanced(
     return (LayerOperation(Kind.ACTIVATION, name, Activation(activation.name)),)
 
 
+def _reshaped(name: str, given: Arguments) -> tuple[LayerOperation, ...]:
+    """The same values in a shape whose last extent may be known."""
+    shape = given.sizes("target_shape", 0)
+    width = shape[-1] if shape and shape[-1] > 0 else None
+    return (LayerOperation(Kind.RESHAPE, name, Reshape("view"), width=width),)
+
+
 def _padded(name: str, _: Arguments) -> tuple[LayerOperation, ...]:
     return (LayerOperation(Kind.RESHAPE, name, Reshape("pad")),)
 
@@ -174,12 +186,15 @@ def _classes() -> Iterable[tuple[str, Maker]]:
     for shape in SHAPES:
         make = _SHAPED.get(shape.how)
         yield from ((name, make) for name in shape.keras_layers if make)
+    yield "Reshape", _reshaped
     yield "Activation", _activation_layer
     yield from ((name, nothing) for name in ("InputLayer", "Identity"))
 
 
 _CLASSES: Mapping[str, Maker] = dict(_classes())
-KERAS_NAMES = frozenset((*_CLASSES, "Input", "Add", "Concatenate", "add", "concatenate"))
+KERAS_NAMES = frozenset(
+    (*_CLASSES, *KERAS_PASSING, "Input", "Add", "Concatenate", "add", "concatenate", "Multiply")
+)
 """What `from keras.layers import *` is known to bring."""
 KERAS_NOISE_AND_NORMS = "|".join(
     (

@@ -1,10 +1,12 @@
 """What the layers and functions of the libraries draw where a source calls them."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from normdrop.lint.source._arguments import Arguments
 from normdrop.lint.source._keras_layers import KERAS_NAMES, keras_layer, keras_merge
 from normdrop.lint.source._notes import Notes
+from normdrop.lint.source._passing import passing_function
 from normdrop.lint.source._sketch import Draft
 from normdrop.lint.source._tensorflow_layers import taken, tensorflow_call
 from normdrop.lint.source._torch_layers import TORCH_NAMES, torch_function, torch_layer
@@ -15,7 +17,9 @@ from normdrop.lint.source._values import (
     LayerOperation,
     LayerValue,
     Listing,
+    Opaque,
     SequentialValue,
+    Symbol,
     TensorValue,
     Value,
     flows,
@@ -47,8 +51,11 @@ _KEEPING = frozenset(
         "collections.OrderedDict",
     ]
 )
+# Layers of Keras that call another one, on each step or with other weights.
+_WRAPPERS = frozenset({"TimeDistributed", "Bidirectional", "SpectralNormalization"})
 # Arguments that are handed on as `**settings` are a device, a type, a momentum: that they turn
 # running statistics off is nothing to reckon with.
+_TENSORS = (TensorValue, Symbol, Opaque)
 _NORMS = frozenset(NORMS["batch"].modules)
 # One argument fewer: a lazy class finds its first out by itself.
 _BEFORE_TRACKING = NORMS["batch"].arguments.index("track_running_stats") - 1
@@ -80,16 +87,23 @@ class Libraries:
         self.chains: list[SequentialValue] = []
 
     def call(  # noqa: PLR0911 - one way for each library
-        self, name: str, given: Arguments, place: Location
+        self, name: str, given: Arguments, place: Location, *, guarded: bool = False
     ) -> Value:
-        """What calling a library's object yields, by the name its library documents."""
+        """What calling a library's object yields, by the name its library documents.
+
+        Args:
+            name: That name.
+            given: What it is called with.
+            place: Where.
+            guarded: Whether it is called in train mode alone.
+        """
         library, _, last = name.rpartition(".")
         if name in _KEEPING and given.positional:
             return given.positional[0]
         if library == "torch.nn":
             return self._torch(last, given, place)
         if library in {"torch", "torch.nn.functional"}:
-            return self._torch_function(last, given, place)
+            return self._torch_function(last, given, place, guarded=guarded)
         if library == "keras.layers" or name == "keras.Input":
             return self._keras(last, given, place)
         if name in {"keras.Sequential", "keras.Model", "keras.models.Model"}:
@@ -142,15 +156,28 @@ class Libraries:
                 items = [module for _, module in pairs]
         return items if given.whole else [*items, OPAQUE]
 
-    def _torch_function(self, name: str, given: Arguments, place: Location) -> Value:
+    def _torch_function(
+        self, name: str, given: Arguments, place: Location, *, guarded: bool
+    ) -> Value:
         first = given.get("input", 0)
         if name in {"cat", "concat", "stack"} and isinstance(first, Listing):
             part = keras_merge("Concatenate")
             return self._draft.merge(part, first.items, place) if part else OPAQUE
-        parts = torch_function(name, given) if isinstance(first, TensorValue) else None
+        # What a function of torch takes is a tensor, wherever it comes from.
+        parts = torch_function(name, given) if isinstance(first, _TENSORS) else None
         if parts is None or first is None:
-            return self._draft.opaque(given.values(), place, name)
+            return self._passed(name, given.values(), place)
+        if guarded:
+            parts = tuple(replace(part, always=False) for part in parts)
         return self._draft.layer(LayerValue(parts, place, library="torch"), first, place)
+
+    def _passed(self, name: str, values: list[Value], place: Location) -> Value:
+        """What a function makes of all tensors it is given."""
+        part = passing_function(name)
+        inside = [each for value in values for each in flows(value)]
+        if part is None or not inside:
+            return self._draft.opaque(values, place, name)
+        return TensorValue(self._draft.add(part, inside, place))
 
     def _keras(self, name: str, given: Arguments, place: Location) -> Value:
         if name == "Input":
@@ -162,6 +189,9 @@ class Libraries:
                 return self._draft.merge(merge, first.items, place)
         if merge is not None:
             return LayerValue((merge,), place, library="keras")
+        if name in _WRAPPERS:
+            wrapped = given.get("layer", 0)
+            return wrapped if wrapped is not None else OPAQUE
         return LayerValue(self._parts(keras_layer, name, given, place), place, library="keras")
 
     def _parts(
@@ -210,4 +240,4 @@ class Libraries:
         parts = torch_function(name, Arguments([tensor]))
         if parts is not None:
             return self._draft.layer(LayerValue(parts, place, library="torch"), tensor, place)
-        return self._draft.opaque([tensor, *given.values()], place, name)
+        return self._passed(name, [tensor, *given.values()], place)

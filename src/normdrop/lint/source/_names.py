@@ -92,6 +92,22 @@ def dotted(node: ast.expr, imported: Mapping[str, str]) -> str:
     return canonical(".".join([imported[root.id], *reversed(parts)]))
 
 
+# What the number of classes is called.
+_CLASSES = re.compile(
+    r"(?i)(?:^|[._])(?:(?:n|nb|nr|num|number)_?(?:of_?)?(?:class|classes|cls|labels?|categories)"
+    r"|nclass(?:es)?|class(?:es)?_(?:num|number|count)|classes|vocab_size)$"
+)
+
+
+def counts_classes(name: str) -> bool:
+    """Whether a name says how many classes there are.
+
+    >>> counts_classes("self.num_classes"), counts_classes("width")
+    (True, False)
+    """
+    return _CLASSES.search(name) is not None
+
+
 def functional_call(*names: str) -> Callable[[bytes], bool]:
     """A test of whether a file may call one of some functions of `torch.nn.functional`.
 

@@ -1,6 +1,7 @@
 """What holds of a piece of source however often a run comes by it."""
 
 import ast
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -32,10 +33,11 @@ class Signature:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What is tested: its text, and the names in it."""
+    """What is tested: its text, the names in it, and whether it asks for the mode by its name."""
 
     text: str
     names: tuple[str, ...]
+    by_mode: bool
 
 
 class Notes:
@@ -84,4 +86,8 @@ class Notes:
 
 def _condition(test: ast.expr) -> Condition:
     names = tuple(each.id for each in ast.walk(test) if isinstance(each, ast.Name))
-    return Condition(ast.unparse(test), names)
+    text = ast.unparse(test)
+    return Condition(text, names, _MODE.search(text) is not None)
+
+
+_MODE = re.compile(r"(?i)(?<!cons)(?<!pre)train(?!ed|able)|(?<![a-z])eval|infer|predict|determin")

@@ -10,19 +10,21 @@ from typing import Any, Protocol
 from normdrop.lint.source._arguments import Arguments
 from normdrop.lint.source._keras_layers import KERAS_NAMES
 from normdrop.lint.source._libraries import Libraries
-from normdrop.lint.source._names import canonical
+from normdrop.lint.source._names import canonical, counts_classes
 from normdrop.lint.source._notes import Notes, Signature
 from normdrop.lint.source._sketch import Draft, TooLarge
 from normdrop.lint.source._values import (
     DEEPEST,
     FORWARDS,
     OPAQUE,
+    TRAINING,
     Class,
     Constant,
     Elsewhere,
     FunctionValue,
     Imported,
     Instance,
+    InTraining,
     LayerOperation,
     LayerValue,
     Listing,
@@ -58,6 +60,8 @@ _CHECKPOINTS = {
 # What has attributes that are values; anything else has methods alone.
 _ATTRIBUTED = (Imported, Instance, Symbol, Opaque, ModuleFile)
 _SUMS = (ast.Add, ast.Sub)
+# Whoever asks how many classes there are asks whether there are any.
+_MANY = Constant(1000)
 _ARITHMETIC: dict[type[ast.operator], Callable[[float, float], float]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -134,6 +138,10 @@ class Interpreter:
         self._libraries = Libraries(notes, self.draft)
         # The functions of the file that are being run, and whose methods they are.
         self._inside: list[tuple[ast.FunctionDef, Instance | None]] = []
+        # How many conditions on the mode stand around what is being run, and whether the last
+        # condition asked for it.
+        self._guards = 0
+        self._by_mode = False
 
     @property
     def chains(self) -> list[SequentialValue]:
@@ -205,7 +213,7 @@ class Interpreter:
         if isinstance(value, Listing) and len(value.items) == count:
             return value.items[index]
         if isinstance(value, TensorValue):
-            return TensorValue(self.draft.unknown((value.node,), self.place(node)))
+            return TensorValue(self.draft.reshape(value.node, self.place(node), "getitem"))
         return OPAQUE
 
     def step_expression(self, node: ast.Expr, names: Names) -> None:
@@ -214,23 +222,31 @@ class Interpreter:
 
     def step_if(self, node: ast.If, names: Names) -> None:
         """One branch; a branch that only raises is not a way to go."""
-        if _raises(node.body):
-            return self.execute(node.orelse, names)
-        if node.orelse and _raises(node.orelse):
-            return self.execute(node.body, names)
-        return self.execute(node.body if self.holds(node.test, names) else node.orelse, names)
+        if _raises(node.body) or (node.orelse and _raises(node.orelse)):
+            self.execute(node.orelse if _raises(node.body) else node.body, names)
+            return
+        taken, by_mode = self._chosen(node.test, names)
+        way, other = (node.body, node.orelse) if taken else (node.orelse, node.body)
+        self._guards += by_mode
+        self.execute(way, names)
+        # Where the other way ends the function, what follows is reached in this mode alone.
+        self._guards -= by_mode and not (other and isinstance(other[-1], ast.Return))
 
     def step_for(self, node: ast.For, names: Names) -> None:
         """Every round of a known loop, two rounds of another."""
         for item in self.rounds(node.iter, names):
             self.bind(node.target, item, names)
-            with contextlib.suppress(RoundEnded):
-                self.execute(node.body, names)
+            self._round(node.body, names)
 
     def step_while(self, node: ast.While, names: Names) -> None:
         """One round: that there is a second cannot be proven."""
+        self._round(node.body, names)
+
+    def _round(self, body: Sequence[ast.stmt], names: Names) -> None:
+        guards = self._guards
         with contextlib.suppress(RoundEnded):
-            self.execute(node.body, names)
+            self.execute(body, names)
+        self._guards = guards
 
     def step_leave(self, _node: ast.stmt, _names: Names) -> None:
         """The rest of this round is not run."""
@@ -297,7 +313,7 @@ class Interpreter:
         if name in owner.attributes:
             return owner.attributes[name]
         if name == "training":
-            return Constant(value=True)
+            return TRAINING
         function = method(owner.made_of, name)
         return Method(owner, function) if function else Symbol(f"{owner.path}.{name}")
 
@@ -356,7 +372,8 @@ class Interpreter:
         if isinstance(left, Listing) and isinstance(sign, ast.Mult):
             return OPAQUE
         if isinstance(left, Constant) and isinstance(right, Constant):
-            return _number(left.value, sign, right.value)
+            follows = isinstance(left, InTraining) or isinstance(right, InTraining)
+            return _number(left.value, sign, right.value, InTraining if follows else Constant)
         return OPAQUE
 
     def _arithmetic(self, left: Value, sign: ast.operator, right: Value, node: ast.AST) -> Value:
@@ -401,7 +418,18 @@ class Interpreter:
 
     def read_choice(self, node: ast.IfExp, names: Names) -> Value:
         """`a if test else b`."""
-        return self.value(node.body if self.holds(node.test, names) else node.orelse, names)
+        taken, by_mode = self._chosen(node.test, names)
+        self._guards += by_mode
+        value = self.value(node.body if taken else node.orelse, names)
+        self._guards -= by_mode
+        return InTraining(value.value) if by_mode and isinstance(value, Constant) else value
+
+    def _chosen(self, test: ast.expr, names: Names) -> tuple[bool, bool]:
+        """Whether a condition holds, and whether it asks for the mode."""
+        self._by_mode = False
+        holds = self.holds(test, names)
+        by_mode, self._by_mode = self._by_mode, False
+        return holds, by_mode
 
     def holds(self, test: ast.expr, names: Names) -> bool:
         """Whether a condition holds, in this world where it is open."""
@@ -413,13 +441,20 @@ class Interpreter:
             return any(self.holds(each, names) for each in test.values)
         known = self._compared(test, names) if isinstance(test, ast.Compare) else None
         if known is None and not isinstance(test, ast.Compare):
-            known = _truth(self.value(test, names) if not isinstance(test, ast.Call) else OPAQUE)
+            value = self.value(test, names) if not isinstance(test, ast.Call) else OPAQUE
+            self._by_mode |= isinstance(value, InTraining)
+            known = _truth(value)
+        if known is None:
+            self._by_mode |= self._notes.condition[test].by_mode
         return self._world.decide(self._key(test, names)) if known is None else known
 
     def _compared(self, test: ast.Compare, names: Names) -> bool | None:
         """A comparison with one sign, if both sides are known."""
         left, right = self.value(test.left, names), self.value(test.comparators[0], names)
         sign = type(test.ops[0])
+        self._by_mode |= isinstance(left, InTraining) or isinstance(right, InTraining)
+        if isinstance(left, Symbol) and counts_classes(left.name):
+            left = _MANY
         if (
             len(test.ops) != 1
             or isinstance(left, Opaque | Symbol)
@@ -530,7 +565,11 @@ class Interpreter:
             case Imported(name):
                 if name in _CHECKPOINTS:
                     return self._checkpointed(_CHECKPOINTS[name], given, place)
-                return self._libraries.call(name, given, place)
+                made = self._libraries.call(name, given, place, guarded=self._guards > 0)
+                # Nothing ever tells a layer that is made in forward which mode the model is in.
+                if isinstance(made, LayerValue) and made.makes_noise and self._runs_forward():
+                    return made.awake()
+                return made
             case LayerValue() | SequentialValue():
                 return self.apply(called, given, place)
             case Instance():
@@ -544,6 +583,13 @@ class Interpreter:
             case _:
                 return self.draft.opaque(given.values(), place)
 
+    def _runs_forward(self) -> bool:
+        """Whether a module of torch is being called."""
+        return not self._guards and any(
+            owner is not None and node.name == "forward" and module_kind(owner.made_of) == "torch"
+            for node, owner in self._inside
+        )
+
     def apply(
         self, layer: LayerValue | SequentialValue, given: Arguments, place: Location
     ) -> Value:
@@ -552,6 +598,9 @@ class Interpreter:
             given.positional[0] if given.positional else next(iter(given.named.values()), OPAQUE)
         )
         if isinstance(layer, LayerValue):
+            said = given.named.get("training")
+            if said == Constant(value=True) and not self._guards:
+                layer = layer.awake()
             return self._libraries.layer(layer, first, place)
         layer.used = True
         flow: Value = TensorValue(self.draft.entering(first, place))
@@ -635,7 +684,7 @@ class Interpreter:
             return self.draft.opaque(given.values(), self.place(function.node))
         if function.file != self._home.file and self.steps_elsewhere > _MOST_STEPS_ELSEWHERE:
             return self.draft.opaque(given.values(), self.place(function.node))
-        around, left = self._notes, self._left
+        around, left, guards = self._notes, self._left, self._guards
         if function.file == self._home.file:
             self._notes, self._left = self._home, None
         elif function.file != around.file:
@@ -643,7 +692,7 @@ class Interpreter:
         try:
             return self._entered(function, given, owner)
         finally:
-            self._notes, self._left = around, left
+            self._notes, self._left, self._guards = around, left, guards
 
     def _entered(self, function: FunctionValue, given: Arguments, owner: Instance | None) -> Value:
         names = self.bound(function, given, owner)
@@ -677,8 +726,9 @@ class Interpreter:
             if name in given.named:
                 names[name] = given.named[name]
             elif name == "training":
-                names[name] = Constant(value=True)
-            elif not given.whole or name not in signature.defaults:
+                names[name] = TRAINING
+            # How many classes there are is for the caller to say.
+            elif not given.whole or name not in signature.defaults or counts_classes(name):
                 names[name] = Symbol(name)
             else:
                 names[name] = self.value(signature.defaults[name], names)
@@ -705,12 +755,14 @@ def _imported(owner: str, attribute: str) -> Imported:
     return Imported(canonical(f"{owner}.{attribute}"))
 
 
-def _number(left: object, sign: ast.operator, right: object) -> Value:
+def _number(
+    left: object, sign: ast.operator, right: object, kind: type[Constant] = Constant
+) -> Value:
     if not isinstance(left, int | float) or not isinstance(right, int | float):
         return OPAQUE
     function = _ARITHMETIC.get(type(sign))
     try:
-        return Constant(function(left, right)) if function else OPAQUE
+        return kind(function(left, right)) if function else OPAQUE
     except ArithmeticError:
         return OPAQUE
 

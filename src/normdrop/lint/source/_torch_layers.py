@@ -5,7 +5,9 @@ from functools import partial
 from typing import TypeAlias
 
 from normdrop.lint.source._arguments import Arguments
-from normdrop.lint.source._values import LayerOperation
+from normdrop.lint.source._names import counts_classes
+from normdrop.lint.source._passing import torch_passing
+from normdrop.lint.source._values import Constant, InTraining, LayerOperation, Symbol
 from normdrop.shifts.graph import (
     Activation,
     Along,
@@ -39,7 +41,7 @@ Maker: TypeAlias = Callable[[str, Arguments], tuple[LayerOperation, ...]]
 def torch_layer(name: str, given: Arguments) -> tuple[LayerOperation, ...] | None:
     """What a class of `torch.nn` does; None for one that is not known here."""
     make = _CLASSES.get(name)
-    return make(name, given) if make else None
+    return make(name, given) if make else torch_passing(name)
 
 
 def torch_function(name: str, given: Arguments) -> tuple[LayerOperation, ...] | None:
@@ -57,10 +59,15 @@ def _function_dropout(
 ) -> tuple[LayerOperation, ...]:
     flag = function.arguments[2]
     training = given.get(flag, 1)
-    on = function.training is not False
-    off = on if training is None else given.truth(flag, 1, default=on)
+    on = given.truth(flag, 1, default=function.training is not False)
     rate = given.number("p", 0, 0.5)
-    return (LayerOperation(Kind.NOISE, name, dropout_noise(noise, 0.0 if off is False else rate)),)
+    # Neither the mode nor a rate that follows it: it draws in evaluation just the same.
+    said = training is None or (
+        isinstance(training, Constant) and not isinstance(training, InTraining)
+    )
+    always = on is True and said and not isinstance(given.get("p", 0), InTraining)
+    made = dropout_noise(noise, 0.0 if on is False else rate)
+    return (LayerOperation(Kind.NOISE, name, made, always=always),)
 
 
 def dropout_noise(noise: NoiseOperation, rate: float) -> Noise:
@@ -110,15 +117,22 @@ def _weight(weight: WeightOperation, name: str, given: Arguments) -> tuple[Layer
     bias = _at(weight, name, "bias")
     linear = weight.family == "linear"
     kernel = () if linear else given.sizes(*_at(weight, name, "kernel_size"))
+    width = _at(weight, name, "out_features" if linear else "out_channels")
     made = LayerOperation(
         Kind.WEIGHT,
         name,
         Weight(weight.family, kernel),
         bias=given.truth(*bias, default=True) is True,
         bias_stated=given.get(*bias) is not None,
-        width=given.whole_number(*_at(weight, name, "out_features" if linear else "out_channels")),
+        width=given.whole_number(*width),
+        classes=of_classes(given.get(*width)),
     )
     return (made,)
+
+
+def of_classes(width: object) -> bool:
+    """Whether a width is written as the number of classes."""
+    return isinstance(width, Symbol) and counts_classes(width.name)
 
 
 def _at(operation: NormOperation | WeightOperation, name: str, argument: str) -> tuple[str, int]:

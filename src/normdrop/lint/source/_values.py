@@ -5,7 +5,7 @@ Anything that cannot is `OPAQUE`, and nothing is ever claimed of it.
 
 import ast
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from normdrop.lint.source._names import canonical
@@ -30,6 +30,11 @@ class Constant:
     """A number, a string, a truth value or None."""
 
     value: object
+
+
+@dataclass(frozen=True, slots=True)
+class InTraining(Constant):
+    """A value that holds in train mode alone: `self.training`, or what is chosen by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +85,8 @@ class LayerOperation:
         bias_stated: Whether the source says that it does, or does not.
         width: Number of units it yields, where that can be read.
         axis: Its axis of channels, where the source states it; -1 is the last.
+        classes: Whether the source says that it yields one value a class.
+        always: Whether it draws in evaluation mode too.
     """
 
     kind: Kind = field(hash=False)
@@ -90,6 +97,8 @@ class LayerOperation:
     bias_stated: bool = False
     width: int | None = None
     axis: int | None = None
+    classes: bool = False
+    always: bool = False
 
 
 @dataclass(slots=True)
@@ -107,6 +116,16 @@ class LayerValue:
     place: Location
     path: str = ""
     library: str = ""
+
+    @property
+    def makes_noise(self) -> bool:
+        """Whether it drops or jitters values."""
+        return any(part.kind is Kind.NOISE for part in self.parts)
+
+    def awake(self) -> "LayerValue":
+        """The layer with its noise on in evaluation mode too."""
+        parts = tuple(replace(part, always=part.kind is Kind.NOISE) for part in self.parts)
+        return replace(self, parts=parts)
 
 
 @dataclass(slots=True)
@@ -190,6 +209,8 @@ Names: TypeAlias = dict[str, Value]
 """What the names of a scope are worth."""
 
 OPAQUE = Opaque()
+TRAINING = InTraining(value=True)
+"""The mode: whatever is drawn is drawn in train mode."""
 FORWARDS = ("forward", "call")
 """The methods that run when a module is called, in torch and in Keras."""
 

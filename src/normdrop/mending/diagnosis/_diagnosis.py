@@ -4,11 +4,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from io import StringIO
-from typing import Any, Generic, Literal, TypeVar
-
-from rich.console import Console, ConsoleOptions, RenderResult
-from rich.padding import Padding
-from rich.text import Text
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from normdrop.mending.diagnosis._tables import costs, findings_table, next_changes, shifts_table
 from normdrop.mending.repairs import Fix
@@ -16,6 +12,9 @@ from normdrop.shifts.report import ModeTable, Recalibration, ShiftReport
 from normdrop.values.display import Table, escaped, rounded
 from normdrop.values.findings import Findings
 from normdrop.values.text import printable
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderResult
 
 ModelT = TypeVar("ModelT")
 
@@ -118,8 +117,11 @@ class Diagnosis(Generic[ModelT]):
             "verdict": {"sentence": self.verdict.sentence, "command": self.verdict.command},
         }
 
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+    def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "RenderResult":
         """Tell the story, so that `rich.print(diagnosis)` shows it."""
+        from rich.padding import Padding
+        from rich.text import Text
+
         for number, chapter in enumerate(story(self)):
             if number:
                 yield Text()
@@ -131,6 +133,8 @@ class Diagnosis(Generic[ModelT]):
 
     def __str__(self) -> str:
         """The story as plain text of 80 columns."""
+        from rich.console import Console
+
         console = Console(file=StringIO(), width=80, color_system=None, force_jupyter=False)
         with console.capture() as capture:
             console.print(self)

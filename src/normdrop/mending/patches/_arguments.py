@@ -8,6 +8,7 @@ from normdrop.mending.patches._script import Edit, Script
 from normdrop.values.findings import Finding
 
 Edits = list[Edit]
+_SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 _COMMENT = re.compile(rb"#[^\r\n]*")
 
 
@@ -28,17 +29,71 @@ def hand_on_mode(script: Script, finding: Finding) -> Iterator[Edits]:
     """`training=self.training`."""
     for call in _calls(script, finding):
         owner = _method(script, call)
-        if owner is None:
-            continue
-        mode = b"%s.training" % owner.encode()
-        given = _keyword(call, "training")
-        position = call.args[2:3]
-        if given is not None:
-            yield [Edit(*script.span(given.value), mode)]
-        elif position:
-            yield [Edit(*script.span(position[0]), mode)]
-        else:
-            yield _with(script, call, b"training=" + mode)
+        if owner is not None:
+            yield _given_mode(script, call, b"%s.training" % owner.encode())
+        elif (function := _function(script, call)) is not None:
+            handed = _handed_on(script, function)
+            if handed is not None:
+                yield [*_given_mode(script, call, b"training"), *handed]
+
+
+def _given_mode(script: Script, call: ast.Call, mode: bytes) -> Edits:
+    """`training=` of a dropout function, wherever it is written."""
+    given = _keyword(call, "training")
+    position = call.args[2:3]
+    if given is not None:
+        return [Edit(*script.span(given.value), mode)]
+    if position:
+        return [Edit(*script.span(position[0]), mode)]
+    return _with(script, call, b"training=" + mode)
+
+
+def _function(script: Script, call: ast.Call) -> ast.FunctionDef | None:
+    """The function of the file that a call stands in, if nothing else is around it."""
+    around = [each for each in script.above(call) if isinstance(each, _SCOPES)]
+    whole = len(around) == 1 and isinstance(around[0], ast.FunctionDef)
+    return around[0] if whole and isinstance(around[0], ast.FunctionDef) else None
+
+
+def _handed_on(script: Script, function: ast.FunctionDef) -> Edits | None:
+    """A last argument `training`, on by default, that each method which calls a function hands on.
+
+    None where the function is named without being called, so that not all its calls are known.
+    """
+    uses = [
+        node
+        for node in ast.walk(script.source.tree)
+        if isinstance(node, ast.Name) and node.id == function.name
+    ]
+    calls = [script.parents[each] for each in uses]
+    arguments = function.args
+    names = [each.arg for each in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
+    edits = _one_more_parameter(script, function, b"training=True")
+    if edits is None or "training" in names:
+        return None
+    for name, called in zip(uses, calls, strict=True):
+        if not isinstance(called, ast.Call) or called.func is not name:
+            return None
+        owner = _method(script, called)
+        if owner is not None:
+            edits += _with(script, called, b"training=%s.training" % owner.encode())
+    return edits if len(edits) > 1 else None
+
+
+def _one_more_parameter(script: Script, function: ast.FunctionDef, text: bytes) -> Edits | None:
+    """One more parameter at the end of a function's own; None where `**` stands there."""
+    given = function.args
+    if given.kwarg is not None:
+        return None
+    written: list[ast.expr | ast.arg] = [
+        *(*given.posonlyargs, *given.args, *given.kwonlyargs),
+        *(each for each in (*given.defaults, *given.kw_defaults) if each is not None),
+        *([given.vararg] if given.vararg is not None else []),
+    ]
+    if not written:
+        return None
+    _, last = max(script.span(each) for each in written)
+    return [Edit(last, last, b", " + text)]
 
 
 def leave_out_bias(script: Script, finding: Finding) -> Iterator[Edits]:

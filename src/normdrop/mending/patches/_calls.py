@@ -38,8 +38,10 @@ def use_output(script: Script, finding: Finding) -> Iterator[Edits]:
         if not isinstance(node, ast.Call) or not isinstance(statement, ast.Expr):
             continue
         start, end = script.span(node)
-        if isinstance(node.func, ast.Call):
-            given = node.args[0] if len(node.args) == 1 else None
+        # A layer that is kept, or a function, is called; a class makes a layer.
+        called = ast.unparse(node.func).rpartition(".")[2][:1].islower()
+        if isinstance(node.func, ast.Call) or called:
+            given = node.args[0] if len(node.args) == 1 or (called and node.args) else None
             if isinstance(given, ast.Name):
                 yield [Edit(start, start, given.id.encode() + b" = ")]
         elif (name := _bound_before(script, statement)) is not None:

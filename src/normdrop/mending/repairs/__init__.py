@@ -1,8 +1,6 @@
 """How a model is mended: where its noise may go, what was changed, and what is left."""
 
 from normdrop.mending.repairs._choices import Choices as Choices
-from normdrop.mending.repairs._choices import Outlook as Outlook
-from normdrop.mending.repairs._choices import choices as choices
 from normdrop.mending.repairs._editor import Editor as Editor
 from normdrop.mending.repairs._editor import Journal as Journal
 from normdrop.mending.repairs._fix import Change as Change

@@ -5,12 +5,24 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from normdrop.mending.repairs._editor import Editor
-from normdrop.mending.repairs._fix import Refusal
 from normdrop.mending.repairs._places import Destination, GraphEdge, Move, branch_place, head_place
 from normdrop.mending.repairs._request import Request
 from normdrop.mending.repairs._snapshot import Snapshot
 from normdrop.shifts.graph import Along, Node
 from normdrop.values.findings import Finding
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a finding stays, and what the user can do about it by hand."""
+
+    finding: Finding
+    reason: str
+
+    def __str__(self) -> str:
+        """A sentence."""
+        layer = self.finding.layers[0] if self.finding.layers else "the model"
+        return f"{self.finding.code} {layer} was left as it is: {self.reason}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,65 +63,113 @@ class Candidate:
     tried: dict[Move, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """A noise layer that feeds a norm, and all that could become of it but staying.
+
+    Attributes:
+        finding: What was found.
+        node: Its first call.
+        layer: The layer itself, or, as text, why it cannot be exchanged.
+        inside: Whether it belongs to a branch, whose regularisation it is.
+        options: What could become of it, each kind of move once; none where it cannot be exchanged.
+    """
+
+    finding: Finding
+    node: Node
+    layer: Any
+    inside: bool
+    options: tuple[Option, ...]
+
+    @property
+    def path(self) -> str:
+        """Its path."""
+        return self.node.layer
+
+
+def openings(editor: Editor, snapshot: Snapshot, findings: Iterable[Finding]) -> list[Opening]:
+    """All that could become of each noise layer.
+
+    Of those that could go to one place, one outside of branches may, the nearest to it.
+    """
+    found: list[Opening] = []
+    claimed: set[tuple[str, int]] = set()
+    first = {finding.layers[0]: snapshot.nodes(finding.layers[0])[0] for finding in findings}
+    branches = {path: branch_place(snapshot.graph, node) for path, node in first.items()}
+    ranked = sorted(
+        findings,
+        key=lambda each: (branches[each.layers[0]] is not None, -first[each.layers[0]].id),
+    )
+    for finding in ranked:
+        path = finding.layers[0]
+        layer, branch = editor.noise_layer(snapshot, path), branches[path]
+        options: tuple[Option, ...] = ()
+        if not isinstance(layer, str):
+            options = tuple(
+                option
+                for option in _options(editor, snapshot, first[path], branch)
+                if option.edge is None or (option.edge.side, option.edge.node.id) not in claimed
+            )
+        claimed |= {(o.edge.side, o.edge.node.id) for o in options if o.edge is not None}
+        found.append(Opening(finding, first[path], layer, branch is not None, options))
+    return sorted(found, key=lambda each: each.node.id)
+
+
 def candidates(
-    editor: Editor, snapshot: Snapshot, findings: Iterable[Finding], request: Request
+    editor: Editor, snapshot: Snapshot, open_: Iterable[Opening], request: Request
 ) -> tuple[list[Candidate], list[Refusal]]:
     """The noise layers to treat, and those that cannot be."""
     found: list[Candidate] = []
     refused: list[Refusal] = []
-    claimed: set[tuple[str, int]] = set()
-    # The noise nearest to the head is the one that may go there.
-    for finding in sorted(findings, key=lambda each: -_first(snapshot, each).id):
-        path, move = finding.layers[0], request.of(finding.layers[0])
-        node = _first(snapshot, finding)
-        if move == "keep" or (move is None and request.prefer[:1] == ("keep",)):
+    for each in open_:
+        move = request.of(each.path)
+        if is_kept(snapshot, each.path, request):
             continue
-        layer = editor.noise_layer(snapshot, path)
-        if isinstance(layer, str):
-            refused.append(Refusal(finding, f"{layer}; {_by_hand(editor, snapshot, node)}"))
+        if isinstance(each.layer, str):
+            by_hand = _by_hand(editor, snapshot, each.node)
+            refused.append(Refusal(each.finding, f"{each.layer}; {by_hand}"))
             continue
-        options = [
-            option
-            for option in _options(editor, snapshot, node, move, request.prefer)
-            if option.edge is None or (option.edge.side, option.edge.node.id) not in claimed
-        ]
-        claimed |= {(o.edge.side, o.edge.node.id) for o in options if o.edge is not None}
+        options = _ranked(each, move, request.prefer)
         if options:
-            found.append(Candidate(finding, path, layer, node, options, move is not None))
+            requested = move is not None
+            found.append(
+                Candidate(each.finding, each.path, each.layer, each.node, options, requested)
+            )
         else:
-            reason = f"it has no place to move to; {_by_hand(editor, snapshot, node)}"
-            refused.append(Refusal(finding, reason))
+            reason = f"it has no place to move to; {_by_hand(editor, snapshot, each.node)}"
+            refused.append(Refusal(each.finding, reason))
     return found, refused
 
 
-def every_option(editor: Editor, snapshot: Snapshot, node: Node) -> list[Option]:
-    """All that may become of one noise layer but staying, each kind of move once."""
-    return _options(editor, snapshot, node, None, ("branch", "head", "lower", "uniform", "remove"))
+def is_kept(snapshot: Snapshot, path: str, request: Request) -> bool:
+    """Whether a noise layer stays: as asked, or as it stands where guideline 1 puts it."""
+    move = request.of(path)
+    if move is not None:
+        return move == "keep"
+    return request.prefer[:1] == ("keep",) or (not request.prefer and path in snapshot.placed)
 
 
 def _options(
-    editor: Editor,
-    snapshot: Snapshot,
-    node: Node,
-    move: Move | None,
-    prefer: tuple[Move, ...],
+    editor: Editor, snapshot: Snapshot, node: Node, branch: Destination | None
 ) -> list[Option]:
-    """What may become of one noise layer, the preferred first."""
+    """What could become of one noise layer."""
     options: list[Option] = []
     if len(snapshot.nodes(node.layer)) == 1 and not _drops_samples(node):
-        branch = branch_place(snapshot.graph, node)
-        places: list[Destination | None] = [branch]
-        if branch is None or "head" in {move, *prefer}:
-            places.append(head_place(snapshot.graph, node))
-        for place in places:
+        for place in (branch, head_place(snapshot.graph, node)):
             edge = editor.realizable(snapshot, node, place.edges) if place else None
             if place and edge:
                 options.append(Option(place.move, edge, place.words))
-    options.append(Option("uniform"))
-    wanted = {move, *prefer}
-    options += [Option(each) for each in ("lower", "remove") if each in wanted]
-    options.sort(key=lambda each: prefer.index(each.move) if each.move in prefer else len(prefer))
-    return [option for option in options if move is None or option.move == move]
+    return [*options, Option("uniform"), Option("lower"), Option("remove")]
+
+
+def _ranked(open_: Opening, move: Move | None, prefer: tuple[Move, ...]) -> list[Option]:
+    """The options to try: those asked for, or the preferred ones and then the usual ones."""
+    given = {option.move: option for option in open_.options}
+    if move is not None:
+        return [given[move]] if move in given else []
+    usual: tuple[Move, ...] = ("branch", "uniform") if open_.inside else ("head", "uniform")
+    wanted = dict.fromkeys((*prefer, *usual))
+    return [given[each] for each in wanted if each in given]
 
 
 def _by_hand(editor: Editor, snapshot: Snapshot, node: Node) -> str:
@@ -123,7 +183,3 @@ def _by_hand(editor: Editor, snapshot: Snapshot, node: Node) -> str:
 def _drops_samples(node: Node) -> bool:
     """Whether it is stochastic depth, whose place is the end of a branch."""
     return node.noise is not None and node.noise.along is Along.SAMPLE
-
-
-def _first(snapshot: Snapshot, finding: Finding) -> Node:
-    return snapshot.nodes(finding.layers[0])[0]

@@ -3,8 +3,9 @@
 from collections.abc import Callable
 
 from normdrop.lint.rules import ModelMend
+from normdrop.mending.repairs._candidates import Refusal
 from normdrop.mending.repairs._editor import Editor
-from normdrop.mending.repairs._fix import Change, Refusal
+from normdrop.mending.repairs._fix import Change
 from normdrop.mending.repairs._places import Destination, before_weight, behind_pool
 from normdrop.mending.repairs._snapshot import Snapshot
 from normdrop.values.findings import Finding

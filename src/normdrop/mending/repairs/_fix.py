@@ -1,15 +1,15 @@
 """A mended model: what was changed, what to do next, and what is left."""
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import ClassVar, Generic, TypeVar
 
-from rich.console import Console, ConsoleOptions, RenderResult
-
+from normdrop.mending.repairs._choices import Choices
 from normdrop.shifts.report import LayerShift, ShiftReport
-from normdrop.values.display import Column, Row, Table
-from normdrop.values.findings import Finding, Findings
+from normdrop.values.display import Column, Row, ShownAsTables, Table
+from normdrop.values.findings import Findings
 
 ModelT = TypeVar("ModelT")
 
@@ -64,21 +64,8 @@ class Change:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why a finding stays, and what the user can do about it by hand."""
-
-    finding: Finding
-    reason: str
-
-    def __str__(self) -> str:
-        """A sentence."""
-        layer = self.finding.layers[0] if self.finding.layers else "the model"
-        return f"{self.finding.code} {layer} was left as it is: {self.reason}."
-
-
 @dataclass(frozen=True, eq=False)
-class Fix(Generic[ModelT]):
+class Fix(ShownAsTables, Generic[ModelT]):
     """A mended model.
 
     Attributes:
@@ -88,7 +75,11 @@ class Fix(Generic[ModelT]):
         remaining: The errors and warnings that are left.
         before: The expected shift at every norm layer before, from moments.
         after: The same after.
+        options: All that could become of dropout that feeds a norm, with what each would come to;
+            worked out when it is first asked for.
     """
+
+    text_width: ClassVar[int] = 120
 
     model: ModelT
     changes: tuple[Change, ...]
@@ -96,6 +87,12 @@ class Fix(Generic[ModelT]):
     remaining: Findings
     before: ShiftReport
     after: ShiftReport
+    _weigh: Callable[[], Choices] = field(repr=False)
+
+    @cached_property
+    def options(self) -> Choices:
+        """All that could become of dropout that feeds a norm, and what each would come to."""
+        return self._weigh()
 
     @property
     def is_complete(self) -> bool:
@@ -127,24 +124,12 @@ class Fix(Generic[ModelT]):
             },
         }
 
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Draw the table, so that `rich.print(fix)` shows it."""
-        yield self.to_table()
-
-    def __str__(self) -> str:
-        """The table as plain text."""
-        return self.to_table().to_text(width=120)
-
     def __repr__(self) -> str:
         """A summary; the model prints itself."""
         return (
             f"Fix({type(self.model).__name__}, changes={len(self.changes)}, "
             f"remaining={len(self.remaining)})"
         )
-
-    def _repr_html_(self) -> str:
-        """How a notebook shows the changes."""
-        return self.to_table().to_html()
 
 
 def _title(changes: int) -> str:

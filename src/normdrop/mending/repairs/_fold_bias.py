@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from normdrop.mending.repairs._candidates import Refusal
 from normdrop.mending.repairs._editor import Editor
-from normdrop.mending.repairs._fix import Change, Refusal
+from normdrop.mending.repairs._fix import Change
 from normdrop.mending.repairs._snapshot import Snapshot
 from normdrop.shifts.graph import Kind, Node
 from normdrop.values.findings import Finding

@@ -8,15 +8,14 @@ from dataclasses import dataclass, replace
 from normdrop.errors import CaptureError
 from normdrop.lint.rules import ModelMend
 from normdrop.mending.harm import HARMS
-from normdrop.mending.repairs._candidates import Candidate
+from normdrop.mending.repairs._candidates import Candidate, Refusal
 from normdrop.mending.repairs._editor import Editor
-from normdrop.mending.repairs._fix import Change, Refusal
-from normdrop.mending.repairs._snapshot import Snapshot
+from normdrop.mending.repairs._fix import Change
+from normdrop.mending.repairs._places import Move
+from normdrop.mending.repairs._snapshot import Snapshot, worse
 from normdrop.mending.repairs._uniform import UNWARNED, cap, largest_beta, rate_of, with_betas
 
 _LEAST_BETA = 0.01
-_SAME = 0.002
-"""Logarithms of shifts that differ by less are the same."""
 _OWN = frozenset({ModelMend.MOVE_NOISE, ModelMend.FOLD_BIAS})
 """What mends the findings that a move may bring about: noise elsewhere, and a bias it uncovers."""
 
@@ -30,12 +29,14 @@ class Moved:
         refused: What could not be done.
         sentences: What is worth knowing about it.
         now: The model as it is now.
+        taken: Which move became of each layer, by path.
     """
 
     changes: list[Change]
     refused: list[Refusal]
     sentences: list[str]
     now: Snapshot
+    taken: Mapping[str, Move]
 
 
 def move_noise(editor: Editor, before: Snapshot, waiting: Sequence[Candidate]) -> Moved:
@@ -56,43 +57,16 @@ def move_noise(editor: Editor, before: Snapshot, waiting: Sequence[Candidate]) -
         if now is not None and not failed:
             waiting.sort(key=lambda each: each.node.id)
             changes = [_change(editor, before, now, each, placed[each.path]) for each in waiting]
-            return Moved(changes, refused, list(_sentences(before, now, waiting, placed)), now)
+            sentences = list(_sentences(before, now, waiting, placed))
+            taken = {each.path: each.options[0].move for each in waiting}
+            return Moved(changes, refused, sentences, now, taken)
         editor.journal.back_to(mark)
         for candidate, reason in failed:
             candidate.tried[candidate.options.pop(0).move] = reason
             if not candidate.options:
                 waiting.remove(candidate)
                 refused.append(Refusal(candidate.finding, reason))
-    return Moved([], refused, [], before)
-
-
-def tried(editor: Editor, before: Snapshot, candidate: Candidate) -> tuple[float, float, str]:
-    """Change a model by a candidate's first option: what it would come to.
-
-    Returns:
-        The part that the noise has in the expected shift at the norm where that is largest, the
-        share of the noise's variance that is left, and why it should not be done, if so.
-
-    Raises:
-        CaptureError: The model does not run with it.
-    """
-    layer = _realise(editor, candidate)
-    now = _tuned(editor, editor.snapshot(), [candidate], {candidate.path: layer})
-    path = now.names[id(layer)]
-    parts = [
-        each.causes[path] * math.log(each.shift)
-        for each in now.shifts.values()
-        if path in each.causes and each.shift > 0
-    ]
-    shift = math.exp(max(parts, key=abs, default=0.0))
-    noise = now.nodes(path)[0].noise
-    was = candidate.node.noise
-    factors = [each.second_moment_factor - 1 if each else 0.0 for each in (noise, was)]
-    left = factors[0] / factors[1] if factors[1] > 0 else 1.0
-    spoiled = next(
-        (why for _, why in _spoiled(before, now, [candidate], {candidate.path: layer})), ""
-    )
-    return shift, left, _fault(before, now, candidate, layer) or spoiled
+    return Moved([], refused, [], before, {})
 
 
 def _realise(editor: Editor, candidate: Candidate) -> object:
@@ -197,6 +171,11 @@ def _fault(before: Snapshot, now: Snapshot, candidate: Candidate, layer: object)
     harm = now.harms(path) - before.harms(candidate.path)
     if harm:
         return HARMS[min(harm)]
+    return _unborne(now, candidate, path)
+
+
+def _unborne(now: Snapshot, candidate: Candidate, path: str) -> str:
+    """What noise would still do to norms, that keeps it from standing at a path."""
     noise = now.nodes(path)[0].noise
     if candidate.options[0].move == "uniform" and noise and noise.spread < _LEAST_BETA:
         return f"not even uniform noise of half-width {_LEAST_BETA} is borne there"
@@ -253,15 +232,6 @@ def spoils(before: Snapshot, now: Snapshot) -> str:
     return HARMS[more] if more else ""
 
 
-def worse(before: Snapshot, now: Snapshot, norm: str) -> bool:
-    """Whether a norm layer's expected shift is farther from 1 than it was."""
-    was = before.shifts.get(norm)
-    if was is None or not was.shift > 0:
-        return False
-    after = now.shifts[norm].shift
-    return not after > 0 or abs(math.log(after)) > abs(math.log(was.shift)) + _SAME
-
-
 def _change(
     editor: Editor, before: Snapshot, now: Snapshot, candidate: Candidate, layer: object
 ) -> Change:
@@ -309,5 +279,5 @@ def _sentences(
                 "insists."
             )
     grown = [norm for norm in now.shifts if worse(before, now, norm)]
-    if grown:
+    if grown and any(candidate.requested for candidate in waiting):
         yield f"As asked, and against advice: the shift grows at {', '.join(grown)}."

@@ -12,10 +12,10 @@ Move = Literal["branch", "head", "uniform", "lower", "remove", "keep"]
 MOVES: dict[Move, str] = {
     "branch": "behind the last norm of its branch, before the branch's last weight",
     "head": "behind all norms, before the pooling or the first weight of the head",
-    "uniform": "uniform noise, as strong as keeps every shift it causes at 0.98 or better",
-    "lower": "its own kind of noise, at the highest rate that keeps every shift below a warning",
-    "remove": "rate 0: the norm's own noise is left",
-    "keep": "stays as it is: recalibrate after training, with dropout off",
+    "uniform": "uniform noise, as strong as keeps every shift at 0.98 or better",
+    "lower": "its own kind, at the highest rate that leaves no warning",
+    "remove": "rate 0",
+    "keep": "stays as it is",
 }
 """What may become of noise that feeds a norm, in words."""
 

@@ -1,19 +1,24 @@
 """A model mended as far as that is safe."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
+from functools import partial
 from typing import TypeAlias
 
-from normdrop.errors import CaptureError, UsageError
+from normdrop.errors import CaptureError, UsageError, unknown
 from normdrop.lint.rules import ModelMend
-from normdrop.mending.repairs._candidates import candidates
+from normdrop.mending.repairs._candidates import Opening, Refusal, candidates, is_kept, openings
+from normdrop.mending.repairs._choices import choices
 from normdrop.mending.repairs._editor import Editor
 from normdrop.mending.repairs._exchange import MENDERS
-from normdrop.mending.repairs._fix import Change, Fix, ModelT, Refusal
+from normdrop.mending.repairs._fix import Change, Fix, ModelT
 from normdrop.mending.repairs._fold_bias import fold_bias
 from normdrop.mending.repairs._move_noise import move_noise, spoils
+from normdrop.mending.repairs._places import Move
 from normdrop.mending.repairs._request import Request
 from normdrop.mending.repairs._snapshot import Snapshot
+from normdrop.shifts.graph import Kind
 from normdrop.values.findings import Finding, Findings
 
 _MOVES_NOISE = frozenset(
@@ -38,6 +43,8 @@ class Repaired:
         remaining: The errors and warnings that are left.
         before: The model before.
         now: The model now.
+        open_: The noise layers that feed a norm, with all that could become of them.
+        taken: What became of those that were changed, by path.
     """
 
     changes: tuple[Change, ...]
@@ -45,6 +52,8 @@ class Repaired:
     remaining: Findings
     before: Snapshot
     now: Snapshot
+    open_: tuple[Opening, ...]
+    taken: Mapping[str, Move]
 
     def of(self, model: ModelT) -> Fix[ModelT]:
         """The mended model with what was done to it."""
@@ -55,6 +64,7 @@ class Repaired:
             self.remaining,
             self.before.report,
             self.now.report,
+            partial(choices, self.before, self.open_, self.taken),
         )
 
 
@@ -96,6 +106,8 @@ class _RepairSteps:
     changes: list[Change] = field(default_factory=list)
     refused: list[Refusal] = field(default_factory=list)
     sentences: list[str] = field(default_factory=list)
+    open_: tuple[Opening, ...] = ()
+    taken: dict[str, Move] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Nothing is changed yet."""
@@ -114,18 +126,24 @@ class _RepairSteps:
             replace(self.now.findings, found=tuple(left)),
             self.before,
             self.now,
+            self.open_,
+            self.taken,
         )
 
     def _check_paths(self) -> None:
         layers = {node.layer for node in self.now.graph} | set(self.now.names.values())
         for path in self.request.paths:
             if path not in layers:
-                raise UsageError(f"move: the model has no layer {path!r}")
+                noises = dict.fromkeys(node.layer for node in self.now.graph.of_kind(Kind.NOISE))
+                near = get_close_matches(path, layers, 1) or list(noises)
+                what = f"move: the model has no layer {path!r}"
+                raise unknown(what, path, tuple(near)) if near else UsageError(what)
 
     def _move_noise(self, *, notes: bool) -> None:
-        faults = [
-            each for each in self.now.of(ModelMend.MOVE_NOISE) if notes or each.severity != "note"
-        ]
+        found = self.now.of(ModelMend.MOVE_NOISE)
+        self.open_ = tuple(openings(self.editor, self.now, found))
+        faults = [each for each in self.open_ if notes or each.finding.severity != "note"]
+        self.sentences += _kept(self.now, self.open_, faults, self.request)
         if not faults:
             return
         waiting, refused = candidates(self.editor, self.now, faults, self.request)
@@ -141,6 +159,7 @@ class _RepairSteps:
         self.changes += moved.changes
         self.refused += moved.refused
         self.sentences += moved.sentences
+        self.taken |= moved.taken
         self.now = moved.now
 
     def _mend(self, mends: Sequence[ModelMend], *, notes: bool) -> None:
@@ -213,6 +232,36 @@ class _RepairSteps:
 
 def _fault_of(finding: Finding) -> _Fault:
     return finding.code, finding.layers[:1]
+
+
+def _kept(
+    snapshot: Snapshot,
+    open_: Sequence[Opening],
+    faults: Sequence[Opening],
+    request: Request,
+) -> Iterator[str]:
+    """What stays as it is, and why."""
+    cheap = [each for each in open_ if each not in faults]
+    if cheap:
+        named = ", ".join(f"{each.path} ({_part(each)})" for each in cheap)
+        yield f"Kept, as the norms behind see little of it: {named}."
+    for each in faults:
+        if request.of(each.path) is None and is_kept(snapshot, each.path, request):
+            where = (
+                "it stands where guideline 1 puts it"
+                if each.path in snapshot.placed
+                else "as preferred"
+            )
+            yield (
+                f"{each.path} is kept: {where}. Its part of the shift at "
+                f"{each.finding.layers[1]} is {_part(each)}: call normdrop.recalibrate after "
+                "training, with dropout off."
+            )
+
+
+def _part(open_: Opening) -> str:
+    shift = open_.finding.shift
+    return "unknown" if shift is None else f"{shift:.3g}"
 
 
 def _advice(

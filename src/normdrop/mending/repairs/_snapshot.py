@@ -1,16 +1,20 @@
 """What a model is now: its graph, its expected shifts and its findings."""
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from normdrop.lint.rules import ModelMend, Rule, check_captured
+from normdrop.lint.rules import ModelMend, Rule, Subject, check_captured, well_placed
 from normdrop.mending.harm import Harm, harms
 from normdrop.shifts.graph import Captured, Graph, Node
 from normdrop.shifts.moments import expected_shifts
 from normdrop.shifts.report import LayerShift, ShiftReport
 from normdrop.values.findings import Finding, Findings
+
+_SAME = 0.002
+"""Logarithms of shifts that differ by less are the same."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,30 @@ class Snapshot:
         return {rule.code: rule.model_mend for rule in self.rules if rule.model_mend is not None}
 
     @cached_property
+    def placed(self) -> frozenset[str]:
+        """The noise layers that stand where guideline 1 of Kim et al. (2023) puts them."""
+        return well_placed(Subject(self.graph, self.captured, self.shifts, self.modes))
+
+    @cached_property
+    def parts(self) -> dict[str, dict[str, float]]:
+        """What each noise layer adds to log Δ at each norm whose shift is known."""
+        found: defaultdict[str, dict[str, float]] = defaultdict(dict)
+        for norm, layer in self.shifts.items():
+            if layer.shift > 0:
+                for noise, share in layer.causes.items():
+                    found[noise][norm] = share * math.log(layer.shift)
+        return dict(found)
+
+    def worst(self, noise: str) -> tuple[str, float]:
+        """The norm at which a noise layer's own part of the shift is largest, and that part.
+
+        An empty name and 1 where it shifts none that is known.
+        """
+        parts = self.parts.get(noise, {})
+        norm = max(parts, key=lambda each: abs(parts[each]), default="")
+        return norm, math.exp(parts.get(norm, 0.0))
+
+    @cached_property
     def _harms(self) -> dict[int, frozenset[Harm]]:
         return harms(self.graph)
 
@@ -88,3 +116,12 @@ class Snapshot:
         for node in self.graph:
             found[node.layer].append(node)
         return {layer: tuple(nodes) for layer, nodes in found.items()}
+
+
+def worse(before: Snapshot, now: Snapshot, norm: str) -> bool:
+    """Whether a norm layer's expected shift is farther from 1 than it was."""
+    was = before.shifts.get(norm)
+    if was is None or not was.shift > 0:
+        return False
+    after = now.shifts[norm].shift
+    return not after > 0 or abs(math.log(after)) > abs(math.log(was.shift)) + _SAME

@@ -14,8 +14,10 @@ from normdrop.shifts.expected._shifts import ForwardPasses as ForwardPasses
 from normdrop.shifts.expected._shifts import Shifts as Shifts
 from normdrop.shifts.expected._shifts import Statistics as Statistics
 from normdrop.shifts.expected._shifts import average as average
+from normdrop.shifts.expected._shifts import bounded as bounded
 from normdrop.shifts.expected._shifts import causes as causes
 from normdrop.shifts.expected._shifts import is_initial as is_initial
 from normdrop.shifts.expected._shifts import report as report
 from normdrop.shifts.expected._shifts import shifts as shifts
+from normdrop.shifts.expected._shifts import widened as widened
 from normdrop.shifts.expected.plan import radial_frequencies as radial_frequencies

@@ -4,7 +4,7 @@ import math
 import operator
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
@@ -14,6 +14,16 @@ from normdrop.shifts.report import LayerShift, Method, ShiftReport
 
 _EXPLAINED = 0.005
 _SMALLEST_SHARE = 0.01
+_SMALLEST = 1e-12
+_LEAST_LEFT = 0.01
+"""Of the stored variance, where made-up inputs have noise add as much or more."""
+_DISAGREE = 0.5
+"""Estimates of log Δ that lie further from their middle tell nothing."""
+_SURE = 0.05
+"""Nearer ones are as good as equal."""
+_NOT_TRAINED_ON = (
+    "made-up inputs of different kinds show different shifts: pass batches, or call predict"
+)
 
 Array = TypeVar("Array")
 
@@ -70,6 +80,13 @@ class Both(NamedTuple):
     eval: LayerStatistics
 
 
+class One(NamedTuple):
+    """What one norm layer sees in train mode, and in eval mode with those statistics."""
+
+    train: Statistics[np.ndarray]
+    eval: Statistics[np.ndarray]
+
+
 class ForwardPasses(Protocol[Arguments, AnyStatistics]):
     """Forward passes of one model, of whatever framework."""
 
@@ -80,6 +97,23 @@ class ForwardPasses(Protocol[Arguments, AnyStatistics]):
         self, inputs: Arguments, statistics: Mapping[str, AnyStatistics]
     ) -> dict[str, AnyStatistics]:
         """Input statistics in eval mode, norm layers going by `statistics`."""
+
+    def settled(
+        self, inputs: Arguments, kept: Mapping[str, AnyStatistics]
+    ) -> dict[str, AnyStatistics]:
+        """Input statistics in eval mode, every norm layer going by them, but for those of `kept`.
+
+        A layer of `kept` goes by what it has there. The others meet what they go by, however long
+        the chain.
+        """
+
+    def answers(
+        self, inputs: Arguments, statistics: Mapping[str, AnyStatistics]
+    ) -> list[np.ndarray]:
+        """Every output of floating point in eval mode, norm layers going by `statistics`.
+
+        Float64, of shape (examples, ..., channels); outputs of fewer than two axes are left out.
+        """
 
     def one_by_one(self, inputs: Arguments, seed: int) -> tuple[Both, dict[str, Both]]:
         """Both modes with all noise layers on, and without each of them, by the layer's name."""
@@ -95,12 +129,17 @@ class Shifts(Generic[AnyStatistics]):
     Attributes:
         train: Statistics that eval mode normalises by.
         eval: Statistics in eval mode.
-        error: Standard error of log Δ over passes; NaN from a single one.
+        error: Of log Δ: its standard error over passes, NaN from a single one; and how far kinds
+            of inputs disagree, where several were tried.
     """
 
     train: dict[str, AnyStatistics]
     eval: dict[str, AnyStatistics]
     error: Mapping[str, float]
+
+    def at(self, path: str) -> "One":
+        """Both modes at one layer, in numbers."""
+        return One(self.train[path].numbers(), self.eval[path].numbers())
 
 
 def shifts(
@@ -125,6 +164,64 @@ def shifts(
         path: _standard_error([_log_ratio(pair, path) for pair in pairs]) for path in evaluated
     }
     return Shifts(train, evaluated, error)
+
+
+def widened(found: Shifts[AnyStatistics], other: Shifts[AnyStatistics]) -> Shifts[AnyStatistics]:
+    """Shifts whose error counts, beside the spread over passes, that over kinds of inputs.
+
+    Args:
+        found: From one kind of inputs.
+        other: From another, at the same layers or some of them.
+    """
+    error = dict(found.error)
+    for path in found.eval.keys() & other.eval.keys():
+        one, two = (_log_ratio(Both(each.train, each.eval), path) for each in (found, other))
+        if math.isfinite(one - two):
+            known = error[path] if math.isfinite(error[path]) else 0.0
+            error[path] = math.hypot(known, one - two)
+    return replace(found, error=error)
+
+
+def bounded(
+    path: str,
+    seen: Sequence[One],
+    stored: Statistics[np.ndarray],
+    shares: Mapping[str, float],
+) -> LayerShift:
+    """One layer's shift from what several kinds of made-up inputs show, if they agree.
+
+    Args:
+        path: Of the norm layer.
+        seen: What each kind of inputs shows.
+        stored: The running statistics.
+        shares: Of the noise layers.
+
+    >>> four, three, stored = (Statistics(np.zeros(2), np.full(2, each)) for each in (4, 3, 4.4))
+    >>> layer = bounded("norm", [One(four, three)], stored, {})
+    >>> round(layer.shift, 3), round(layer.error or 0, 3)
+    (0.761, 0.015)
+    """
+    variance = stored.variance.mean()
+    logs = []
+    for train, evaluated in seen:
+        top, bottom = evaluated.variance.mean(), train.variance.mean()
+        left = max(1 - (bottom - top) / variance, _LEAST_LEFT) if variance > 0 else math.nan
+        logs += [math.log(each) if each > 0 else math.nan for each in (top / bottom, left)]
+    middle, error = float(np.mean(logs)), (max(logs) - min(logs)) / 2
+    if not error < _DISAGREE or (error > _SURE and 2 * error > abs(middle)):
+        return LayerShift.without_value(path, "simulate", stored.variance.size, _NOT_TRAINED_ON)
+    train, evaluated = seen[0]
+    channels = stored.variance * evaluated.variance / np.maximum(train.variance, _SMALLEST)
+    return LayerShift(
+        path,
+        "simulate",
+        eval_mean=stored.mean + evaluated.mean - train.mean,
+        eval_variance=channels * (math.exp(middle) * variance / channels.mean()),
+        train_mean=stored.mean,
+        train_variance=stored.variance,
+        causes=shares,
+        error=error,
+    )
 
 
 def causes(

@@ -20,6 +20,7 @@ _SIMULATED_POSITIONS = 2**16
 _SIMULATED = (32, 1024)
 _INVERTED_POSITIONS = 2**14
 _INVERTED = (32, 256)
+_CORRECTED = (32, 512)
 _BLAME_COST = 2
 """Forward passes of the whole sample that blame costs at most; the shift itself costs three."""
 
@@ -52,6 +53,16 @@ def inversion_inputs(positions: int) -> int:
     """
     fewest, most = _INVERTED
     return int(min(most, max(fewest, _INVERTED_POSITIONS // positions)))
+
+
+def recalibration_inputs(positions: int) -> int:
+    """Inputs of each inversion that statistics are corrected by, channel by channel.
+
+    >>> recalibration_inputs(1), recalibration_inputs(12 * 12), recalibration_inputs(224 * 224)
+    (512, 227, 32)
+    """
+    fewest, most = _CORRECTED
+    return int(min(most, max(fewest, 2 * _INVERTED_POSITIONS // positions)))
 
 
 def radial_frequencies(extents: tuple[int, ...]) -> np.ndarray:

@@ -172,10 +172,6 @@ def _ancestors(graph: Graph) -> list[int]:
     return bits
 
 
-def _nodes(graph: Graph, bits: int) -> tuple[Node, ...]:
-    return tuple(node for node in graph if bits >> node.id & 1)
-
-
 def _branch(graph: Graph, add: Node, ancestors: list[int], flowing: int) -> Branch | None:
     """The residual branch that ends in an addition of two tensors, if it is one.
 
@@ -188,22 +184,12 @@ def _branch(graph: Graph, add: Node, ancestors: list[int], flowing: int) -> Bran
     if not shared:
         return None
     fork = graph[shared.bit_length() - 1]
-    sides = [_side(graph, end, fork, ancestors) for end in (left, right)]
-    ends = [left, right]
-    if _depth(sides[0]) < _depth(sides[1]):
-        sides.reverse()
-        ends.reverse()
-    if _depth(sides[0]) == 0:
+    sides = [(end, _side(graph, end, fork, ancestors)) for end in (left, right)]
+    (end, side), (_, shortcut) = sorted(sides, key=lambda each: -_depth(each[1]))
+    if _depth(side) == 0:
         return None
-    passed = _passed(fork, graph[ends[0]], sides[0])
-    return Branch(
-        add,
-        fork,
-        sides[0],
-        sides[1],
-        _last(passed, Kind.NORM),
-        _last(passed, Kind.WEIGHT),
-    )
+    passed = _passed(fork, graph[end], side)
+    return Branch(add, fork, side, shortcut, _last(passed, Kind.NORM), _last(passed, Kind.WEIGHT))
 
 
 def _side(graph: Graph, end: int, fork: Node, ancestors: list[int]) -> tuple[Node, ...]:
@@ -245,17 +231,14 @@ def _last(nodes: list[Node], kind: Kind) -> Node | None:
 
 def _head(graph: Graph, output: Node, ancestors: list[int]) -> tuple[Node, ...]:
     """The nodes after the features that one output is made of."""
-    flow = [node for node in _nodes(graph, ancestors[output.id]) if _computed(node)]
+    needed = [node for node in graph if ancestors[output.id] >> node.id & 1]
+    flow = [node for node in needed if node.kind is not Kind.INPUT and _flows(node)]
     spatial = [node for node in flow if _is_spatial(node)]
     if spatial and not _is_spatial(output):
         start = spatial[-1]
         return tuple(node for node in flow if node.id > start.id)
     norms = [node for node in flow if node.carries_statistics]
     return tuple(node for node in flow if node.id > norms[-1].id) if norms else tuple(flow)
-
-
-def _computed(node: Node) -> bool:
-    return node.kind is not Kind.INPUT and _flows(node)
 
 
 def _flows(node: Node) -> bool:

@@ -241,6 +241,7 @@ def maximum(atoms: Atoms, size: int, correlation: Array, window: Window) -> Atom
     values = np.take_along_axis(atoms.values, order, axis=-1)
     weights = np.broadcast_to(atoms.weights, atoms.values.shape)
     below = np.cumsum(np.take_along_axis(weights, order, axis=-1), axis=-1)
+    # At a correlation of 1 nothing would be left of the units' own scores to divide by.
     table = _maximum_table(size, np.clip(correlation, 0.0, 0.98))
     reached = np.empty_like(below)
     for scenario, row in enumerate(table):

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from normdrop.shifts.graph import Captured, Graph, Kind, Node
+from normdrop.shifts.graph import Along, Captured, Graph, Kind, Node
+from normdrop.shifts.graph.paths import noise_before
 from normdrop.shifts.moments._flow import Edge, Fixed, Flow, Unknown
 from normdrop.shifts.moments._merge import add, concatenate, multiply
 from normdrop.shifts.moments._norm import Sighting, blind, normalise
@@ -153,8 +154,18 @@ class Walk:
             if node.id in self.modes.train_only:
                 reason = "eval mode does not call it"
                 return Unknown(reason), blind(reason) if node.carries_statistics else None
+            if not node.carries_statistics and self._drops_samples(node):
+                return Unknown(f"{node.layer} normalises dropped samples and others apart"), None
             return normalise(node, edges[0])
         return self._edge(node, edges), None
+
+    def _drops_samples(self, norm: Node) -> bool:
+        """Whether noise that drops whole samples reaches a norm of single samples.
+
+        Such a norm keeps a dropped sample at zero and undoes the scale of the others.
+        """
+        found = (path.noise.noise for path in noise_before(self.graph, norm))
+        return any(noise is not None and noise.along is Along.SAMPLE for noise in found)
 
     def _edge(self, node: Node, edges: list[Edge]) -> Edge:
         if node.kind in _SOURCES:

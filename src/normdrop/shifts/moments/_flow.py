@@ -117,6 +117,7 @@ class Flow:
         common = none(mean)
         if self.common.shape[1] and gain is not None:
             common = self.common * gain[:, None]
+            # Something of its own stays to every unit: the window below divides by it.
             shared = np.minimum((common**2).sum(axis=1), 0.95 * variance)
             common = common * np.sqrt(shared / np.maximum((common**2).sum(axis=1), 1e-30))[:, None]
             whole, part = variance.sum(axis=1), shared.sum(axis=1)

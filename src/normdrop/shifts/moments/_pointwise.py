@@ -106,9 +106,8 @@ def _scattered(noise: Noise, points: Atoms, on: npt.NDArray[np.bool_]) -> Atoms:
 
 def _factors(noise: Noise, on: npt.NDArray[np.bool_]) -> tuple[Array, Array]:
     """Mean and second moment of the multiplier, one column each."""
-    return np.where(on, noise.mean, 1.0)[:, None], np.where(on, noise.second_moment_factor, 1.0)[
-        :, None
-    ]
+    level, factor = (np.where(on, each, 1.0) for each in (noise.mean, noise.second_moment_factor))
+    return level[:, None], factor[:, None]
 
 
 def _moments_only(noise: Noise, flow: Flow, on: npt.NDArray[np.bool_], *, shared: bool) -> Flow:

@@ -130,7 +130,8 @@ def resample(node: Node, flow: Flow) -> Edge:
 
     window = Window.tabulate(extents, stretched, flow.window.far)
     if details.method == "nearest":
-        return _repeated(flow, window, extents)
+        moved = flow.gaussian(flow.mean, flow.variance, window, extents, flow.common)
+        return replace(moved, atoms=flow.atoms and replace(flow.atoms, window=window))
     if details.method not in {"linear", "bilinear", "trilinear"}:
         return Unknown(f"{details.method} interpolation is not followed")
     kept = np.ones(flow.scenarios)
@@ -141,14 +142,3 @@ def resample(node: Node, flow: Flow) -> Edge:
             own = np.mean(_PHASES**2 + (1 - _PHASES) ** 2)
             kept = kept * (own + (1 - own) * neighbour)
     return flow.gaussian(flow.mean, flow.variance * kept[:, None], window, extents, flow.common)
-
-
-def _repeated(flow: Flow, window: Window, extents: tuple[int, ...]) -> Flow:
-    moved = flow.gaussian(flow.mean, flow.variance, window, extents, flow.common)
-    if flow.atoms is None:
-        return moved
-    atoms = flow.atoms
-    return replace(
-        moved,
-        atoms=type(atoms)(atoms.values, atoms.weights, atoms.scores, window, atoms.shared),
-    )

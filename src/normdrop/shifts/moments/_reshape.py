@@ -92,16 +92,8 @@ def _view(node: Node, _: Reshape, flow: Flow, before: tuple[int, ...]) -> Edge:
     same = node.shape[:2] == before[:2]
     if same and flow.channel == 1 and not flow.folded:
         pairs = flow.window.near.reshape(flow.scenarios, -1).mean(axis=1)
-        return replace(
-            flow.gaussian(
-                flow.mean,
-                flow.variance,
-                Window.constant(flow.scenarios, node.shape[2:], np.clip(pairs, 0, 1)),
-                node.shape[2:],
-                flow.common,
-            ),
-            atoms=None,
-        )
+        window = Window.constant(flow.scenarios, node.shape[2:], np.clip(pairs, 0, 1))
+        return flow.gaussian(flow.mean, flow.variance, window, node.shape[2:], flow.common)
     return Unknown(f"a view from {before} to {node.shape} is not followed")
 
 

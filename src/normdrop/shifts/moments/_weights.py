@@ -151,13 +151,9 @@ class Taps:
         return Window.tabulate(self.extents, covariance, (signal @ apart) * window.far)
 
 
-def taps_of(weight: Weight, inputs: Sequence[int], outputs: Sequence[int]) -> Taps:
-    """The geometry of a convolution, plain or transposed, from its sizes."""
-    return _taps_of(weight, tuple(inputs), tuple(outputs))
-
-
 @lru_cache(maxsize=32)  # most layers of a network share theirs with others
-def _taps_of(weight: Weight, inputs: tuple[int, ...], outputs: tuple[int, ...]) -> Taps:
+def taps_of(weight: Weight, inputs: tuple[int, ...], outputs: tuple[int, ...]) -> Taps:
+    """The geometry of a convolution, plain or transposed, from its sizes."""
     insides, sources = [], []
     for axis, (extent, size) in enumerate(zip(inputs, outputs, strict=True)):
         stride, dilation = weight.stride[axis], weight.dilation[axis]
@@ -171,7 +167,7 @@ def _taps_of(weight: Weight, inputs: tuple[int, ...], outputs: tuple[int, ...]) 
             hit = np.ones(source.shape, dtype=bool)
         insides.append((hit & (source >= 0) & (source < extent)).astype(np.float64))
         sources.append(source.astype(np.intp))
-    return _paired(insides, sources, tuple(outputs))
+    return _paired(insides, sources, outputs)
 
 
 def whole_map(extents: Sequence[int]) -> Taps:
@@ -309,16 +305,12 @@ def _correlated(flow: Flow, kernel: _Kernel) -> tuple[Array, Window]:
     border = _pairwise(parts, taps, met.excess[0])
     same = np.flatnonzero(taps.first == taps.second)
     own = grams[:, same] @ met.share[0, same] * levels
+    # Correlated taps may cancel each other, and over a sample of the outputs by more than there is.
     factor = np.maximum(signal + border, 0.02 * own) / np.maximum(own, 1e-30)
-    if factor.shape[1] < _outputs(kernel):
+    if factor.shape[1] < kernel.weights.shape[0] * kernel.weights.shape[1]:  # a sample of outputs
         factor = factor.mean(axis=1, keepdims=True)
     means = np.einsum("skp,skp->sp", parts[..., taps.first], parts[..., taps.second])
     return factor, taps.spread(flow.window, grams.sum(axis=0) * levels, means)
-
-
-def _outputs(kernel: _Kernel) -> int:
-    """Output channels of all groups."""
-    return int(kernel.weights.shape[0] * kernel.weights.shape[1])
 
 
 def _products(flow: Flow, kernel: _Kernel) -> tuple[Array, Array]:

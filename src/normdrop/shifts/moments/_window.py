@@ -41,9 +41,8 @@ class Window:
         """The same correlation at every offset but 0; white for 0, flat for 1."""
         shape = np.broadcast_shapes(*(lag.shape for lag in lags(extents))) if extents else ()
         level = np.broadcast_to(np.asarray(far, dtype=np.float64), (scenarios,))
-        near = np.array(np.broadcast_to(_column(level, len(shape)), (scenarios, *shape)))
-        near[(slice(None), *(size // 2 for size in shape))] = 1.0
-        return cls(near, np.array(level))
+        near = np.broadcast_to(_column(level, len(shape)), (scenarios, *shape))
+        return cls(_one_in_the_middle(near), np.array(level))
 
     @classmethod
     def tabulate(

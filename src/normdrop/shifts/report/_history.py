@@ -5,9 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rich.console import Console, ConsoleOptions, RenderResult
-
-from normdrop.values.display import Column, Row, Table
+from normdrop.values.display import Column, Row, ShownAsTables, Table
 from normdrop.values.severity import severity
 
 if TYPE_CHECKING:
@@ -25,7 +23,7 @@ _COLUMNS = (
 
 
 @dataclass(frozen=True, eq=False)
-class ShiftHistory:
+class ShiftHistory(ShownAsTables):
     """The shift at every norm layer, measurement by measurement.
 
     Attributes:
@@ -98,18 +96,6 @@ class ShiftHistory:
         ranked = sorted(self.shifts, key=lambda path: -distance(self.shifts[path][-1]))[:most]
         series = [Curve(path, self.shifts[path], steps=self.steps) for path in ranked]
         return curves(series, "step", "eval variance / running variance")
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Draw the table, so that `rich.print(history)` shows it."""
-        yield self.to_table()
-
-    def __str__(self) -> str:
-        """The table as plain text."""
-        return self.to_table().to_text()
-
-    def _repr_html_(self) -> str:
-        """How a notebook shows the history."""
-        return self.to_table().to_html()
 
 
 def distance(shift: float) -> float:

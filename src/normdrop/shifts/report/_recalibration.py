@@ -6,10 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from rich.console import Console, ConsoleOptions, RenderResult
 
 from normdrop.shifts.report._report import LayerShift, ShiftReport
-from normdrop.values.display import Column, Row, Table, Tone, rounded
+from normdrop.values.display import Column, Row, ShownAsTables, Table, Tone, rounded
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,7 +17,7 @@ RecalibrationMethod = Literal["batch", "exact", "inverted"]
 
 
 @dataclass(frozen=True, eq=False)
-class Recalibration:
+class Recalibration(ShownAsTables):
     """What a model's norm layers had stored, what they store now, and the way back.
 
     Attributes:
@@ -95,18 +94,6 @@ class Recalibration:
             cells = [self.metric, rounded(self.metric_before), rounded(self.metric_after)]
             rows.append(Row((*cells, *[""] * (len(columns) - len(cells)))))
         return Table("Running statistics, recalibrated", tuple(columns), tuple(rows), self.notes)
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Draw the table, so that `rich.print(recalibration)` shows it."""
-        yield self.to_table()
-
-    def __str__(self) -> str:
-        """The table as plain text."""
-        return self.to_table().to_text()
-
-    def _repr_html_(self) -> str:
-        """How a notebook shows the recalibration."""
-        return self.to_table().to_html()
 
     def _values(self, layer: LayerShift) -> dict[str, object]:
         frozen = layer.path in self.frozen

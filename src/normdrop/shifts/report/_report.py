@@ -1,16 +1,28 @@
 """How far norm layers' inputs move between train and eval mode: one layer, and a whole model."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from rich.console import Console, ConsoleOptions, RenderResult
 
-from normdrop.values.display import Column, Row, Table, percentage, rounded
+from normdrop.errors import UsageError
+from normdrop.shifts.graph import Graph
+from normdrop.shifts.map import ModelMap, NormMark
+from normdrop.values.display import (
+    Column,
+    Headline,
+    Level,
+    Row,
+    ShownAsTables,
+    Table,
+    Tone,
+    percentage,
+    rounded,
+)
 from normdrop.values.severity import Severity, severity
 
 if TYPE_CHECKING:
@@ -36,7 +48,8 @@ class LayerShift:
         train_variance: Variance that the layer divides by in eval mode, one number per channel.
         causes: Noise layer path to its share of log Δ; the shares add up to 1. Empty when there is
             no shift to explain or nobody asked.
-        error: Standard error of log Δ, `None` where the method gives none.
+        error: Of log Δ: its standard error over passes, and by how much made-up inputs of white
+            and of pink spectra disagree; `None` where the method gives none.
         unknown: Why no shift can be stated, or an empty string. The arrays are then NaN.
 
     >>> layer = LayerShift("bn", "measured", eval_mean=[0.0, 0.1], eval_variance=[1.0, 2.0],
@@ -247,7 +260,7 @@ class StatisticsState:
 
 
 @dataclass(frozen=True)
-class ModeTable:
+class ModeTable(ShownAsTables):
     """One metric of one model on the same batches in four modes, and what tells them apart.
 
     Attributes:
@@ -298,21 +311,9 @@ class ModeTable:
         )
         return Table(f"{self.metric} in four modes", columns, rows, self.explanations)
 
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Draw the table, so that `rich.print(table)` shows it."""
-        yield self.to_table()
-
-    def __str__(self) -> str:
-        """The table as plain text."""
-        return self.to_table().to_text()
-
-    def _repr_html_(self) -> str:
-        """How a notebook shows the table."""
-        return self.to_table().to_html()
-
 
 @dataclass(frozen=True, eq=False)
-class ShiftReport:
+class ShiftReport(ShownAsTables):
     """The shift at every norm layer of a model, worst first.
 
     Attributes:
@@ -333,6 +334,7 @@ class ShiftReport:
     notes: tuple[str, ...] = ()
     modes: ModeTable | None = None
     states: tuple[StatisticsState, ...] = ()
+    _graph: Callable[[], Graph] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         """Sort the layers, worst first; equal ones keep the model's order."""
@@ -385,27 +387,62 @@ class ShiftReport:
 
     def to_table(self) -> Table:
         """One row per norm layer, worst first: shift, mean shift, severity and causes."""
-        return _table(self.layers, self.method, self.notes)
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Draw the table, so that `rich.print(report)` shows it."""
-        for number, one in enumerate(self._tables()):
-            if number:
-                yield ""
-            yield one
-
-    def __str__(self) -> str:
-        """The tables as plain text."""
-        return "\n".join(one.to_text() for one in self._tables())
-
-    def _repr_html_(self) -> str:
-        """How a notebook shows the report."""
-        return "".join(one.to_html() for one in self._tables())
+        return _table(self.layers, self.method, self.notes, Headline(self.level, self._verdict))
 
     def _tables(self) -> "Iterator[Table]":
         yield self.to_table()
         if self.modes is not None:
             yield self.modes.to_table()
+
+    @property
+    def level(self) -> Level:
+        """How bad the worst of it is."""
+        known = [layer for layer in self if math.isfinite(layer.shift)]
+        if not known:
+            return "unknown" if len(self) else "ok"
+        worst = known[0].severity
+        return "ok" if worst == "note" else worst
+
+    @property
+    def verdict(self) -> str:
+        """What the shifts say of the model, in a sentence."""
+        return f"ok: {self._verdict}" if self.level == "ok" else self._verdict
+
+    @property
+    def _verdict(self) -> str:
+        known = [layer for layer in self if math.isfinite(layer.shift)]
+        if not known:
+            layers = _layers(len(self))
+            return (
+                f"the shift of {layers} is not known" if len(self) else "no norm layer was called"
+            )
+        for level, percent in (("error", 20), ("warning", 5)):
+            off = [layer for layer in known if layer.severity == level]
+            if off:
+                verb = "is" if len(off) == 1 else "are"
+                return (
+                    f"{len(off)} of {_layers(len(self))} {verb} off by more than {percent} % in "
+                    f"evaluation{_main_cause(off)}"
+                )
+        beside = "" if len(known) == len(self) else f", {len(self) - len(known)} unknown"
+        return f"{_layers(len(known))} within 5 % in evaluation{beside}"
+
+    def map(self, name: str = "the model") -> ModelMap:
+        """The model as a map: modules, data flow, and noise on its way to the norm layers.
+
+        In a notebook it is pictures, in a terminal a tree. It shows the model as it is now.
+
+        Args:
+            name: What the model is called.
+
+        Raises:
+            UsageError: The report was not made of a model, by `predict`, `measure` or `view`.
+            CaptureError: The model raised.
+        """
+        if self._graph is None:
+            raise UsageError("this report knows no model: call normdrop.view(model, ...)")
+        marks = {layer.path: NormMark(layer.shift, layer.causes, layer.unknown) for layer in self}
+        return ModelMap(name, self._graph(), marks, Headline(self.level, self._verdict), self.notes)
 
     def plot(self) -> "go.Figure":
         """A figure with one row per layer: no shift at 1, and the shift it has.
@@ -420,6 +457,29 @@ class ShiftReport:
         return dot_pairs(pairs, "eval variance / train variance", "no shift", self.method)
 
 
+def _layers(number: int) -> str:
+    return f"{number} norm layer{'' if number == 1 else 's'}"
+
+
+def _main_cause(layers: Sequence[LayerShift]) -> str:
+    """The noise layer with the largest part in some shifts, as a clause; empty without any."""
+    parts: dict[str, float] = {}
+    for layer in layers:
+        size = abs(math.log(layer.shift)) if layer.shift > 0 else 1.0
+        for path, share in layer.causes.items():
+            parts[path] = parts.get(path, 0.0) + share * size
+    total = sum(parts.values())
+    if not total > 0:
+        return ""
+    path = max(parts, key=lambda each: parts[each])
+    share = parts[path] / total
+    if share > 0.99:  # noqa: PLR2004 - what rounding leaves of all
+        return f"; dropout {path!r} is the cause"
+    if share > 0.5:  # noqa: PLR2004 - more than all others together
+        return f"; dropout {path!r} is the main cause"
+    return f"; of {len(parts)} causes dropout {path!r} is the largest ({percentage(share, 0)})"
+
+
 def _rank(layer: LayerShift) -> float:
     """Smaller for worse: minus |log Δ|, and infinite where nothing is known."""
     shift = layer.shift
@@ -428,28 +488,31 @@ def _rank(layer: LayerShift) -> float:
     return -abs(math.log(shift)) if shift > 0 else -math.inf
 
 
-def _table(layers: Sequence[LayerShift], method: Method, notes: Sequence[str]) -> Table:
+def _table(
+    layers: Sequence[LayerShift], method: Method, notes: Sequence[str], verdict: Headline
+) -> Table:
     """One row per layer in the order given; errors and warnings are marked."""
     if not layers:
         notes = (*notes, "No norm layer with running statistics was called.")
     # A reason that all layers share is in the notes, where it need not be said row by row.
     said = bool(notes) and len({layer.unknown for layer in layers}) == 1
     rows = tuple(_row(layer, reason="" if said else layer.unknown) for layer in layers)
-    return Table(_TITLES[method], _COLUMNS, rows, tuple(notes))
+    return Table(_TITLES[method], _COLUMNS, rows, tuple(notes), verdict)
 
 
 def _row(layer: LayerShift, *, reason: str) -> Row:
     if math.isnan(layer.shift):
         why = reason if layer.unknown else "no variance in train mode"
-        return Row((layer.path, "unknown", "", "", why))
+        return Row((layer.path, "unknown", "", "", why), "unknown")
+    tone: Tone = "ok" if layer.severity == "note" else layer.severity
     cells = (
         layer.path,
         f"{layer.shift:.3f}",
         f"{layer.mean_shift:.3f}",
-        layer.severity,
+        tone,
         _causes(layer),
     )
-    return Row(cells, "plain" if layer.severity == "note" else "bad")
+    return Row(cells, tone)
 
 
 def _causes(layer: LayerShift) -> str:

@@ -18,6 +18,7 @@ from normdrop.shifts.stream._diagnosis import scaled as scaled
 from normdrop.shifts.stream._four_modes import FourModes as FourModes
 from normdrop.shifts.stream._four_modes import Mode as Mode
 from normdrop.shifts.stream._log import ShiftLog as ShiftLog
+from normdrop.shifts.stream._log import WatchedTraining as WatchedTraining
 from normdrop.shifts.stream._log import affordable as affordable
 from normdrop.shifts.stream._log import scalars as scalars
 from normdrop.shifts.stream._metric import MetricMean as MetricMean

@@ -1,6 +1,7 @@
 """The shift while a model is trained: kept measurement by measurement, and warned of."""
 
 import math
+import time
 import warnings
 
 from normdrop.errors import ShiftWarning
@@ -61,6 +62,29 @@ class ShiftLog:
         self._far |= {layer.path for layer in far}
         if new:
             warnings.warn(_message(step, new), ShiftWarning, stacklevel=2)
+
+
+class WatchedTraining:
+    """What the monitors of all frameworks have in common: a log, and the time that it takes."""
+
+    _log: ShiftLog
+    _began = _ended = _watching = 0.0
+
+    @property
+    def latest(self) -> ShiftReport | None:
+        """The last measurement, per channel; `None` before the first."""
+        return self._log.latest
+
+    @property
+    def history(self) -> ShiftHistory:
+        """All measurements of the current training, or the last one; one number a layer."""
+        return self._log.history
+
+    @property
+    def share(self) -> float:
+        """How much of the training's time went into measuring, in [0, 1]."""
+        whole = (self._ended or time.perf_counter()) - self._began
+        return self._watching / whole if whole > 0 else 0.0
 
 
 def scalars(report: ShiftReport) -> dict[str, float]:

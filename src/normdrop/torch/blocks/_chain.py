@@ -24,7 +24,6 @@ def written_call(cls: type, arguments: Mapping[str, object]) -> str:
 
 
 def _written(value: object) -> str:
-    """One argument as it is written."""
     if isinstance(value, type):
         return f"{value.__module__}.{value.__qualname__}"
     return repr(str(value)) if isinstance(value, torch.device) else repr(value)

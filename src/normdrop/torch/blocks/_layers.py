@@ -153,7 +153,6 @@ def make_activation(activation: Activation, settings: Settings) -> nn.Module:
 
 
 def _by_name(name: str) -> type[nn.Module]:
-    """The class of a named activation."""
     if name not in LAYERS:
         raise UsageError(
             f"activation={name!r} is unknown; the names are {', '.join(ACTIVATIONS)}; "

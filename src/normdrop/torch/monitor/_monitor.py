@@ -2,19 +2,19 @@
 
 import time
 import warnings
-from types import TracebackType
-from typing import Any, Protocol, Self
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parallel import DataParallel, DistributedDataParallel
 from torch.utils._pytree import tree_flatten, tree_map
 
 from normdrop.errors import ShiftWarning, UsageError
 from normdrop.shifts.expected import INITIAL_ABOVE, average
-from normdrop.shifts.report import LayerShift, ShiftHistory, ShiftReport
-from normdrop.shifts.stream import Batch, ShiftLog, affordable, scalars
+from normdrop.shifts.report import LayerShift, ShiftReport
+from normdrop.shifts.stream import Batch, ShiftLog, WatchedTraining, affordable, scalars
 from normdrop.torch._running import initial_share
-from normdrop.torch.monitor._entry import NextTrainCall
 from normdrop.torch.watch import Listener, NormCall, TensorStatistics, by_running, untouched
 
 
@@ -25,7 +25,7 @@ class ScalarWriter(Protocol):
         """Keep one number under a name."""
 
 
-class ShiftMonitor:
+class ShiftMonitor(WatchedTraining):
     """Watches the shift at every norm layer while a hand-written loop trains.
 
     Before the forward pass of every `every`-th step the batch about to be trained on goes through
@@ -93,7 +93,6 @@ class ShiftMonitor:
         self._entry = NextTrainCall(model, self._called)
         self._log = ShiftLog(warn=warn)
         self._missed = False
-        self._began = self._ended = self._watching = 0.0
 
     def __enter__(self) -> Self:
         """Begin to watch."""
@@ -102,12 +101,7 @@ class ShiftMonitor:
         self._await()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Watch no longer; the history stays."""
         self._entry.leave()
         self._ended = time.perf_counter()
@@ -119,22 +113,6 @@ class ShiftMonitor:
             self._entry.leave()
             self._tell_missed()
         self._await()
-
-    @property
-    def latest(self) -> ShiftReport | None:
-        """The last measurement, per channel; `None` before the first."""
-        return self._log.latest
-
-    @property
-    def history(self) -> ShiftHistory:
-        """All measurements so far, one number a layer."""
-        return self._log.history
-
-    @property
-    def share(self) -> float:
-        """How much of the time since the monitor was entered went into measuring, in [0, 1]."""
-        whole = (self._ended or time.perf_counter()) - self._began
-        return self._watching / whole if whole > 0 else 0.0
 
     def _await(self) -> None:
         if (self._steps + 1) % self._every == 0:
@@ -175,11 +153,7 @@ def _eval_shift(
     Variances are unbiased on both sides, as torch keeps the running ones. The module is left as
     it was, and so is the random state.
 
-    Args:
-        module: What is called.
-        prefix: The module's own path, which the layers' paths begin with.
-        args: Positional arguments of the call.
-        kwargs: Keyword arguments of the call.
+    `prefix` is the path of the module itself, with which the layers' paths begin.
     """
     seen: dict[str, list[TensorStatistics]] = {}
     stored: dict[str, TensorStatistics] = {}
@@ -233,3 +207,95 @@ def _layer(path: str, seen: TensorStatistics, stored: TensorStatistics) -> Layer
         train_mean=stored.mean.cpu().numpy(),
         train_variance=stored.variance.cpu().numpy(),
     )
+
+
+if TYPE_CHECKING:
+    from torch.utils.hooks import RemovableHandle
+
+_PARALLEL = (DataParallel, DistributedDataParallel)
+
+See: TypeAlias = Callable[[str, nn.Module, tuple[Any, ...], dict[str, Any]], None]
+"""Told of a call: the module's path, the module itself, and the call's arguments."""
+
+
+class NextTrainCall:
+    """Waits for the next train-mode call of the outermost module that holds all norm layers.
+
+    A loop may call the model it trains or a part of it; a wrapper that holds a loss beside the
+    network is never called itself. A hook is in place only while a call is awaited.
+
+    Args:
+        model: What is trained.
+        see: Told of the call, before it runs.
+
+    Raises:
+        UsageError: No layer of the model has running statistics.
+    """
+
+    def __init__(self, model: nn.Module, see: See) -> None:
+        self._places = list(_places(model))
+        if not self._places:
+            raise UsageError(
+                f"{type(model).__name__} has no layer with running statistics: there is no shift "
+                "to watch"
+            )
+        self._see = see
+        self._handles: list[RemovableHandle] = []
+
+    @property
+    def awaited(self) -> bool:
+        """Whether the next call is being waited for."""
+        return bool(self._handles)
+
+    def wait(self) -> None:
+        """Wait for the next call."""
+        if not self.awaited:
+            self._handles = [
+                module.register_forward_pre_hook(self._hook(path), with_kwargs=True)
+                for path, module in self._places
+            ]
+
+    def leave(self) -> None:
+        """Wait no longer; no hook stays behind."""
+        while self._handles:
+            self._handles.pop().remove()
+
+    def _hook(self, path: str) -> Callable[[nn.Module, tuple[Any, ...], dict[str, Any]], None]:
+        def called(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+            if module.training and self.awaited:
+                self.leave()  # first, so that what `see` runs is not seen
+                self._see(path, _compiled(module) or module, args, kwargs)
+
+        return called
+
+
+def _places(module: nn.Module, path: str = "") -> Iterator[tuple[str, nn.Module]]:
+    """The modules, from the outermost in, whose inputs reach every norm layer, with their paths.
+
+    A parallel module is left to the one within, which gets its inputs on the right device. A
+    compiled one is watched from outside: a hook further in would be compiled with it.
+    """
+    wanted = _norms(module)
+    if not wanted:
+        return
+    if isinstance(module, _PARALLEL):
+        yield from _places(module.module, path)
+        return
+    yield path, module
+    if _compiled(module) is not None:
+        return
+    for name, child in module.named_children():
+        if _norms(child) == wanted:
+            yield from _places(child, f"{path}.{name}".lstrip("."))
+
+
+def _compiled(module: nn.Module) -> nn.Module | None:
+    """What `torch.compile` was given, if the module came from it."""
+    inner = getattr(module, "_orig_mod", None)
+    return inner if isinstance(inner, nn.Module) else None
+
+
+def _norms(model: nn.Module) -> set[int]:
+    """The running means a module holds."""
+    named = model.named_buffers()
+    return {id(buffer) for path, buffer in named if path.rpartition(".")[2] == "running_mean"}

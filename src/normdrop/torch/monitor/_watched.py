@@ -54,4 +54,4 @@ class Watched:
     def _end(self) -> None:
         """Training is over, or failed; no hook stays behind."""
         if self._monitor is not None:
-            self._monitor.__exit__(None, None, None)
+            self._monitor.__exit__()

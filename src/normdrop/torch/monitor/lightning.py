@@ -45,15 +45,10 @@ class ShiftCallback(Watched, Callback):
         for logger in trainer.loggers if found else ():
             logger.log_metrics(found, step=self._steps)
 
-    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002 - Lightning's signature
+    def on_train_end(self, *_: Any, **__: Any) -> None:  # noqa: ANN401 - same
         """Watch no longer."""
         self._end()
 
-    def on_exception(
-        self,
-        trainer: Trainer,  # noqa: ARG002 - Lightning's signature
-        pl_module: LightningModule,  # noqa: ARG002 - same
-        exception: BaseException,  # noqa: ARG002 - same
-    ) -> None:
+    def on_exception(self, *_: Any, **__: Any) -> None:  # noqa: ANN401 - same
         """Watch no longer."""
         self._end()

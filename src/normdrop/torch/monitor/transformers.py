@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import TrainerCallback, TrainerState
 
 from normdrop.torch.monitor._monitor import ScalarWriter
 from normdrop.torch.monitor._watched import Watched
@@ -37,24 +37,12 @@ class ShiftCallback(Watched, TrainerCallback):
         super().__init__(every, sample=sample, warn=warn)
         self._writer = writer
 
-    def on_train_begin(
-        self,
-        args: TrainingArguments,  # noqa: ARG002 - the trainer's signature
-        state: TrainerState,
-        control: TrainerControl,  # noqa: ARG002 - same
-        **given: Any,  # noqa: ANN401 - same
-    ) -> None:
+    def on_train_begin(self, args: object, state: TrainerState, *_: Any, **given: Any) -> None:  # noqa: ANN401, ARG002 - nothing of the rest is used
         """Begin to watch."""
         leading = bool(state.is_world_process_zero)
         self._begin(given["model"], int(state.global_step), leading=leading)
 
-    def on_step_end(
-        self,
-        args: TrainingArguments,  # noqa: ARG002 - the trainer's signature
-        state: TrainerState,
-        control: TrainerControl,  # noqa: ARG002 - same
-        **_: Any,  # noqa: ANN401 - same
-    ) -> None:
+    def on_step_end(self, args: object, state: TrainerState, *_: Any, **__: Any) -> None:  # noqa: ANN401, ARG002 - same
         """Count the step, and log it if it was measured."""
         found = self._step()
         if not found:
@@ -64,12 +52,6 @@ class ShiftCallback(Watched, TrainerCallback):
             for name, value in found.items():
                 self._writer.add_scalar(name, value, state.global_step)
 
-    def on_train_end(
-        self,
-        args: TrainingArguments,  # noqa: ARG002 - the trainer's signature
-        state: TrainerState,  # noqa: ARG002 - same
-        control: TrainerControl,  # noqa: ARG002 - same
-        **_: Any,  # noqa: ANN401 - same
-    ) -> None:
+    def on_train_end(self, *_: Any, **__: Any) -> None:  # noqa: ANN401 - same
         """Watch no longer."""
         self._end()

@@ -76,7 +76,6 @@ class _MultiplyNoiseForward(_MultiplyNoise):
 
     @staticmethod
     def jvp(ctx: Any, tangent: Tensor, *_: None) -> Tensor:  # noqa: ANN401
-        """The tangent times the same mask."""
         (keys,) = ctx.saved_tensors
         return multiply_by_key(tangent, keys, ctx.kind, ctx.amount)
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -98,6 +99,7 @@ class Passes:
         self.noise = NoiseCalls(model, paths_of(model))
         self._owners = _buffer_owners(model)
         self._probed = False
+        self._outputs: object = None
 
     def train(
         self, inputs: Arguments, seed: int, silent: str | None = None, replay: Replay | None = None
@@ -137,6 +139,25 @@ class Passes:
             return call.by((self.stored if path in self.frozen else statistics)[path])
 
         return self._run(inputs, by, replay)
+
+    def settled(self, inputs: Arguments, kept: Mapping[str, TensorStatistics]) -> LayerStatistics:
+        """Input statistics in eval mode, norm layers that are not kept going by these very ones."""
+        self.model.eval()
+        self.noise.start(0)
+
+        def by(path: str, call: NormCall) -> Tensor:
+            return call.by(kept[path]) if path in kept and not call.from_batch else call.by_batch()
+
+        return self._run(inputs, by)
+
+    def answers(
+        self, inputs: Arguments, statistics: Mapping[str, TensorStatistics]
+    ) -> list[np.ndarray]:
+        """Every output of floating point in eval mode, channels last."""
+        self.evaluate(inputs, statistics)
+        return [
+            leaf.detach().movedim(1, -1).double().cpu().numpy() for leaf in _outputs(self._outputs)
+        ]
 
     def one_by_one(self, inputs: Arguments, seed: int) -> tuple[Both, dict[str, Both]]:
         """Both modes with all noise layers on, and without each of them, replayed where alike."""
@@ -216,7 +237,7 @@ class Passes:
         args, kwargs = inputs
         try:
             with CallWatch(norm, others):
-                self.model(*args, **kwargs)
+                self._outputs = self.model(*args, **kwargs)
         except Exception as error:
             raise _explained(error, self.model) from error
         if replay is not None:
@@ -297,6 +318,17 @@ def _floats(arguments: Arguments) -> list[Tensor]:
     args, kwargs = arguments
     leaves = [*args, *kwargs.values()]
     return [x for x in leaves if isinstance(x, Tensor) and x.is_floating_point()]
+
+
+def _outputs(found: object) -> list[Tensor]:
+    """The tensors of floating point with a batch and another axis in what a model returns."""
+    if isinstance(found, Tensor):
+        return [found] if found.is_floating_point() and found.ndim > 1 else []
+    if isinstance(found, Mapping):
+        found = tuple(found.values())
+    if isinstance(found, tuple | list):
+        return [leaf for each in found for leaf in _outputs(each)]
+    return []
 
 
 def _replaced(arguments: Arguments, free: Mapping[int, Tensor]) -> Arguments:

@@ -1,8 +1,10 @@
 """A model inside its wrappers, left exactly as it was, whatever happens to it in between."""
 
+import copy
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +12,8 @@ from torch.nn.parallel import DataParallel, DistributedDataParallel
 from torch.nn.parameter import is_lazy
 
 from normdrop.errors import CaptureError, UsageError
+
+_REGISTERS = ("_parameters", "_buffers", "_modules")
 
 
 def need_values(model: nn.Module) -> None:
@@ -51,10 +55,11 @@ def unwrapped(model: nn.Module) -> nn.Module:
 
 @contextmanager
 def untouched(model: nn.Module, *, gradients: bool = True) -> Iterator[None]:
-    """Put back modes, buffers, gradients, `requires_grad` and the random state on leaving.
+    """Put back on leaving what running a model may change of it, and the random state.
 
-    Compiled modules inside run uncompiled, so that their norm layers are seen. Costs a copy of the
-    buffers and of gradients that are there, not of the weights.
+    That is modes, parameters, buffers, gradients, `requires_grad`, and what modules keep in
+    attributes: a forward may assign to any of them. Compiled modules inside run uncompiled, so that
+    their norm layers are seen. Costs a copy of weights, buffers and gradients that are there.
 
     Args:
         model: What runs inside.
@@ -65,9 +70,12 @@ def untouched(model: nn.Module, *, gradients: bool = True) -> Iterator[None]:
     """
     for path, module in model.named_modules():
         _check(path or type(model).__name__, module)
-    modes = [(module, module.training) for module in model.modules()]
-    buffers = [(module, dict(module._buffers)) for module in model.modules()]  # noqa: SLF001
-    values = [(buffer, buffer.detach().clone()) for buffer in model.buffers()]
+    attributes = [(module, _attributes(module)) for module in model.modules()]
+    # A parameter's data is kept as it is, too: assigning to it gives the parameter other memory.
+    values = [
+        (tensor, tensor.data, tensor.detach().clone())
+        for tensor in (*model.parameters(), *model.buffers())
+    ]
     parameters = [
         (p, p.requires_grad, p.grad, _clone(p.grad) if gradients else None)
         for p in model.parameters()
@@ -80,21 +88,37 @@ def untouched(model: nn.Module, *, gradients: bool = True) -> Iterator[None]:
         try:
             yield
         finally:
-            for module, training in modes:
-                module.training = training
-            for module, named in buffers:
-                module._buffers.clear()  # noqa: SLF001
-                module._buffers.update(named)  # noqa: SLF001
+            for module, kept in attributes:
+                _put_back(module, kept)
             with torch.no_grad():
-                for buffer, value in values:
+                for tensor, data, value in values:
+                    if tensor.data_ptr() != data.data_ptr() or tensor.shape != data.shape:
+                        tensor.data = data
                     # A write, even of the same values, would end a backward pass that waits.
-                    if not _same(buffer, value):
-                        buffer.copy_(value)
+                    if not _same(tensor, value):
+                        tensor.data.copy_(value)
                 for parameter, requires_grad, gradient, was in parameters:
                     parameter.requires_grad_(requires_grad)
                     parameter.grad = gradient
                     if gradient is not None and was is not None:
                         gradient.copy_(was)
+
+
+def _attributes(module: nn.Module) -> dict[str, Any]:
+    """What a module keeps, its registers copied."""
+    kept = vars(module)
+    return {**kept, **{name: copy.copy(kept[name]) for name in _REGISTERS}}
+
+
+def _put_back(module: nn.Module, before: Mapping[str, Any]) -> None:
+    """Give a module the attributes it had; the registers stay the objects they are."""
+    kept = vars(module)
+    registers = {name: kept[name] for name in _REGISTERS}
+    for name, register in registers.items():
+        register.clear()
+        register.update(before[name])
+    kept.clear()
+    kept.update({**before, **registers})
 
 
 @contextmanager

@@ -2,24 +2,55 @@
 
 import html
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from io import StringIO
 from types import MappingProxyType
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 
-from rich import box
-from rich.console import Console, ConsoleOptions, RenderResult
-from rich.table import Table as RichTable
-from rich.text import Text
-
+from normdrop.values.display._levels import MARKS, STYLES, Headline, Level
 from normdrop.values.text import printable
 
-Tone: TypeAlias = Literal["plain", "good", "bad"]
+# rich draws a random number of Python's global generator where it is imported: only to print.
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderResult
+    from rich.table import Table as RichTable
+
+Tone: TypeAlias = Literal["plain", "good", "bad", "error", "warning", "ok", "unknown"]
 
 # A tone shows as a mark beside its row, so that it survives without colour.
-_MARKS: Mapping[Tone, str] = MappingProxyType({"plain": "", "good": "*", "bad": "!"})
-_STYLES: Mapping[Tone, str] = MappingProxyType({"plain": "", "good": "green", "bad": "red"})
+_MARKS: Mapping[Tone, str] = MappingProxyType(
+    {
+        "plain": "",
+        "good": "*",
+        "bad": "!",
+        "error": MARKS["error"],
+        "warning": MARKS["warning"],
+        "ok": MARKS["ok"],
+        "unknown": MARKS["unknown"],
+    }
+)
+_STYLES: Mapping[Tone, str] = MappingProxyType(
+    {
+        "plain": "",
+        "good": "green",
+        "bad": "red",
+        "error": "red",
+        "warning": STYLES["warning"],
+        "ok": "",
+        "unknown": STYLES["unknown"],
+    }
+)
+# Legible on white and on black alike, for notebooks of either kind.
+_INKS: Mapping[Level, str] = MappingProxyType(
+    {
+        "error": "#d93f3a",
+        "warning": "#b7791f",
+        "note": "#3b82c4",
+        "ok": "#2e9e52",
+        "unknown": "#a35fc9",
+    }
+)
 
 # Wide enough to measure what a table would take.
 _UNBOUNDED = 10_000
@@ -36,7 +67,10 @@ class Column:
 
 @dataclass(frozen=True)
 class Row:
-    """A row's cells, as text, and its tone: `good` shows a `*` beside it, `bad` a `!`."""
+    """A row's cells, as text, and its tone: the best or worst of a comparison, or a level.
+
+    `good` shows a `*` beside it, `bad` a `!`, a level its own mark.
+    """
 
     cells: tuple[str, ...]
     tone: Tone = "plain"
@@ -55,6 +89,7 @@ class Table:
         columns: The columns, from the left.
         rows: The rows, from the top, each with one cell for each column.
         notes: Sentences beneath the table, as a list.
+        verdict: What the table comes to, above everything.
 
     Raises:
         ValueError: If a row has not one cell for each column.
@@ -81,6 +116,7 @@ class Table:
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     notes: tuple[str, ...] = ()
+    verdict: Headline | None = None
 
     def __post_init__(self) -> None:
         for number, row in enumerate(self.rows):
@@ -91,29 +127,42 @@ class Table:
                 )
                 raise ValueError(message)
 
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+    def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "RenderResult":
         """Draw the title, the table and the notes as wide as the console allows."""
+        from rich.text import Text
+
         grid = self._grid(gap=2)
         if (
             console.measure(grid, options=options.update(width=_UNBOUNDED)).maximum
             > options.max_width
         ):
             grid = self._grid(gap=1)
-        yield Text(printable(self.title), style="bold")
+        if self.verdict is not None:
+            style = STYLES[self.verdict.level].replace("bold", "").strip()
+            yield Text(printable(f"{self.verdict}"), style=f"bold {style}")
+            yield Text()
+        yield Text(printable(self.title), style="bold" if self.verdict is None else "")
         yield Text()
         yield grid
         if self.notes:
             yield Text()
             yield self._bullets()
 
-    def _bullets(self) -> RichTable:
+    def _bullets(self) -> "RichTable":
+        from rich.table import Table as RichTable
+        from rich.text import Text
+
         bullets = RichTable.grid(padding=(0, 1))
         for note in self.notes:
             bullets.add_row("-", Text(printable(note)))
         return bullets
 
-    def _grid(self, gap: int) -> RichTable:
+    def _grid(self, gap: int) -> "RichTable":
         """The table itself, its columns one or two characters apart."""
+        from rich import box
+        from rich.table import Table as RichTable
+        from rich.text import Text
+
         marked = any(row.tone != "plain" for row in self.rows)
         padding = (0, gap - 1, 0, 0)
         grid = RichTable(box=box.SIMPLE_HEAD, padding=padding, pad_edge=False, show_edge=False)
@@ -128,11 +177,13 @@ class Table:
         return grid
 
     def without_notes(self) -> "Table":
-        """The same table alone, for a page that shows the notes elsewhere."""
-        return replace(self, notes=())
+        """The same table alone, for a page that shows notes and verdict elsewhere."""
+        return replace(self, notes=(), verdict=None)
 
     def to_text(self, width: int = 80) -> str:
         """The table as plain text without colour, at most `width` columns wide."""
+        from rich.console import Console
+
         console = Console(
             file=StringIO(),
             width=width,
@@ -152,8 +203,9 @@ class Table:
         body = "\n".join(map(self._html_row, self.rows))
         items = "".join(f"<li>{escaped(note)}</li>\n" for note in self.notes)
         notes = f"<ul>\n{items}</ul>\n" if self.notes else ""
+        first = "" if self.verdict is None else f"{_verdict_html(self.verdict)}\n"
         return (
-            '<div class="normdrop-table"><table>\n'
+            f'{first}<div class="normdrop-table"><table>\n'
             f"<caption>{escaped(self.title)}</caption>\n"
             f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table>\n{notes}</div>"
         )
@@ -189,6 +241,45 @@ class Table:
     def _repr_html_(self) -> str:
         """How a notebook shows the table."""
         return self.to_html()
+
+
+class ShownAsTables:
+    """What shows itself as one table or several: printed by rich, as text and in a notebook.
+
+    Attributes:
+        text_width: The columns of its text.
+    """
+
+    text_width: ClassVar[int] = 80
+
+    def to_table(self) -> Table:
+        """The table."""
+        raise NotImplementedError
+
+    def _tables(self) -> Iterator[Table]:
+        """All tables, in order."""
+        yield self.to_table()
+
+    def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "RenderResult":
+        """Draw the tables, an empty line between them."""
+        for number, table in enumerate(self._tables()):
+            if number:
+                yield ""
+            yield table
+
+    def __str__(self) -> str:
+        """The tables as plain text."""
+        return "\n".join(table.to_text(self.text_width) for table in self._tables())
+
+    def _repr_html_(self) -> str:
+        """How a notebook shows them."""
+        return "".join(table.to_html() for table in self._tables())
+
+
+def _verdict_html(verdict: Headline) -> str:
+    mark = f'<span style="color:{_INKS[verdict.level]}">{MARKS[verdict.level]}</span>'
+    words = str(verdict).removeprefix(MARKS[verdict.level])
+    return f'<p class="verdict {verdict.level}"><strong>{mark}{escaped(words)}</strong></p>'
 
 
 def _heading(column: Column) -> str:

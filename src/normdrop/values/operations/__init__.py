@@ -19,7 +19,6 @@ from normdrop.values.operations._pools import POOLS as POOLS
 from normdrop.values.operations._pools import RESAMPLINGS as RESAMPLINGS
 from normdrop.values.operations._pools import PoolOperation as PoolOperation
 from normdrop.values.operations._shapes import SHAPES as SHAPES
-from normdrop.values.operations._shapes import ShapeOperation as ShapeOperation
 from normdrop.values.operations._spelling import Function as Function
 from normdrop.values.operations._weights import PRODUCTS as PRODUCTS
 from normdrop.values.operations._weights import WEIGHTS as WEIGHTS

@@ -8,7 +8,6 @@ from normdrop.values.order._kinds import ACTIVATIONS as ACTIVATIONS
 from normdrop.values.order._kinds import KINDS as KINDS
 from normdrop.values.order._kinds import Role as Role
 from normdrop.values.order._kinds import Token as Token
-from normdrop.values.order._kinds import TokenKind as TokenKind
 from normdrop.values.order._order import Order as Order
 from normdrop.values.order._order import group_count as group_count
 from normdrop.values.order._positions import HeadPosition as HeadPosition

@@ -10,7 +10,6 @@ the last one, so that P6 is before the last weight of a bottleneck as the paper 
 the end.
 """
 
-from collections.abc import Callable, Sequence
 from typing import Literal, TypeAlias, get_args
 
 from normdrop.errors import UsageError
@@ -67,19 +66,10 @@ def _number(position: str) -> int:
 ResidualPosition: TypeAlias = Literal["P0", "P1", "P2", "P3", "P4", "P5", "P6", "P7"]
 ResidualStyle: TypeAlias = Literal["pre", "post"]
 
-_PRE = ("bn", "act", "weight")
-_POST = ("weight", "bn", "act")
+_UNITS = {"pre": ("bn", "act", "weight"), "post": ("weight", "bn", "act")}
 
-# Where each position lies, given the index of the first norm, of the last one, and the end.
-_GAPS: dict[ResidualPosition, Callable[[int, int, int], int]] = {
-    "P1": lambda first, _last, _end: first,
-    "P2": lambda first, _last, _end: first + 1,
-    "P3": lambda first, _last, _end: first + 2,
-    "P4": lambda _first, last, _end: last,
-    "P5": lambda _first, last, _end: last + 1,
-    "P6": lambda _first, last, _end: last + 2,
-    "P7": lambda _first, _last, end: end,
-}
+# From which norm a position is counted, the first or the last, and how far it lies behind it.
+_GAPS = {"P1": (0, 0), "P2": (0, 1), "P3": (0, 2), "P4": (-1, 0), "P5": (-1, 1), "P6": (-1, 2)}
 
 
 def branch_order(
@@ -102,10 +92,15 @@ def branch_order(
         Order('bn-act-conv-bn-drop-act-conv')
     """
     _check(style, position)
-    tokens = _branch(style, weights)
+    tokens = [token for _ in range(weights) for token in _UNITS[style]]
+    if style == "post":
+        tokens.pop()  # the last activation follows the sum
     if noisy and position in _GAPS:
         norms = [index for index, name in enumerate(tokens) if name == "bn"]
-        tokens.insert(_GAPS[position](norms[0], norms[-1], len(tokens)), "drop")
+        norm, behind = _GAPS[position]
+        tokens.insert(norms[norm] + behind, "drop")
+    elif noisy and position == "P7":
+        tokens.append("drop")
     return Order("-".join(weight if name == "weight" else name for name in tokens))
 
 
@@ -124,10 +119,3 @@ def _check(style: str, position: str) -> None:
             "and no weight follows the last norm of a post-activation branch; use P5 or P7, which "
             "are its end"
         )
-
-
-def _branch(style: ResidualStyle, weights: int) -> list[str]:
-    """The tokens of a branch without dropout; the last activation of `"post"` follows the add."""
-    unit: Sequence[str] = _PRE if style == "pre" else _POST
-    tokens = [token for _ in range(weights) for token in unit]
-    return tokens if style == "pre" else tokens[:-1]

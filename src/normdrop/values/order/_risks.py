@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from normdrop.values.noise import Noise
 from normdrop.values.order._kinds import Role, Token
 
 # Noise that shifts a variance by less than this share is no risk: Li et al. cure the shift with
@@ -123,28 +122,21 @@ def _twice(tokens: Sequence[Token]) -> Iterator[Risk]:
 
 
 def _noisy(tokens: Sequence[Token]) -> list[int]:
-    """Positions of the noise that is strong enough to matter."""
-    return [index for index, token in enumerate(tokens) if _matters(token)]
-
-
-def _matters(token: Token) -> bool:
-    """Whether a token is noise, of an unknown rate or one that shifts variances noticeably."""
-    shift = _shift(token)
-    return token.role is Role.NOISE and (shift is None or shift < _HARMLESS_SHIFT)
+    """Positions of noise of an unknown rate, or of one that shifts variances noticeably."""
+    noises = [index for index, token in enumerate(tokens) if token.role is Role.NOISE]
+    shifts = {index: _shift(tokens[index]) for index in noises}
+    return [index for index, shift in shifts.items() if shift is None or shift < _HARMLESS_SHIFT]
 
 
 def _shift(token: Token) -> float | None:
-    """Eval variance / train variance right after the noise, for inputs of mean zero."""
-    noise = token.noise
-    return None if noise is None else _shift_at_mean_zero(noise)
-
-
-def _shift_at_mean_zero(noise: Noise) -> float:
-    """Eval variance / train variance after noise on inputs of mean zero; 0 if it drops everything.
+    """Eval variance / train variance right after noise on inputs of mean zero.
 
     The reciprocal of the noise's second-moment factor: 1 − rate for dropout, 3/(3 + β²) for
-    uniform dropout (Li et al., section 3.1 and 5.2).
+    uniform dropout (Li et al., section 3.1 and 5.2); 0 if it drops everything.
     """
+    noise = token.noise
+    if noise is None:
+        return None
     return 0.0 if noise.mean == 0 else 1 / noise.second_moment_factor
 
 

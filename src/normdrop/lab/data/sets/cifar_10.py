@@ -1,10 +1,17 @@
-"""CIFAR-10: small colour photographs of ten kinds of things."""
+"""CIFAR-10: small colour photographs of ten kinds of things.
 
-from collections.abc import Mapping
+Its binary format is records of one label byte and three planes of 32 × 32 pixels.
+"""
 
-from normdrop.lab.data._cifar import split
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from normdrop.errors import DataError
 from normdrop.lab.data._dataset import Split
 from normdrop.lab.data._files import Part
+from normdrop.lab.data._idx import class_numbers
 from normdrop.lab.data._source import DataSource, Download
 
 _CLASSES = 10
@@ -22,11 +29,38 @@ _INEXACT_BATCHES = (
     "ace578a129b1d9695ee4254afb079a7573b408a36f818d5d96062484607c1619",
     "123ca0dad8f960344d9149742165d4215093c84c8c4bdc5922af93b614bdb501",
 )
+_SHAPE = (3, 32, 32)
+_RECORD = 1 + 3 * 32 * 32
+
+
+def _split(parts: Sequence[Part]) -> Split:
+    """Colour images and class numbers, in the order of the files.
+
+    Raises:
+        DataError: A file is not a whole number of records, or a label is out of range.
+    """
+    records = [_records(part) for part in parts]
+    labels = [
+        class_numbers(record[:, 0], _CLASSES, part.where)
+        for part, record in zip(parts, records, strict=True)
+    ]
+    inputs = np.concatenate([record[:, 1:] for record in records])
+    return Split(inputs.reshape(-1, *_SHAPE), np.concatenate(labels))
+
+
+def _records(part: Part) -> NDArray[np.uint8]:
+    if not part.content or len(part.content) % _RECORD:
+        raise DataError(
+            f"{part.where}: expected records of {_RECORD} bytes, found {len(part.content)} bytes, "
+            f"{len(part.content) % _RECORD} too many"
+            if part.content
+            else f"{part.where}: expected records of {_RECORD} bytes, found an empty file"
+        )
+    return np.frombuffer(part.content, dtype=np.uint8).reshape(-1, _RECORD)
 
 
 def _assemble(parts: Mapping[str, Part]) -> tuple[Split, Split]:
-    train = split([parts[name] for name in _TRAIN], _CLASSES)
-    return train, split([parts[_TEST]], _CLASSES)
+    return _split([parts[name] for name in _TRAIN]), _split([parts[_TEST]])
 
 
 source = DataSource(
@@ -34,7 +68,7 @@ source = DataSource(
     title="CIFAR-10",
     task="classification",
     classes=_CLASSES,
-    shape=(3, 32, 32),
+    shape=_SHAPE,
     sizes=(50000, 10000),
     citation="Krizhevsky: Learning Multiple Layers of Features from Tiny Images, 2009",
     assemble=_assemble,

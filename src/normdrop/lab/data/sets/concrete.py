@@ -1,10 +1,6 @@
 """Concrete compressive strength: a mixture and its age, and the strength it reached in MPa."""
 
-from collections.abc import Mapping
-
 from normdrop.lab.data._csv import regression, table
-from normdrop.lab.data._dataset import Split
-from normdrop.lab.data._files import Part
 from normdrop.lab.data._source import DataSource, Download
 
 _FILE = "concrete.csv"
@@ -22,10 +18,6 @@ _COLUMNS = (
 )
 
 
-def _assemble(parts: Mapping[str, Part]) -> tuple[Split, Split]:
-    return regression(table(parts[_FILE], _COLUMNS, ","))
-
-
 source = DataSource(
     name="concrete",
     title="Concrete compressive strength",
@@ -37,7 +29,7 @@ source = DataSource(
         "Yeh: Modeling of strength of high-performance concrete using artificial neural networks, "
         "Cement and Concrete Research, 1998"
     ),
-    assemble=_assemble,
+    assemble=lambda parts: regression(table(parts[_FILE], _COLUMNS, ",")),
     parts=(_FILE,),
     downloads=(
         Download(

@@ -1,6 +1,8 @@
 """Fashion-MNIST: articles of clothing in the format of MNIST."""
 
-from normdrop.lab.data._source import DataSource, Download
+from dataclasses import replace
+
+from normdrop.lab.data._source import Download
 from normdrop.lab.data.sets import mnist
 
 _MIRRORS = (
@@ -16,18 +18,13 @@ _SHA256 = (
 )
 _BYTES = (26421880, 29515, 4422102, 5148)
 
-source = DataSource(
+source = replace(
+    mnist.source,
     name="fashion-mnist",
     title="Fashion-MNIST",
-    task="classification",
-    classes=10,
-    shape=(1, 28, 28),
-    sizes=(60000, 10000),
     citation=(
         "Xiao, Rasul, Vollgraf: Fashion-MNIST, arXiv:1708.07747, 2017 (MIT licence, Zalando SE)"
     ),
-    assemble=mnist.source.assemble,
-    parts=mnist.source.parts,
     downloads=tuple(
         Download(f"{part}.gz", sha256, size, tuple(f"{base}{part}.gz" for base in _MIRRORS))
         for part, sha256, size in zip(mnist.source.parts, _SHA256, _BYTES, strict=True)

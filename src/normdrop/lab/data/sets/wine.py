@@ -1,10 +1,6 @@
 """Red wine quality: eleven measurements of a wine, and the grade tasters gave it."""
 
-from collections.abc import Mapping
-
 from normdrop.lab.data._csv import regression, table
-from normdrop.lab.data._dataset import Split
-from normdrop.lab.data._files import Part
 from normdrop.lab.data._source import DataSource, Download
 
 _FILE = "winequality-red.csv"
@@ -24,10 +20,6 @@ _COLUMNS = (
 )
 
 
-def _assemble(parts: Mapping[str, Part]) -> tuple[Split, Split]:
-    return regression(table(parts[_FILE], _COLUMNS, ";"))
-
-
 source = DataSource(
     name="wine",
     title="Red wine quality",
@@ -39,7 +31,7 @@ source = DataSource(
         "Cortez, Cerdeira, Almeida, Matos, Reis: Modeling wine preferences by data mining from "
         "physicochemical properties, Decision Support Systems, 2009"
     ),
-    assemble=_assemble,
+    assemble=lambda parts: regression(table(parts[_FILE], _COLUMNS, ";")),
     parts=(_FILE,),
     downloads=(
         Download(
