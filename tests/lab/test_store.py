@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from normdrop.errors import StoreError
-from normdrop.lab.store import Repaired, Store, default_path, repair
+from normdrop.lab.store import Salvaged, Store, default_path, salvage
 from normdrop.lab.trial import Epoch, Outcome, Trial, outcome_line
 
 Make = Callable[..., Trial]
@@ -269,7 +269,7 @@ def test_a_bit_that_flips_changes_no_number(tmp_path: Path, tiny_trial: Make, fl
         _flipped(path, original, place)
         if _is_told(read):
             seen["line"] += 1
-            if not _is_told(lambda: repair(path)):
+            if not _is_told(lambda: salvage(path)):
                 read()
     assert seen["same"]
     assert seen["again"]
@@ -279,20 +279,20 @@ def test_a_store_is_repaired(tmp_path: Path, tiny_trial: Make) -> None:
     """Sound rows are kept bit for bit, damaged ones taken out; the old file stays beside."""
     path = tmp_path / "s.sqlite"
     with pytest.raises(StoreError, match="no such store"):
-        repair(path)
+        salvage(path)
     with Store(path) as store:
         for seed in range(300):
             store.put(_outcome(tiny_trial(seed=seed)))
         with pytest.raises(StoreError, match="is using this store"):
-            repair(path)
-    assert repair(path) == Repaired(300, (), None)
+            salvage(path)
+    assert salvage(path) == Salvaged(300, (), None)
     with path.open("r+b") as file:
         file.seek(3 * path.stat().st_size // 4)
         file.write(b"\xa5" * 4000)
     before = path.read_bytes()
     with pytest.raises(StoreError, match="normdrop store repair --store"):
         Store(path)
-    done = repair(path)
+    done = salvage(path)
     assert 100 < done.kept < 300
     assert done.damaged is not None
     assert done.damaged.read_bytes() == before
@@ -302,7 +302,7 @@ def test_a_store_is_repaired(tmp_path: Path, tiny_trial: Make) -> None:
     assert all(each is None or each == _outcome(each.trial) for each in found)
     path.write_bytes(b"x" * 5000)
     with pytest.raises(StoreError, match="nothing in it can be read"):
-        repair(path)
+        salvage(path)
 
 
 def test_a_clock_that_jumps_changes_nothing(

@@ -41,7 +41,7 @@ def _verify(path: Path | None) -> int:
 def _repair(path: Path | None) -> None:
     """Take out what is damaged: its trials are trained again. The old file is kept beside."""
     path = path or stores.default_path()
-    done = stores.repair(path)
+    done = stores.salvage(path)
     for name in done.lost:
         click.echo(f"taken out: {name}")
     moved = f"; the damaged file is {done.damaged}" if done.damaged else ", and nothing to mend"

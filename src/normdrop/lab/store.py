@@ -271,7 +271,7 @@ def check_exists(path: Path) -> None:
 
 
 @dataclass(frozen=True)
-class Repaired:
+class Salvaged:
     """What became of a damaged store.
 
     Attributes:
@@ -285,7 +285,7 @@ class Repaired:
     damaged: Path | None
 
 
-def repair(path: Path) -> Repaired:
+def salvage(path: Path) -> Salvaged:
     """Take what is damaged out of a store; its trials will be trained again.
 
     What can be read is written to a new file, and the old one is kept beside it.
@@ -302,13 +302,13 @@ def repair(path: Path) -> Repaired:
             lock.release()
 
 
-def _repaired(path: Path) -> Repaired:
+def _repaired(path: Path) -> Salvaged:
     rows, whole = _salvaged(path)
     outcomes = [(row, _sound(row)) for row in rows]
     kept = [(outcome.trial.key, *row[1:8]) for row, outcome in outcomes if outcome is not None]
     lost = tuple(_named(row) for row, outcome in outcomes if outcome is None)
     if whole and not lost:
-        return Repaired(len(kept), (), None)
+        return Salvaged(len(kept), (), None)
     if not kept:
         raise StoreError(f"{path}: nothing in it can be read: move it away")
     new = path.with_name(f"{path.name}.new")
@@ -323,7 +323,7 @@ def _repaired(path: Path) -> Repaired:
         if (beside := Path(f"{path}{suffix}")).exists():
             beside.rename(f"{aside}{suffix}")
     new.rename(path)
-    return Repaired(len(kept), lost, aside)
+    return Salvaged(len(kept), lost, aside)
 
 
 def _free(path: Path) -> Path:
