@@ -297,7 +297,7 @@ def salvage(path: Path) -> Salvaged:
     with _explained(path):
         lock = _locked(path)
         try:
-            return _repaired_store(path)
+            return _repaired(path)
         finally:
             lock.release()
 
