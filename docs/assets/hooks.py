@@ -29,8 +29,9 @@ def _expanded(entry: Any, docs: Path) -> Any:  # noqa: ANN401 - what YAML holds
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """The benchmarks' printed results are part of the site, since pages quote them."""
-    for result in sorted((Path(config.docs_dir).parent / "benchmarks").glob("*.txt")):
+    """The benchmarks' results are part of the site, since pages quote them."""
+    folder = Path(config.docs_dir).parent / "benchmarks"
+    for result in sorted([*folder.glob("*.txt"), folder / "precision.md"]):
         files.append(File.generated(config, f"benchmarks/{result.name}", abs_src_path=str(result)))
     return files
 

@@ -91,9 +91,9 @@ def test_the_four_modes_fit_a_terminal(folder: Path, capsys: pytest.CaptureFixtu
     more = ("--data", f"{folder}/net.py:batches", "--metric", f"{folder}/net.py:top")
     assert _run("measure", folder, *_weights(folder), *more) == 1
     output = capsys.readouterr().out
-    *lines, following = output.splitlines()
-    assert max(map(len, lines)) <= 80
-    assert following.startswith("Next: normdrop recalibrate ")  # whole, to be copied
+    *shown, following = output.splitlines()
+    assert max(map(len, shown)) <= 80
+    assert following.startswith("Next: normdrop recalibrate")  # to be copied, so never wrapped
     assert "top in four modes" in output
     assert "Noise: with dropout off '3' meets" in output
 
