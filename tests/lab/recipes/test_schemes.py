@@ -72,4 +72,6 @@ def test_a_trial_measures_its_own_curve() -> None:
     losses = [epoch.test_loss for epoch in outcome.epochs]
     assert outcome.values["rise"] == losses[-1] - losses[-2]
     assert losses[int(outcome.values["best_epoch"]) - 1] == min(losses)
-    assert dataclasses.asdict(outcome)["measures"].keys() == {"rise", "train_rise", "best_epoch"}
+    assert dataclasses.asdict(outcome)["measures"].keys() == {
+        *("rise", "train_rise", "best_epoch", "price")
+    }
