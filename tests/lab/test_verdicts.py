@@ -18,7 +18,7 @@ from normdrop.lint.rules import all_rules
 
 _ROOT = Path(__file__).parents[2]
 _PAGE = _ROOT / "docs" / "verdicts.md"
-_RULES = {rule.code: rule.name for rule in all_rules()}
+_CODES = {rule.name: rule.code for rule in all_rules()}
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def results() -> dict[str, list[Comparison]]:
 
 def test_the_page_is_generated(results: dict[str, list[Comparison]]) -> None:
     """Nobody types a figure."""
-    assert _PAGE.read_text("utf-8") == verdict_page(results, _RULES)
+    assert _PAGE.read_text("utf-8") == verdict_page(results, _CODES)
 
 
 def test_a_result_that_turns_takes_its_verdict_with_it(
@@ -47,9 +47,9 @@ def test_a_result_that_turns_takes_its_verdict_with_it(
         for c in race.description.contrasts
     )
     with pytest.raises(UsageError, match="being higher, and it is lower now"):
-        verdict_page(asking(*turned), _RULES)
+        verdict_page(asking(*turned), _CODES)
     with pytest.raises(UsageError, match="answer 1 of ten-orders: there is none"):
-        verdict_page(asking(), _RULES)
+        verdict_page(asking(), _CODES)
 
 
 def test_every_link_and_command_is_there() -> None:

@@ -36,8 +36,8 @@ def command(folders: tuple[Path, ...], pages: Path | None, verdicts: Path | None
         from normdrop.lint.rules import all_rules
 
         found = {folder.resolve().name: read_results(folder) for folder in folders}
-        names = {rule.code: rule.name for rule in all_rules()}
-        click.echo(str(write_atomically(verdicts, verdict_page(found, names))))
+        codes = {rule.name: rule.code for rule in all_rules()}
+        click.echo(str(write_atomically(verdicts, verdict_page(found, codes))))
     if pages is None and verdicts is None:
         for folder in folders:
             for comparison in read_results(folder):

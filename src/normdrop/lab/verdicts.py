@@ -42,7 +42,7 @@ class Verdict:
         limits: Where it does not hold, or was not tried.
         measured: The experiments' answers behind it.
         sources: What else is behind it, in the literature.
-        rules: Codes of the rules that find it.
+        rules: Names of the rules that find it.
         verbs: What to type.
         pages: Pages of `docs/` with more.
     """
@@ -66,12 +66,12 @@ _STRENGTHS = (
 )
 
 
-def verdict_page(results: Mapping[str, Sequence[Comparison]], rules: Mapping[str, str]) -> str:
+def verdict_page(results: Mapping[str, Sequence[Comparison]], codes: Mapping[str, str]) -> str:
     """The page of all verdicts in Markdown.
 
     Args:
         results: The comparisons of every recipe, by its name.
-        rules: The name of every rule, by its code.
+        codes: The code of every rule, by its name.
 
     Raises:
         UsageError: When results are missing, or no longer say what a verdict rests on.
@@ -92,7 +92,7 @@ def verdict_page(results: Mapping[str, Sequence[Comparison]], rules: Mapping[str
         lines += [f"## {heading}", ""]
         for verdict in verdicts:
             number += 1
-            lines += [*_lines(number, verdict, found, rules), ""]
+            lines += [*_lines(number, verdict, found, codes), ""]
     return "\n".join(lines[:-1]) + "\n"
 
 
@@ -100,7 +100,7 @@ def _lines(
     number: int,
     verdict: Verdict,
     found: Mapping[str, Sequence[Answer]],
-    rules: Mapping[str, str],
+    codes: Mapping[str, str],
 ) -> Iterator[str]:
     yield f"### {number}. {in_markdown(verdict.question)}"
     yield ""
@@ -114,7 +114,7 @@ def _lines(
     if verdict.sources:
         yield f"- Sources: {in_markdown(verdict.sources)}."
     more = [
-        *(f"[{rules[code]}](rules/{rules[code]}.md) ({code})" for code in verdict.rules),
+        *(f"[{name}](rules/{name}.md) ({codes[name]})" for name in verdict.rules),
         *(f"`{verb}`" for verb in verdict.verbs),
         *(f"[{page}]({page}.md)" for page in verdict.pages),
     ]
@@ -151,7 +151,7 @@ _ORDER = (
         "The theorem is of the variance; what it costs depends on network, rate and training.",
         (Measured("ten-orders", 1, "none"), Measured("rates", 4, "higher")),
         f"{_LI}; {_KIM}",
-        ("ND101",),
+        ("noise-before-norm",),
         ("normdrop predict", "normdrop measure"),
         ("theory",),
     ),
@@ -163,7 +163,7 @@ _ORDER = (
         "Exact for independent masks directly before the norm; the mean is unharmed there.",
         (),
         _LI,
-        ("ND101",),
+        ("noise-before-norm",),
         ("normdrop measure",),
         ("theory",),
     ),
@@ -173,7 +173,7 @@ _ORDER = (
         "passes through them.",
         "definition",
         "Of the layers as they are; a layer of one's own may.",
-        rules=("ND101",),
+        rules=("noise-before-norm",),
         verbs=("normdrop doctor", "normdrop recalibrate"),
         pages=("recalibrate",),
     ),
@@ -183,7 +183,13 @@ _ORDER = (
         "evaluation, statistics refreshed with dropout on.",
         "definition",
         "Each is a mistake in the code, not a property of the two layers.",
-        rules=("ND301", "ND305", "ND306", "ND307", "ND312"),
+        rules=(
+            "always-on-dropout",
+            "monte-carlo-through-train",
+            "refreshed-with-dropout",
+            "norm-always-training",
+            "frozen-norm-thawed",
+        ),
         verbs=("normdrop check",),
         pages=("check", "modes"),
     ),
@@ -195,7 +201,7 @@ _ORDER = (
         "By the residual formula for fresh weights; what training makes of it is measured only on "
         "networks of 8 to 14 layers.",
         sources=f"{_KIM}, section 4; {_LI}, its figure of the shift by layer",
-        rules=("ND101", "ND103"),
+        rules=("noise-before-norm", "dropout-on-trunk"),
         verbs=("normdrop predict",),
         pages=("story", "theory"),
     ),
@@ -231,7 +237,7 @@ _ORDER = (
         "same.",
         (Measured("reestimate", 1, "higher"),),
         _LI,
-        ("ND101", "ND102"),
+        ("noise-before-norm", "residual-dropout-placement"),
         ("normdrop fix",),
         ("fix",),
     ),
@@ -241,7 +247,7 @@ _ORDER = (
         "measured",
         "MNIST, two conv modules, 5 epochs; of average pooling the opposite holds for the shift.",
         (Measured("ten-orders", 2, "higher"), Measured("pooling", 1, "higher")),
-        rules=("ND107",),
+        rules=("dropout-before-max-pool",),
     ),
     Verdict(
         "Which of the ten orders of conv, bn, act, drop, pool wins on MNIST, and by how much?",
@@ -273,7 +279,7 @@ _ORDER = (
         "Gains of 0.1 to 1 point, means of 3 runs without deviations.",
         (Measured("residual-positions", 1, "open"),),
         f"{_KIM}; Zagoruyko and Komodakis 2016",
-        ("ND102",),
+        ("residual-dropout-placement",),
     ),
     Verdict(
         "Without dropout: faster, but does it generalise worse?",
@@ -323,7 +329,7 @@ _ORDER = (
             Measured("uout", 3, "none"),
         ),
         _LI,
-        ("ND501",),
+        ("uniform-dropout-added",),
         pages=("theory",),
     ),
     Verdict(
@@ -432,7 +438,7 @@ _MOMENTS = (
             Measured("pooling", 2, "lower"),
             Measured("pooling", 3, "none"),
         ),
-        rules=("ND107", "ND105"),
+        rules=("dropout-before-max-pool", "dropout-after-global-pool"),
     ),
     Verdict(
         "Does β = −3.5 make a sparse autoencoder with sigmoid units learn faster, and what are the "
@@ -451,7 +457,7 @@ _PRACTICE = (
         "Once for every place that is to be normalised, each a layer of its own.",
         "definition",
         "One layer called in two places mixes two statistics.",
-        rules=("ND208",),
+        rules=("shared-norm",),
         pages=("keras-questions",),
     ),
     Verdict(
@@ -459,7 +465,7 @@ _PRACTICE = (
         "Nothing.",
         "definition",
         "Unless its result is used.",
-        rules=("ND403", "ND401", "ND405"),
+        rules=("layer-thrown-away", "never-called", "modules-in-plain-list"),
         verbs=("normdrop check",),
         pages=("keras-questions",),
     ),
@@ -469,7 +475,7 @@ _PRACTICE = (
         "nothing trains.",
         "theorem",
         "Where the norm follows directly, or behind max or unpadded average pooling.",
-        rules=("ND201", "ND202"),
+        rules=("bias-before-norm", "missing-bias"),
         verbs=("normdrop fix",),
         pages=("keras-questions",),
     ),
@@ -478,7 +484,7 @@ _PRACTICE = (
         "That of the channels, or features: −1 for channels last, 1 for channels first.",
         "definition",
         "Of Keras; torch always takes axis 1.",
-        rules=("ND209",),
+        rules=("wrong-axis",),
         pages=("keras-questions",),
     ),
     Verdict(
@@ -495,7 +501,12 @@ _PRACTICE = (
         "they fit is seen by measuring the shift, which is then 1.",
         "definition",
         "Small batches and few steps have the same look.",
-        rules=("ND206", "ND210", "ND309", "ND317"),
+        rules=(
+            "momentum-convention",
+            "initial-statistics",
+            "validation-in-train-mode",
+            "statistics-never-updated",
+        ),
         verbs=("normdrop measure", "normdrop doctor"),
         pages=("keras-questions",),
     ),
@@ -515,7 +526,7 @@ _PRACTICE = (
         "opinion",
         "That so few columns bear little dropout is experience; the two rules are theorems.",
         (Measured("tabular", 6, "higher"),),
-        rules=("ND203", "ND101", "ND106"),
+        rules=("norm-before-softmax", "noise-before-norm", "dropout-on-logits"),
         verbs=("normdrop check",),
     ),
     Verdict(
@@ -525,7 +536,7 @@ _PRACTICE = (
         "batch of one normalises each map by itself, and of vectors it is an error.",
         "definition",
         "torch; Keras passes the mode with each call.",
-        rules=("ND309", "ND205", "ND310"),
+        rules=("validation-in-train-mode", "one-value-per-channel", "train-mode-not-restored"),
         pages=("modes",),
     ),
     Verdict(
@@ -533,7 +544,7 @@ _PRACTICE = (
         "Eval mode as well as frozen weights: freezing γ and β does not stop the statistics.",
         "definition",
         "In Keras `trainable = False` does both.",
-        rules=("ND312",),
+        rules=("frozen-norm-thawed",),
         pages=("keras-questions", "modes"),
     ),
     Verdict(
@@ -543,7 +554,7 @@ _PRACTICE = (
         "measured",
         "Rate 0.2, digits; of uncertainty nothing was measured.",
         (Measured("ensemble", 1, "open"), Measured("ensemble", 3, "higher")),
-        rules=("ND305", "ND315"),
+        rules=("monte-carlo-through-train", "monte-carlo-overruled"),
         pages=("modes",),
     ),
     Verdict(
@@ -551,7 +562,7 @@ _PRACTICE = (
         "Yes: the averaged weights have other activations than those whose statistics were stored.",
         "definition",
         "Re-estimate with dropout off.",
-        rules=("ND313", "ND306"),
+        rules=("averaged-without-statistics", "refreshed-with-dropout"),
         verbs=("normdrop recalibrate",),
     ),
 )
@@ -594,7 +605,7 @@ _TRAINING = (
         "normalised at batch size 1 at all.",
         (Measured("small-batches", 1, "open"), Measured("small-batches", 3, "open")),
         "Wu and He 2018 on ImageNet: batches below 16",
-        ("ND205",),
+        ("one-value-per-channel",),
     ),
     Verdict(
         "Can batch norm replace scaling the inputs?",
@@ -651,7 +662,7 @@ _RESIDUAL = (
         "8×8 digits, 4 epochs: what helps long trainings costs short ones.",
         (Measured("residual-positions", 3, "higher"), Measured("residual-positions", 1, "open")),
         _KIM,
-        ("ND102", "ND103"),
+        ("residual-dropout-placement", "dropout-on-trunk"),
         ("normdrop fix",),
     ),
     Verdict(
@@ -671,7 +682,7 @@ _RESIDUAL = (
         "The source's gains, 0.1 to 0.4 points on ImageNet, are far below what this can show.",
         (Measured("head-positions", 1, "open"),),
         f"{_KIM}, section 5",
-        ("ND105",),
+        ("dropout-after-global-pool",),
         pages=("theory",),
     ),
     Verdict(
@@ -680,7 +691,7 @@ _RESIDUAL = (
         "published",
         "Not repeated here.",
         sources=_KIM,
-        rules=("ND104",),
+        rules=("two-dropouts-in-branch",),
     ),
 )
 
