@@ -205,7 +205,7 @@ def test_nodes_with_other_packages_are_refused(
 ) -> None:
     """Results of different versions never get under one key."""
     other = {**versions(), "torch": "1.0"}
-    monkeypatch.setattr("normdrop.lab.cluster._trials.versions", lambda: other)
+    monkeypatch.setattr("normdrop.lab.cluster._run.versions", lambda: other)
     with pytest.raises(UsageError, match=r"has torch .*, this process 1\.0; install the same"):
         list(run_on(on, [tiny_trial()], jobs=None, watcher=_Watcher()))
 
