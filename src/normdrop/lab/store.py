@@ -36,6 +36,8 @@ CREATE TABLE outcome (
 _Row = Sequence[object]
 """As `SELECT *` gives it: the columns above in their order, those of version 1 without the last."""
 _WIDTH = 9
+_DAMAGED = (sqlite3.DatabaseError, UnicodeDecodeError)
+"""What reading a damaged file raises; the second where a name in SQLite's message is damaged."""
 # What stands in the way of writing, and says nothing of what is written.
 _FULL = {"SQLITE_FULL", "SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_BUSY", "SQLITE_LOCKED"}
 
@@ -247,7 +249,7 @@ def _explained(path: Path) -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or error
         raise StoreError(f"{path}: {reason}; name another --store") from error
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         name = getattr(error, "sqlite_errorname", "")
         if name in _FULL or name.startswith("SQLITE_IOERR"):
             raise StoreError(
@@ -345,7 +347,7 @@ def _salvaged(path: Path) -> tuple[list[_Row], bool]:
             (version,) = connection.execute("PRAGMA user_version").fetchone()
             (verdict,) = connection.execute("PRAGMA quick_check").fetchone()
             whole = verdict == "ok" and version in {1, _VERSION}
-        except sqlite3.DatabaseError:
+        except _DAMAGED:
             whole = False
         for query in (
             "SELECT * FROM outcome ORDER BY key",
@@ -354,6 +356,6 @@ def _salvaged(path: Path) -> tuple[list[_Row], bool]:
             try:
                 for row in connection.execute(query):
                     found.setdefault(row[0], row)
-            except sqlite3.DatabaseError:
+            except _DAMAGED:
                 whole = False
     return list(found.values()), whole
