@@ -52,41 +52,17 @@ RECIPE = li.recipe(
         "from tables"
     ),
     contrasts=(
-        Contrast(
-            what=(
-                "test error at rate 0.1, before a norm (a) less before a weight (b), mean of "
-                "three networks"
-            ),
-            higher="at rate 0.1 dropout before a norm errs more than before a weight",
-            lower="at rate 0.1 dropout before a norm errs less than before a weight",
-            weights={"a 0.1": 1, "b 0.1": -1},
-        ),
-        Contrast(
-            what=(
-                "test error at rate 0.3, before a norm (a) less before a weight (b), mean of "
-                "three networks"
-            ),
-            higher="at rate 0.3 dropout before a norm errs more than before a weight",
-            lower="at rate 0.3 dropout before a norm errs less than before a weight",
-            weights={"a 0.3": 1, "b 0.3": -1},
-        ),
-        Contrast(
-            what=(
-                "test error at rate 0.5, before a norm (a) less before a weight (b), mean of "
-                "three networks"
-            ),
-            higher="at rate 0.5 dropout before a norm errs more than before a weight",
-            lower="at rate 0.5 dropout before a norm errs less than before a weight",
-            weights={"a 0.5": 1, "b 0.5": -1},
-        ),
-        Contrast(
-            what=(
-                "test error at rate 0.7, before a norm (a) less before a weight (b), mean of "
-                "three networks"
-            ),
-            higher="at rate 0.7 dropout before a norm errs more than before a weight",
-            lower="at rate 0.7 dropout before a norm errs less than before a weight",
-            weights={"a 0.7": 1, "b 0.7": -1},
+        *(
+            Contrast(
+                what=(
+                    f"test error at rate {rate}, before a norm (a) less before a weight (b), mean "
+                    "of three networks"
+                ),
+                higher=f"at rate {rate} dropout before a norm errs more than before a weight",
+                lower=f"at rate {rate} dropout before a norm errs less than before a weight",
+                weights={f"a {rate}": 1, f"b {rate}": -1},
+            )
+            for rate in (0.1, 0.3, 0.5, 0.7)
         ),
         Contrast(
             what="test error, rate 0.1 before a norm (a) less none",

@@ -56,31 +56,16 @@ RECIPE = Recipe(
     endpoint=TEST_ERROR,
     metrics=(TEST_LOSS, PRICE, RISE, TRAIN_LOSS, TRAIN_EVAL_LOSS),
     panels={f"batch-{size}": _panel(size) for size in _SIZES},
-    contrasts=(
+    contrasts=tuple(
         Contrast(
-            what="test error at batches of 1, batch norm less group norm",
-            higher="at batches of 1 batch norm errs more than group norm",
-            lower="at batches of 1 batch norm errs less than group norm",
+            what=f"test error at batches of {size}, batch norm less group norm",
+            higher=f"at batches of {size} batch norm errs more than group norm",
+            lower=f"at batches of {size} batch norm errs less than group norm",
             weights={"batch norm": 1, "group norm": -1},
-            panels={"batch-1": 1},
+            panels={f"batch-{size}": 1},
             alike=False,
-        ),
-        Contrast(
-            what="test error at batches of 2, batch norm less group norm",
-            higher="at batches of 2 batch norm errs more than group norm",
-            lower="at batches of 2 batch norm errs less than group norm",
-            weights={"batch norm": 1, "group norm": -1},
-            panels={"batch-2": 1},
-            alike=False,
-        ),
-        Contrast(
-            what="test error at batches of 4, batch norm less group norm",
-            higher="at batches of 4 batch norm errs more than group norm",
-            lower="at batches of 4 batch norm errs less than group norm",
-            weights={"batch norm": 1, "group norm": -1},
-            panels={"batch-4": 1},
-            alike=False,
-        ),
+        )
+        for size in (1, 2, 4)
     ),
     notes=(
         "Every panel sees as many examples: the smaller the batch, the more steps.",

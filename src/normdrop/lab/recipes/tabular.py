@@ -97,58 +97,41 @@ RECIPE = Recipe(
     endpoint=ERROR,
     metrics=(_TRAINING_ERROR, _LOSS),
     panels={"wine": Panel(data="wine"), "concrete": Panel(data="concrete")},
-    contrasts=(
-        Contrast(
-            what="RMSE on wine, batch norm in front less inputs standardised beforehand",
-            higher="a batch norm in front is worse than standardising, on wine",
-            lower="a batch norm in front is better than standardising, on wine",
-            weights={"bn first": 1, "standardised": -1},
-            panels={"wine": 1},
-        ),
-        Contrast(
-            what="RMSE on wine, raw inputs with batch norm inside less standardised inputs with it",
-            higher="batch norm inside does not make up for raw inputs, on wine",
-            lower="raw inputs do better than standardised ones where batch norm is inside, on wine",
-            weights={"raw + bn": 1, "standardised + bn": -1},
-            panels={"wine": 1},
-        ),
-        Contrast(
-            what="RMSE on wine, standardised inputs, batch norm and dropout less batch norm alone",
-            higher="dropout on top of batch norm raises the error, on wine",
-            lower="dropout on top of batch norm lowers the error, on wine",
-            weights={"standardised + bn + drop": 1, "standardised + bn": -1},
-            panels={"wine": 1},
-        ),
-        Contrast(
-            what="RMSE on concrete, batch norm in front less inputs standardised beforehand",
-            higher="a batch norm in front is worse than standardising, on concrete",
-            lower="a batch norm in front is better than standardising, on concrete",
-            weights={"bn first": 1, "standardised": -1},
-            panels={"concrete": 1},
-        ),
-        Contrast(
-            what=(
-                "RMSE on concrete, raw inputs with batch norm inside less standardised inputs "
-                "with it"
+    contrasts=tuple(
+        contrast
+        for table in ("wine", "concrete")
+        for contrast in (
+            Contrast(
+                what=f"RMSE on {table}, batch norm in front less inputs standardised beforehand",
+                higher=f"a batch norm in front is worse than standardising, on {table}",
+                lower=f"a batch norm in front is better than standardising, on {table}",
+                weights={"bn first": 1, "standardised": -1},
+                panels={table: 1},
             ),
-            higher="batch norm inside does not make up for raw inputs, on concrete",
-            lower=(
-                "raw inputs do better than standardised ones where batch norm is inside, on "
-                "concrete"
+            Contrast(
+                what=(
+                    f"RMSE on {table}, raw inputs with batch norm inside less standardised inputs "
+                    "with it"
+                ),
+                higher=f"batch norm inside does not make up for raw inputs, on {table}",
+                lower=(
+                    "raw inputs do better than standardised ones where batch norm is inside, on "
+                    f"{table}"
+                ),
+                weights={"raw + bn": 1, "standardised + bn": -1},
+                panels={table: 1},
             ),
-            weights={"raw + bn": 1, "standardised + bn": -1},
-            panels={"concrete": 1},
-        ),
-        Contrast(
-            what=(
-                "RMSE on concrete, standardised inputs, batch norm and dropout less batch norm "
-                "alone"
+            Contrast(
+                what=(
+                    f"RMSE on {table}, standardised inputs, batch norm and dropout less batch norm "
+                    "alone"
+                ),
+                higher=f"dropout on top of batch norm raises the error, on {table}",
+                lower=f"dropout on top of batch norm lowers the error, on {table}",
+                weights={"standardised + bn + drop": 1, "standardised + bn": -1},
+                panels={table: 1},
             ),
-            higher="dropout on top of batch norm raises the error, on concrete",
-            lower="dropout on top of batch norm lowers the error, on concrete",
-            weights={"standardised + bn + drop": 1, "standardised + bn": -1},
-            panels={"concrete": 1},
-        ),
+        )
     ),
     notes=(
         "RMSE is in grades (wine, 0 to 10) or MPa (concrete).",
