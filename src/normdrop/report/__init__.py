@@ -4,6 +4,6 @@ The pages bring the statistics of a comparison with them, or a model's story, so
 when they are first used; findings need none of that. The names stand in `__init__.pyi`.
 """
 
-from normdrop.values.public import attach
+from normdrop.values.lazy import attach
 
 __getattr__, __dir__, __all__ = attach(__name__)

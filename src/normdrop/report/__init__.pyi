@@ -8,7 +8,7 @@ from normdrop.report._page import to_html as to_html
 from normdrop.report._page import write_html as write_html
 from normdrop.report._result import result_html as result_html
 from normdrop.report._result import write_result as write_result
-from normdrop.report._screen import next_commands as next_commands
-from normdrop.report._screen import on_screen as on_screen
+from normdrop.report._terminal import next_commands as next_commands
+from normdrop.report._terminal import on_screen as on_screen
 
 __all__: list[str]  # noqa: PYI035 - made of this stub, so that no name stands twice

@@ -19,7 +19,7 @@ from normdrop.lab.recipe_names import file_of, recipe_names
 from normdrop.lab.results import read_curves, read_results
 from normdrop.lab.trial import NO_DATA
 from normdrop.report._curves import curves_figure
-from normdrop.report._forest import forest
+from normdrop.report._forest_plot import forest
 from normdrop.values.display import Column, Row, Table, in_markdown, with_uncertainty
 
 _MADE_BY = "Written by `normdrop results FOLDERS --pages FOLDER` from the tables in `results/`."

@@ -7,8 +7,8 @@ from typing import Any
 
 from normdrop.errors import NormdropError
 from normdrop.mending.repairs import Fix
-from normdrop.report._screen import around, verdict_of
 from normdrop.report._shift_figure import shift_figure
+from normdrop.report._terminal import around, verdict_of
 from normdrop.shifts.report import Recalibration, ShiftReport
 from normdrop.values.display import MARKS, Headline, Table, escaped, rounded
 from normdrop.values.files import write_atomically

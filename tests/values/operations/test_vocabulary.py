@@ -37,7 +37,7 @@ from normdrop.lint.source._arguments import Arguments
 from normdrop.lint.source._keras_layers import keras_layer
 from normdrop.lint.source._torch_layers import torch_function, torch_layer
 from normdrop.lint.source._values import OPAQUE, Constant
-from normdrop.mending.patches._siblings import is_activation
+from normdrop.mending.patches._layer_lists import is_activation
 from normdrop.torch.capture import capture
 
 def model():

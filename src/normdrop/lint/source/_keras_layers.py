@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 
 from normdrop.lint.source._arguments import Arguments
-from normdrop.lint.source._passing import KERAS_PASSING, keras_passing
+from normdrop.lint.source._noise_passes import KERAS_PASSING, keras_passing
 from normdrop.lint.source._torch_layers import (
     Maker,
     dropout_noise,

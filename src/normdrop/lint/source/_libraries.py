@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from normdrop.lint.source._arguments import Arguments
 from normdrop.lint.source._keras_layers import KERAS_NAMES, keras_layer, keras_merge
+from normdrop.lint.source._noise_passes import passing_function
 from normdrop.lint.source._notes import Notes
-from normdrop.lint.source._passing import passing_function
 from normdrop.lint.source._sketch import Draft
 from normdrop.lint.source._tensorflow_layers import taken, tensorflow_call
 from normdrop.lint.source._torch_layers import TORCH_NAMES, torch_function, torch_layer

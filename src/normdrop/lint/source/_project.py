@@ -8,17 +8,17 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from normdrop.lint.source._index import Index
+from normdrop.lint.source._interpreter import Interpreter
 from normdrop.lint.source._keras_layers import KERAS_NOISE_AND_NORMS
 from normdrop.lint.source._libraries import starred
 from normdrop.lint.source._memo import Memo
 from normdrop.lint.source._names import MODEL_WORDS, imports, is_library
 from normdrop.lint.source._notes import Notes
-from normdrop.lint.source._reach import leading
-from normdrop.lint.source._run import Interpreter
+from normdrop.lint.source._possible_ways import World
 from normdrop.lint.source._sketch import TooLarge
 from normdrop.lint.source._torch_layers import TORCH_NOISE_AND_NORMS
 from normdrop.lint.source._values import OPAQUE, Elsewhere, Imported, ModuleFile, Names, Value
-from normdrop.lint.source._worlds import World
+from normdrop.lint.source._worth_reading import leading
 
 # A file in which none of these words stands defines nothing that is followed.
 _MATTERS = re.compile(

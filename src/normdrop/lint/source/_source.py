@@ -47,7 +47,7 @@ class Source:
     def sketches(self) -> "tuple[Sketch, ...]":
         """The models and parts of models the file describes, as far as that can be proven."""
         # Most files describe no model; those that follow models are imported for those that do.
-        from normdrop.lint.source._roots import sketches
+        from normdrop.lint.source._models import sketches
 
         project = self._project or open_project()
         names = project.bound(self.path, self.imported, self._stars)

@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from normdrop.lint.source._arguments import Arguments
 from normdrop.lint.source._names import counts_classes
-from normdrop.lint.source._passing import torch_passing
+from normdrop.lint.source._noise_passes import torch_passing
 from normdrop.lint.source._values import Constant, InTraining, LayerOperation, Symbol
 from normdrop.shifts.graph import (
     Activation,

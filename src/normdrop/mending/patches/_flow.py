@@ -4,8 +4,8 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from normdrop.mending.patches._layer_lists import behind
 from normdrop.mending.patches._script import Edit, Mending, Script
-from normdrop.mending.patches._siblings import behind
 from normdrop.values.findings import Finding
 from normdrop.values.location import Location
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from normdrop.mending.harm import Harm, draws, harms, in_a_row, row_start, weighed_after
 from normdrop.mending.patches._script import Mending, Script
-from normdrop.mending.patches._weaker import Weaker
+from normdrop.mending.patches._weaker_noise import Weaker
 from normdrop.shifts.graph import Activation, Graph, Kind, Node
 from normdrop.values.findings import Finding
 from normdrop.values.location import Location

@@ -13,10 +13,10 @@ from itertools import islice
 from normdrop.lint.rules import Rule, SourceMend, Suppression, check_source, comments, suppress
 from normdrop.lint.source import Text
 from normdrop.mending.harm import HARMS
-from normdrop.mending.patches import _arguments, _calls, _flow, _siblings
+from normdrop.mending.patches import _arguments, _calls, _flow, _layer_lists
 from normdrop.mending.patches._moves import Layout, Row
 from normdrop.mending.patches._script import Edit, Edited, Mending, Script
-from normdrop.mending.patches._weaker import Weaker
+from normdrop.mending.patches._weaker_noise import Weaker
 from normdrop.mending.repairs import KEPT, MOVES, UNWARNED, Move, Outlook
 from normdrop.values.findings import Finding
 
@@ -35,7 +35,7 @@ def _as_options(edit: Callable[[Script, Finding], Iterator[list[Edit]]]) -> _Pat
 
 def _later(script: Script, finding: Finding) -> Iterator[Mending]:
     """The layer goes behind later ones, wherever the layers are listed."""
-    yield from _siblings.later(script, finding)
+    yield from _layer_lists.later(script, finding)
     yield from _flow.along_statements(script, finding)
     yield from _flow.along_flow(script, finding)
 
@@ -43,7 +43,7 @@ def _later(script: Script, finding: Finding) -> Iterator[Mending]:
 # What yields the edits that may mend a finding, the preferred one first.
 _PATCHERS: dict[SourceMend, _Patcher] = {
     SourceMend.MOVE_LATER: _later,
-    SourceMend.MOVE_EARLIER: _siblings.earlier,
+    SourceMend.MOVE_EARLIER: _layer_lists.earlier,
     SourceMend.PLAIN_DROPOUT: _as_options(_arguments.plain_dropout),
     SourceMend.LEAVE_OUT_BIAS: _as_options(_arguments.leave_out_bias),
     SourceMend.LEAVE_OUT_ARGUMENT: _as_options(_arguments.leave_out_argument),

@@ -6,9 +6,9 @@ from functools import cached_property
 
 from normdrop.errors import NormdropError, unknown
 from normdrop.shifts.graph import Graph, Node
-from normdrop.shifts.map._drawing import Artist, numbers_text, styled
 from normdrop.shifts.map._modules import modules_inside, noise_text, parameter_count, picture
 from normdrop.shifts.map._noise import NoiseFlow, NormMark, noise_flow
+from normdrop.shifts.map._picture import Artist, numbers_text, styled
 from normdrop.values.display import (
     MARKS,
     Column,

@@ -8,13 +8,6 @@ from normdrop.shifts.stream._batches import inputs_by_name as inputs_by_name
 from normdrop.shifts.stream._batches import is_real as is_real
 from normdrop.shifts.stream._batches import size_of as size_of
 from normdrop.shifts.stream._batches import too_many as too_many
-from normdrop.shifts.stream._diagnosis import between_batches as between_batches
-from normdrop.shifts.stream._diagnosis import farthest as farthest
-from normdrop.shifts.stream._diagnosis import is_young as is_young
-from normdrop.shifts.stream._diagnosis import need_finite as need_finite
-from normdrop.shifts.stream._diagnosis import not_finite as not_finite
-from normdrop.shifts.stream._diagnosis import noted as noted
-from normdrop.shifts.stream._diagnosis import scaled as scaled
 from normdrop.shifts.stream._four_modes import FourModes as FourModes
 from normdrop.shifts.stream._four_modes import Mode as Mode
 from normdrop.shifts.stream._log import ShiftLog as ShiftLog
@@ -36,3 +29,10 @@ from normdrop.shifts.stream._statistics import extent as extent
 from normdrop.shifts.stream._statistics import layer_shift as layer_shift
 from normdrop.shifts.stream._statistics import merged as merged
 from normdrop.shifts.stream._statistics import population as population
+from normdrop.shifts.stream._stored_statistics import between_batches as between_batches
+from normdrop.shifts.stream._stored_statistics import farthest as farthest
+from normdrop.shifts.stream._stored_statistics import is_young as is_young
+from normdrop.shifts.stream._stored_statistics import need_finite as need_finite
+from normdrop.shifts.stream._stored_statistics import not_finite as not_finite
+from normdrop.shifts.stream._stored_statistics import noted as noted
+from normdrop.shifts.stream._stored_statistics import scaled as scaled

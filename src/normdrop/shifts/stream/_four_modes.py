@@ -7,15 +7,15 @@ from typing import Any, Generic, TypeVar
 
 from normdrop.shifts.report import ModeTable, StatisticsState
 from normdrop.shifts.stream._batches import Batch
-from normdrop.shifts.stream._diagnosis import (
+from normdrop.shifts.stream._metric import MetricMean, metric_name
+from normdrop.shifts.stream._statistics import Facts, NormMode, Record
+from normdrop.shifts.stream._stored_statistics import (
     AGREE,
     OUTPUT_NOISE,
     AskFit,
     Evidence,
     diagnosed,
 )
-from normdrop.shifts.stream._metric import MetricMean, metric_name
-from normdrop.shifts.stream._statistics import Facts, NormMode, Record
 
 _SAME = 1e-3
 """Metrics that differ by less, relatively, are the same."""

@@ -15,10 +15,10 @@ from torch.overrides import TorchFunctionMode
 from normdrop.shifts.graph import Kind, Noise
 from normdrop.torch._trees import map_leaves, tensors_in
 from normdrop.torch.capture._call import Call, Description
-from normdrop.torch.capture._drawing import FOLLOWERS, draw_of
+from normdrop.torch.capture._mask_calls import FOLLOWERS, draw_of
 from normdrop.torch.capture._nodes import Nodes, known_number
 from normdrop.torch.capture._placing import Twins, raise_as_if_real, unmoved, unrecorded
-from normdrop.torch.capture._quick import quick_result
+from normdrop.torch.capture._quick_shapes import quick_result
 from normdrop.torch.capture._scope import CallStack, Frame
 from normdrop.torch.capture._shapes import MANY
 from normdrop.torch.capture._table import bound, entry_of, operation_name

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from normdrop.torch.capture._quick import RULES, quick_result
+from normdrop.torch.capture._quick_shapes import RULES, quick_result
 from normdrop.torch.capture._table import TABLE, operation_name
 
 SIZES = st.integers(1, 9)

@@ -12,6 +12,7 @@ from normdrop.lint.source._keras_layers import KERAS_NAMES
 from normdrop.lint.source._libraries import Libraries
 from normdrop.lint.source._names import canonical, counts_classes
 from normdrop.lint.source._notes import Notes, Signature
+from normdrop.lint.source._possible_ways import World
 from normdrop.lint.source._sketch import Draft, TooLarge
 from normdrop.lint.source._values import (
     DEEPEST,
@@ -43,7 +44,6 @@ from normdrop.lint.source._values import (
     name_after,
     overridden,
 )
-from normdrop.lint.source._worlds import World
 from normdrop.shifts.graph import Kind, Product, Sum
 from normdrop.values.location import Location
 

@@ -5,10 +5,10 @@ from collections.abc import Generator, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
 from normdrop.lint.source._arguments import Arguments
+from normdrop.lint.source._interpreter import Interpreter, Surroundings
 from normdrop.lint.source._names import MODEL_WORDS
 from normdrop.lint.source._notes import Notes
-from normdrop.lint.source._reach import Reach
-from normdrop.lint.source._run import Interpreter, Surroundings
+from normdrop.lint.source._possible_ways import World, worlds
 from normdrop.lint.source._sketch import Draft, Sketch, TooLarge
 from normdrop.lint.source._values import (
     FORWARDS,
@@ -25,7 +25,7 @@ from normdrop.lint.source._values import (
     method,
     module_kind,
 )
-from normdrop.lint.source._worlds import World, worlds
+from normdrop.lint.source._worth_reading import Reach
 from normdrop.shifts.graph import Kind
 from normdrop.values.location import Location
 

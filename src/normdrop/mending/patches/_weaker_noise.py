@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from normdrop.mending.patches._flow import removed
+from normdrop.mending.patches._layer_lists import left_out
 from normdrop.mending.patches._script import Edit, Mending, Script
-from normdrop.mending.patches._siblings import left_out
 from normdrop.mending.repairs import KEPT, UNWARNED, Move
 from normdrop.shifts.graph import Node
 from normdrop.values.location import Location
