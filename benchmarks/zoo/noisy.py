@@ -2,18 +2,30 @@
 
 The libraries are not among this project's dependencies: `requirements.txt` beside this file pins
 some, the others are `torch_geometric braindecode speechbrain pytorch-tabnet efficientnet_pytorch
-vit-pytorch conformer transformers` and what these import.
+vit-pytorch conformer transformers` and what these import. What they import and these networks do
+not need, readers of recordings and of sound, is stood in for: `stand_in`.
 """
 
 import importlib
+import importlib.machinery
+import importlib.util
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
+from unittest.mock import MagicMock
 
 import torch
 from torch import nn
 
+_UNUSED = [
+    *("local_attention", "linformer", "wfdb", "edfio", "edflib", "pymatreader", "zarr"),
+    *("seaborn", "torchinfo"),
+    *("mne_bids", "mne_bids.path", "moabb", "moabb.datasets", "moabb.paradigms"),
+    *("torchaudio", "torchaudio.transforms", "torchaudio.functional"),
+]
+"""Modules that libraries import and these networks do not use."""
 _IMAGE = (3, 64, 64)
 _SMALL = (3, 32, 32)
 
@@ -31,6 +43,31 @@ class Noisy:
     name: str
     build: Callable[[], nn.Module]
     example: Any
+
+
+def stand_in() -> None:
+    """Let the libraries be imported without what these networks do not use of them.
+
+    torchvision's compiled part, which is for another build of torch, defines operations on boxes;
+    without their names it does not load.
+    """
+    try:
+        importlib.import_module("torchvision")
+    except ImportError:
+        return
+    except RuntimeError:
+        library = torch.library.Library("torchvision", "DEF")
+        library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        _KEPT.append(library)
+    missing = [n for n in _UNUSED if importlib.util.find_spec(n.partition(".")[0]) is None]
+    for name in missing:
+        module = MagicMock()
+        module.__spec__ = importlib.machinery.ModuleSpec(name, None)
+        sys.modules[name] = module
+
+
+_KEPT: list[Any] = []
 
 
 def every(only: Sequence[str] = ()) -> Iterator[Noisy]:

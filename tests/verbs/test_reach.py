@@ -344,3 +344,69 @@ def test_reach_alone_runs_nothing(large: tuple[Large, list[Tensor]]) -> None:
         "2 findings in 1 norm layer; 2 could not be judged: layers.5, layers.9 (only its reach was "
         "asked for)"
     )
+
+
+class _Trunk(nn.Module):
+    """Noise at the end of every branch of a trunk that no norm interrupts."""
+
+    def __init__(self, branches: int, rate: float) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList([nn.Linear(32, 32) for _ in range(branches)])
+        self.noises = nn.ModuleList([nn.Dropout(rate) for _ in range(branches)])
+        self.norm = nn.BatchNorm1d(32, momentum=None)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Outputs of shape (examples, 32)."""
+        for layer, noise in zip(self.layers, self.noises, strict=True):
+            x = x + noise(torch.relu(layer(x)))
+        return self.norm(x)  # type: ignore[no-any-return]
+
+
+TRUNKS = pytest.mark.parametrize(
+    ("branches", "rate"), [(4, 0.1), (12, 0.1), (12, 0.3), (30, 0.05), (30, 0.2)]
+)
+
+
+def _brute_force(model: _Trunk) -> float:
+    """Log Δ at the norm, over passes through a new model in both modes."""
+    inputs, seen = torch.randn(8192, 32), list[float]()
+    with torch.no_grad():
+        model(inputs)
+        model.norm.register_forward_pre_hook(
+            lambda _, args: seen.append(float(args[0].var(0).mean()))
+        )
+        model.eval()(inputs)
+    assert model.norm.running_var is not None
+    return math.log(seen[0] / float(model.norm.running_var.mean()))
+
+
+@TRUNKS
+def test_many_small_noises_are_told_by_what_they_make_together(branches: int, rate: float) -> None:
+    """`check` and `predict` name the shift that running shows, though each share is small."""
+    torch.manual_seed(0)
+    model = _Trunk(branches, rate)
+    found = [each.shift for each in normdrop.check(model, (32,)) if each.code == "ND101"]
+    predicted = normdrop.predict(model, (32,))["norm"].shift
+    truth = _brute_force(model)
+    assert math.log(min(each for each in found if each)) == pytest.approx(truth, abs=0.08)
+    assert math.log(predicted) == pytest.approx(truth, abs=0.08)
+
+
+@TRUNKS
+def test_moments_through_additions_hold_the_truth_or_are_none(
+    branches: int, rate: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where running a model takes too long their error says how far they are off."""
+    monkeypatch.setattr("normdrop.verbs._evidence.BUDGET", 0.0)
+    torch.manual_seed(0)
+    model = _Trunk(branches, rate)
+    found = normdrop.check(model, (32,))
+    worst = next(each for each in found if each.code == "ND101" and "norm" in each.layers)
+    truth = _brute_force(model)
+    if worst.shift is None:
+        assert branches > 16
+        assert worst.severity == "warning"
+    else:
+        assert worst.method == "moments"
+        assert worst.error is not None
+        assert abs(math.log(worst.shift) - truth) <= 2 * worst.error

@@ -5,8 +5,11 @@ Its size is, of these, the first that can be had:
 
 1. With batches, what they show: against the running statistics where those are trained; where they
    are not, against what train mode makes of the same batches.
-2. Moments, where no weights are trained and moments know every norm that noise reaches.
-3. `simulate`, where the running statistics are those of a new layer or hardly anything else.
+2. Moments, where no weights are trained, moments know every norm that noise reaches, and none of
+   that noise comes through an addition of tensors that depend on each other.
+3. `simulate`, where the running statistics are those of a new layer or hardly anything else; where
+   that exceeds its budget moments again, with an error for each such addition on the way, as far
+   as they are few.
 4. `invert`, where they are trained, if it fits its budget and finds inputs that fit the statistics.
 5. The stored statistics themselves, for noise directly before a norm, where they are trained.
 6. What noise of two spectra shows together with them, as far as both agree.
@@ -52,7 +55,13 @@ _BOUNDED = (32, 16, 8)
 """Inputs of each kind that bound a shift."""
 _BOUNDED_PASSES = 4
 _FEWEST_BLAMED = 4
+_OFF_PER_ADDITION = 1 / 32
+"""The part of log Δ that moments are off by for each addition of two tensors on the way of noise:
+they take both sides as independent, and a trunk and its branches are not."""
+_MOST_ADDITIONS = 16
+"""Beyond so many of them moments tell nothing."""
 _WEIGHTED = {Kind.WEIGHT, Kind.RECURRENT, Kind.ATTENTION}
+_BROUGHT = {Kind.PARAMETER, Kind.CONSTANT}
 
 
 def evidence(
@@ -81,14 +90,19 @@ def evidence(
         UsageError: There is no batch, or none that the model takes.
     """
     graph = captured.train
-    reached = {
-        norm.layer: norm for norm in graph if norm.carries_statistics and noise_before(graph, norm)
-    }
+    reached: dict[str, Node] = {}
+    additions: dict[str, int] = {}
+    for norm in graph:
+        ways = noise_before(graph, norm) if norm.carries_statistics else ()
+        if ways:
+            reached[norm.layer] = norm
+            met = {node.id for way in ways for node in way.between if _joins(graph, node)}
+            additions[norm.layer] = max(len(met), additions.get(norm.layer, 0))
     if not reached:
         return ShiftReport([], "moments")
     if batches is not None:
         return _renamed(_measured(framework, batches), graph)
-    question = _Question(framework, example, captured, reached)
+    question = _Question(framework, example, captured, reached, additions)
     if fast:
         return question.answer((), "only its reach was asked for", "moments")
     return (_trained if is_trained(framework) else _untrained)(question)
@@ -103,6 +117,7 @@ class _Question:
         example: What it takes.
         captured: Its graphs.
         reached: The norms that noise reaches, by path.
+        additions: How many additions of tensors noise meets on its way to each of them.
         notes: Which engines failed so far, and how.
     """
 
@@ -110,6 +125,7 @@ class _Question:
     example: object
     captured: Captured
     reached: Mapping[str, Node]
+    additions: Mapping[str, int]
     notes: list[str] = field(default_factory=list)
 
     def tried(self, method: Method, engine: Callable[[], ShiftReport]) -> ShiftReport | None:
@@ -160,7 +176,9 @@ def _untrained(question: _Question) -> ShiftReport:
         )
         known = {layer.path for layer in carried or () if layer.shift > 0}
         if carried is not None and known >= question.reached.keys():
-            return carried
+            if not any(question.additions.values()):
+                return carried
+            carried = _doubted(carried, question.additions)
     reason = "simulating this model takes longer than a check may: pass batches, or call predict"
     if question.affords(plan.SIMULATED_REPEATS + 3, plan.simulated(_positions(question))):
         found = question.tried("simulate", lambda: simulated_report(framework, example))
@@ -168,6 +186,24 @@ def _untrained(question: _Question) -> ShiftReport:
             return question.answer(found, "the call was not seen when the model ran", "simulate")
         reason = "no method works with this model: pass batches"
     return question.answer(carried or (), reason, "moments")
+
+
+def _joins(graph: Graph, node: Node) -> bool:
+    """Whether two tensors that the model computes are added here."""
+    flowing = [each for each in graph.sources(node) if each.kind not in _BROUGHT]
+    return node.kind is Kind.ADD and len(flowing) > 1
+
+
+def _doubted(carried: ShiftReport, additions: Mapping[str, int]) -> ShiftReport:
+    """Moments with the error that additions on the way make; left out where these are many."""
+    layers = [
+        replace(layer, error=abs(math.log(layer.shift)) * met * _OFF_PER_ADDITION)
+        if met and layer.shift > 0
+        else layer
+        for layer in carried
+        if (met := additions.get(layer.path, 0)) <= _MOST_ADDITIONS
+    ]
+    return replace(carried, layers=layers)
 
 
 def _trained(question: _Question) -> ShiftReport:

@@ -58,8 +58,9 @@ def parts(subject: Subject) -> dict[str, dict[str, float | None]]:
     """What each noise layer of a captured model adds to log Δ at the norms it shifts.
 
     Whether noise reaches a norm is a matter of the graph alone. Where the shift is known, each
-    noise layer has its share of it, also where other norms lie between; the whole where nothing
-    shares it out.
+    noise layer has its share of it, also where other norms lie between. The whole has the one of
+    the largest share, so that a shift which many small shares make is told in full once; and each,
+    where nothing shares it out.
 
     Returns:
         Noise layer path to norm layer path to the part; None where noise reaches a norm whose
@@ -80,6 +81,8 @@ def parts(subject: Subject) -> dict[str, dict[str, float | None]]:
         if abs(log) <= min(_SMALL, _ERRORS * (layer.error or 0.0)):
             continue
         shares = {noise: share for noise, share in layer.causes.items() if noise in layers}
+        if shares:
+            shares[max(shares, key=lambda noise: shares[noise])] = 1.0
         for noise, share in (shares or dict.fromkeys(reaching.get(norm, ()), 1.0)).items():
             if abs(share * log) > _NOTHING:
                 found.setdefault(noise, {})[norm] = share * log

@@ -230,7 +230,7 @@ class NoiseBeforeNorm(Rule):
             shift = math.exp(logs[ranked[0]]) if logs else None
             worst = subject.shifts.get(ranked[0])
             named = [subject.describe(first[path]) for path in ranked]
-            cost = _unknown(worst) if shift is None else _cost(shift)
+            cost = _unknown(worst) if shift is None else _cost(shift, worst)
             if logs and len(logs) < len(norms):
                 cost += f" (unknown at {len(norms) - len(logs)} of them)"
             weight = _severity(shift, certain=len(logs) == len(norms))
@@ -266,7 +266,13 @@ def _joined(names: list[str]) -> str:
     return names[0] + (f" and {more} more norm layer{'s' if more > 1 else ''}" if more else "")
 
 
-def _cost(shift: float | None) -> str:
+def _cost(shift: float | None, layer: "LayerShift | None" = None) -> str:
+    """What the noise makes of a norm's variance; beside others that make more of it, its part."""
     if shift is None:
         return ": its variance is smaller in evaluation than the norm remembers"
+    if layer is not None and not math.isclose(shift, layer.shift, rel_tol=1e-6):
+        return (
+            f": its part of the shift is {shift:.2g}, of {layer.shift:.2g} that all noise makes "
+            "together"
+        )
     return f": evaluation variance is expected at {shift:.2g} of what the norm remembers"

@@ -131,7 +131,8 @@ class Walk:
         Up to the first call of the noise layer it lacks, a pair is the first pair again, so it is
         carried from there on only.
         """
-        layer = self.modes.train_only.get(node.id, node.layer if node.kind is Kind.NOISE else None)
+        by_mode = self.modes.train_only.get(node.id)  # noise goes by its own name, see `drawing`
+        layer = node.layer if node.kind is Kind.NOISE else by_mode
         rows = [edge.scenarios for edge in edges if isinstance(edge, Flow)]
         if layer in self.without:
             rows.append(2 * (2 + self.without.index(layer)))
