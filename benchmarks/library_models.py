@@ -33,6 +33,7 @@ import signal
 import sys
 import time
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -180,7 +181,7 @@ def crashes(network: Noisy) -> list[str]:
     for _ in range(2):
         args, kwargs = synthetic(network.example, _COUNT, generator, torch.device("cpu"))
         batches.append(kwargs or (args[0] if len(args) == 1 else args))
-    verbs = {
+    verbs: dict[str, Callable[[], object]] = {
         "measure": lambda: normdrop.measure(model, batches),
         "recalibrate": lambda: normdrop.recalibrate(model, batches).undo(),
         "fix": lambda: normdrop.fix(model, network.example),

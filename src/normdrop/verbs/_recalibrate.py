@@ -1,14 +1,28 @@
 """Running statistics estimated anew, and put back."""
 
+import math
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TypedDict, Unpack
 
-from normdrop.errors import ShiftWarning, UsageError
+import numpy as np
+
+from normdrop.errors import NormdropError, ShiftWarning, UsageError
+from normdrop.shifts.expected import Place
 from normdrop.shifts.report import Recalibration
-from normdrop.shifts.stream import NormFacts, is_real, is_young, metric_name, scaled
+from normdrop.shifts.stream import (
+    Batch,
+    NormFacts,
+    Seen,
+    Stored,
+    is_real,
+    is_young,
+    metric_name,
+    scaled,
+    slope,
+)
 from normdrop.verbs._estimate import Found, Reestimation, check_method, estimated, recalibration
 from normdrop.verbs._framework import Model, opened
 from normdrop.verbs._types import Device, RecalibrateMethod, WrappedModel
@@ -16,6 +30,10 @@ from normdrop.verbs._without_data import without_data
 
 _SCALED = 2.0
 """Times the stored variance, or its inverse, from which inputs are refused."""
+_MOVED = 1.0
+"""Deviations that means have moved by, from which it is asked whether inputs are moved."""
+_SMALLEST = 1e-5
+"""Added to variances, as norm layers do, so that a dead channel's do not count."""
 
 
 def recalibrate(
@@ -60,7 +78,8 @@ def recalibrate(
         progress: Called with the batches done and, where known, how many there are; from 0 again
             in each pass.
         force: Whether to go on where the inputs are scaled otherwise than those that the stored
-            statistics come from, as pixels in [0, 1] for standardised ones. By default nothing is
+            statistics come from, as pixels in [0, 1] for standardised ones, or moved by a constant
+            from them. By default nothing is
             changed then, with a `ShiftWarning` and `Recalibration.refused`.
 
     Returns:
@@ -97,7 +116,7 @@ def recalibrate(
         work = Reestimation(framework, run, source, metric, frozen)
         found = estimated(work, method, measured=measured)
     name = metric_name(metric) if measured else ""
-    refused = "" if force else _otherwise_scaled(framework, work, found)
+    refused = "" if force else _otherwise_prepared(framework, work, found)
     if refused:
         warnings.warn(refused, ShiftWarning, stacklevel=2)
         same = replace(found, used={}, after=None, notes=(refused,))
@@ -108,11 +127,12 @@ def recalibrate(
     return recalibration(work, found, name, undo)
 
 
-def _otherwise_scaled(framework: Model, work: Reestimation, found: Found) -> str:
-    """Why these inputs must not be recalibrated on, where they are scaled otherwise; else empty.
+def _otherwise_prepared(framework: Model, work: Reestimation, found: Found) -> str:
+    """Why these inputs must not be recalibrated on, where they are prepared otherwise; else empty.
 
-    The norm layer nearest to the data tells, first with dropout off, then, to be sure that no
-    dropout before it does, in train mode on one batch. New statistics say nothing of inputs.
+    The norm layer nearest to the data tells whether they are scaled or moved by a constant, first
+    with dropout off, then, to be sure that no dropout before it does, in train mode on one batch.
+    New statistics say nothing of inputs.
     """
     path = next(iter(found.before.seen))
     stored, facts = work.original[path], framework.norm_facts().get(path, NormFacts())
@@ -121,23 +141,65 @@ def _otherwise_scaled(framework: Model, work: Reestimation, found: Found) -> str
         return ""
     if is_young(stored, facts) or facts.averaged or path not in found.used:
         return ""
-    if not _far(scaled(found.before.seen[path], stored, unbiased=framework.unbiased)):
-        return ""
+    met = found.before.seen[path]
+    if _far(scaled(met, stored, unbiased=framework.unbiased)):
+        scale = _in_train_mode(framework, batch, path, stored)
+        if scale is None:
+            return ""
+        how, seen = (
+            "scaled",
+            f"{scale:.2g} times the variance it has stored, in every channel alike",
+        )
+    else:
+        offset = _offset(framework, batch, path, met, stored)
+        if offset is None:
+            return ""
+        how, seen = "moved", f"the means that inputs of training make with {offset:+.2g} added"
+    return (
+        f"Nothing was changed: {path!r}, nearest to the data, meets about {seen}: these inputs are "
+        f"{how} otherwise than the data of training. Prepare them as in training; or pass "
+        "force=True if the model is to be used on such data."
+    )
+
+
+def _in_train_mode(framework: Model, batch: Batch, path: str, stored: Stored) -> float | None:
+    """How much inputs are scaled as one batch in train mode tells; None where it is little."""
     try:
         with framework.watched(noise=True) as run:
             record = run.record("batch")
             run.run(batch, record, dropout=True, norm="batch")
     except UsageError:  # a single value per channel
-        return ""
+        return None
     scale = scaled(record.seen()[path], stored, unbiased=framework.unbiased)
-    if scale is None or not _far(scale):
-        return ""
-    return (
-        f"Nothing was changed: {path!r}, nearest to the data, meets about {scale:.2g} times the "
-        "variance it has stored, in every channel alike: these inputs are scaled otherwise than "
-        "the data of training. Prepare them as in training; or pass force=True if the model is to "
-        "be used on such data."
-    )
+    return scale if _far(scale) else None
+
+
+def _offset(framework: Model, batch: Batch, path: str, met: Seen, stored: Stored) -> float | None:
+    """The one constant that inputs are moved by, where it explains the means of all channels.
+
+    That is asked where means have moved by many deviations; the answer of every channel to inputs
+    moved by 1 is found by moving one batch.
+    """
+    deviation = np.sqrt(stored.variance + _SMALLEST)
+    missing = (met.mean - stored.mean) / deviation
+    if math.sqrt(np.square(missing).mean()) < _MOVED:
+        return None
+    example = framework.example_of(batch.arguments)
+    if example is None:
+        return None
+    inputs = framework.inputs(example, 0)
+    ones = [Place(np.ones(count), np.ones(count)) for count in inputs.channels(batch.arguments)]
+    moved = replace(batch, arguments=inputs.placed(batch.arguments, ones))
+    means = []
+    try:
+        with framework.watched() as run:
+            for each in (batch, moved):
+                record = run.record("running")
+                run.run(each, record)
+                means.append(record.seen()[path].mean)
+    except NormdropError:  # inputs that the model does not take moved
+        return None
+    return slope((means[1] - means[0]) / deviation, missing)
 
 
 def _far(scale: float | None) -> bool:

@@ -300,6 +300,46 @@ def test_inputs_scaled_otherwise_are_not_recalibrated_on(
     assert normdrop.recalibrate(subject.model, batches, force=True).stored
 
 
+@pytest.mark.parametrize("make", [_torch, _keras])
+@pytest.mark.parametrize("kind", _KINDS)
+@pytest.mark.parametrize("rate", [0.0, 0.5])
+@pytest.mark.parametrize("offset", [-5.0, 0.0, 5.0])
+def test_inputs_moved_by_a_constant_are_not_recalibrated_on(
+    make: Callable[[str, float], Subject], kind: str, rate: float, offset: float
+) -> None:
+    """Refused with the constant, nothing changed, unless forced; unmoved ones are taken."""
+    subject = make(kind, rate)
+    _clean(subject)
+    batches = [x + offset for x in subject.data(1)]
+    if not offset:
+        assert not normdrop.recalibrate(subject.model, batches).refused
+        return
+    with pytest.warns(ShiftWarning, match="moved otherwise"):
+        refused = normdrop.recalibrate(subject.model, batches)
+    told = float(refused.refused.partition(" added")[0].rpartition(" ")[2])
+    assert told == pytest.approx(offset, rel=0.1)
+    assert not refused.stored
+    assert normdrop.recalibrate(subject.model, batches, force=True).stored
+
+
+@pytest.mark.parametrize("make", [_torch, _keras])
+@pytest.mark.parametrize("level", [0.0, 20.0])
+def test_means_that_other_weights_made_are_recalibrated(
+    make: Callable[[str], Subject], level: float
+) -> None:
+    """Weights that changed under the statistics move means, too, and no constant explains them."""
+    subject = make("vector")
+    batches = [x + level for x in subject.data()]
+    subject.train(batches, 3)
+    random = np.random.default_rng(3)
+    with torch.no_grad():
+        weight = subject.weights[0]
+        values = keras.ops.convert_to_numpy(weight)
+        other = random.permutation(values.ravel()).reshape(values.shape).astype("float32")
+        weight.copy_(torch.from_numpy(other)) if subject.is_torch else weight.assign(other)
+    assert not normdrop.recalibrate(subject.model, batches).refused
+
+
 def test_small_batches_go_over_to_the_exact_method_or_say_why_not() -> None:
     """A list is read again until nothing is left; a generator gets a note; large ones nothing."""
     torch.manual_seed(0)

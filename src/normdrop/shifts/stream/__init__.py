@@ -36,3 +36,4 @@ from normdrop.shifts.stream._stored_statistics import need_finite as need_finite
 from normdrop.shifts.stream._stored_statistics import not_finite as not_finite
 from normdrop.shifts.stream._stored_statistics import noted as noted
 from normdrop.shifts.stream._stored_statistics import scaled as scaled
+from normdrop.shifts.stream._stored_statistics import slope as slope

@@ -371,7 +371,7 @@ def _training_batch(first: _Drift, evidence: Evidence) -> float | None:
         return None
     between = train.between * evidence.examples
     missing = train.variance - stored.variance
-    part = _slope(between, missing)
+    part = slope(between, missing)
     if part is None or not 1 / _TINY < part < 1 + _ALIKE:
         return None
     return 1 / part
@@ -388,7 +388,7 @@ def _share_by_values(path: str, evidence: Evidence) -> float | None:
     scale = train.variance + _SMALLEST
     whole = np.concatenate([train.mean / np.sqrt(scale), (train.variance - 1) / scale])
     done = np.concatenate([stored.mean / np.sqrt(scale), (stored.variance - 1) / scale])
-    part = _slope(whole, done)
+    part = slope(whole, done)
     return None if part is None or not 0 < part < 1 - INITIAL_ABOVE else 1 - part
 
 
@@ -443,8 +443,14 @@ def is_young(stored: Stored, facts: NormFacts) -> bool:
     return _is_new(stored) or _share(stored, facts) > INITIAL_ABOVE
 
 
-def _slope(x: Array, y: Array) -> float | None:
-    """The slope of y over x where all channels lie near one line through 0; or `None`."""
+def slope(x: Array, y: Array) -> float | None:
+    """The slope of y over x, of one value per channel, where all lie near one line through 0.
+
+    >>> slope(np.array([1.0, 2.0, 3.0, 4.0]), np.array([2.0, 4.0, 6.0, 8.0]))
+    2.0
+    >>> slope(np.array([1.0, 2.0, 3.0, 4.0]), np.array([2.0, -4.0, 6.0, -8.0])) is None
+    True
+    """
     if x.size < _FEWEST_CHANNELS or not float(x @ x) or not float(y @ y):
         return None
     slope = float(x @ y) / float(x @ x)
