@@ -33,9 +33,8 @@ import signal
 import sys
 import time
 import warnings
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -49,6 +48,9 @@ import normdrop
 from normdrop.errors import NormdropError
 from normdrop.torch._synthetic import positions, synthetic
 from normdrop.values.severity import severity
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _BATCHES, _COUNT = 3, 16
 _AFFECTED, _CLEAN = 0.95, 0.02

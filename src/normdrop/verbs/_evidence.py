@@ -51,6 +51,8 @@ _STEPS = (40, 20)
 """Steps of an inversion that still find inputs."""
 _FEWEST = 32
 """Inputs of an inversion that still do."""
+_SIMULATED = (32, 16)
+"""Inputs of a simulation that still tell, with a larger error."""
 _BOUNDED = (32, 16, 8)
 """Inputs of each kind that bound a shift."""
 _BOUNDED_PASSES = 4
@@ -180,11 +182,17 @@ def _untrained(question: _Question) -> ShiftReport:
                 return carried
             carried = _doubted(carried, question.additions)
     reason = "simulating this model takes longer than a check may: pass batches, or call predict"
-    if question.affords(plan.SIMULATED_REPEATS + 3, plan.simulated(_positions(question))):
-        found = question.tried("simulate", lambda: simulated_report(framework, example))
-        if found is not None:
-            return question.answer(found, "the call was not seen when the model ran", "simulate")
-        reason = "no method works with this model: pass batches"
+    most = plan.simulated(_positions(question))
+    for count in (most, *(few for few in _SIMULATED if few < most)):
+        if question.affords(plan.SIMULATED_REPEATS + 3, count):
+            found = question.tried(
+                "simulate", partial(simulated_report, framework, example, count=count)
+            )
+            if found is not None:
+                reason = "the call was not seen when the model ran"
+                return question.answer(found, reason, "simulate")
+            reason = "no method works with this model: pass batches"
+            break
     return question.answer(carried or (), reason, "moments")
 
 

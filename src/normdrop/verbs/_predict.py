@@ -49,11 +49,16 @@ def simulate(model: object, example: object, *, seed: int = 0, blame: bool = Tru
 
 
 def simulated_report(
-    framework: Model, example: object, *, seed: int = 0, blame: bool = True
+    framework: Model,
+    example: object,
+    *,
+    count: int | None = None,
+    seed: int = 0,
+    blame: bool = True,
 ) -> ShiftReport:
-    """The same of a model whose door is open."""
+    """The same of a model whose door is open, from `count` inputs."""
     inputs = framework.inputs(example, seed)
-    count = plan.simulated(inputs.positions)
+    count = count or plan.simulated(inputs.positions)
     with framework.untouched():
         passes = framework.passes(seed)
         try:
