@@ -31,6 +31,7 @@ import normdrop
 from normdrop.errors import NormdropError
 from normdrop.lab.data import Dataset, load
 from normdrop.shifts.report._cost import SCORES, VALUES  # a benchmark looks inside
+from normdrop.verbs import invert
 
 _HERE = Path(__file__).parent
 _STEPS, _BATCH, _SETTLING = 150, 64, 50
@@ -113,7 +114,7 @@ def _row(kind: str, place: str, rate: float, seed: int) -> Row:
     before, accuracy = losses(net)
     measured = normdrop.measure(net, list(u.split(256)))
     try:
-        predicted = normdrop.verbs.invert(net, (x.shape[1],), blame=False).cost
+        predicted = invert(net, (x.shape[1],), blame=False).cost
     except NormdropError:
         predicted = None
     right = copy.deepcopy(net)

@@ -34,6 +34,7 @@ from trained.training import file_of, trained
 
 import normdrop
 from normdrop.errors import NormdropError
+from normdrop.verbs import invert, stored_fit
 
 _HERE = Path(__file__).parent
 _SEED = 1
@@ -119,7 +120,7 @@ def _recovered(member: Member, data: Data, example: Any) -> Found:  # noqa: ANN4
 
 
 def _predicted(member: Member, shape: tuple[int, ...]) -> Found:
-    report = normdrop.verbs.invert(_net(member), shape, blame=False)
+    report = invert(_net(member), shape, blame=False)
     return {"shifts": {each.path: [each.shift, each.error] for each in report}}
 
 
@@ -131,7 +132,7 @@ def _behind(member: Member, data: Data, shape: tuple[int, ...], step: str) -> Fo
         for key in now
         if key.endswith("running_var")
     )
-    fit = normdrop.verbs.stored_fit(net, shape)
+    fit = stored_fit(net, shape)
     del data
     return {"lag": lag, "mismatch": fit.mismatch, "lags": fit.lags}
 

@@ -1,8 +1,11 @@
 """The benchmarks' page shows what the benchmarks printed."""
 
+import ast
 from pathlib import Path
 
 import pytest
+
+import normdrop
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
@@ -29,3 +32,25 @@ def test_every_output_is_linked_or_shown() -> None:
     shown = {"noise.txt", "throughput.txt"}
     outputs = {path.name for path in BENCHMARKS.glob("*.txt")} - {"peers.txt"}
     assert {name for name in outputs - shown if f"({name})" not in page} == set()
+
+
+@pytest.mark.parametrize("script", sorted(BENCHMARKS.rglob("*.py")), ids=lambda path: path.stem)
+def test_scripts_ask_the_package_for_what_it_has(script: Path) -> None:
+    """A room that nobody imported is no attribute: a benchmark would end after its long part."""
+    tree = ast.parse(script.read_text("utf-8"))
+    imported = {
+        name.name.split(".")[1]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import)
+        for name in node.names
+        if name.name.startswith("normdrop.")
+    }
+    asked = {
+        node.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "normdrop"
+    }
+    known = imported.union(dir(normdrop))
+    assert {name for name in asked - known if not name.startswith("__")} == set()

@@ -154,7 +154,8 @@ class _Series(nn.Module):
 
     def __init__(self, which: str, dropout: float) -> None:
         super().__init__()
-        import transformers
+        with _torchvision():
+            import transformers
 
         common = {
             "context_length": 28,
@@ -195,8 +196,9 @@ class _Series(nn.Module):
 
 
 def _postnet(dropout: float) -> nn.Module:
-    from transformers import SpeechT5Config
-    from transformers.models.speecht5.modeling_speecht5 import SpeechT5SpeechDecoderPostnet
+    with _torchvision():
+        from transformers import SpeechT5Config
+        from transformers.models.speecht5.modeling_speecht5 import SpeechT5SpeechDecoderPostnet
 
     class Postnet(SpeechT5SpeechDecoderPostnet):  # type: ignore[misc] # it publishes no types
         def forward(self, x: Tensor) -> Tensor:
@@ -216,10 +218,11 @@ def _postnet(dropout: float) -> nn.Module:
 
 
 def _conformer(dropout: float) -> nn.Module:
-    from transformers import Wav2Vec2ConformerConfig
-    from transformers.models.wav2vec2_conformer.modeling_wav2vec2_conformer import (
-        Wav2Vec2ConformerEncoder,
-    )
+    with _torchvision():
+        from transformers import Wav2Vec2ConformerConfig
+        from transformers.models.wav2vec2_conformer.modeling_wav2vec2_conformer import (
+            Wav2Vec2ConformerEncoder,
+        )
 
     config = Wav2Vec2ConformerConfig(
         hidden_size=32,
