@@ -149,6 +149,22 @@ def test_model_statuses_and_json(factory: str, capsys: pytest.CaptureFixture[str
     assert "UniformDropout" in capsys.readouterr().out
 
 
+def test_a_repair_is_tried_on_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Trained with and without; the answer is shown, and is part of the JSON."""
+    path = tmp_path / "tried_models.py"
+    path.write_text(
+        _MODEL.replace("nn.Linear(8", "nn.Flatten(), nn.Linear(64").replace(", 2)", ", 10)")
+    )
+    given = (f"{path}:network", "--input-shape", "1,8,8", "--try", "digits")
+    few = ("--seeds", "1", "--epochs", "1", "--minutes", "0.5")
+    assert _run(*given, *few, "--remove-bias", "--format", "json") == 0
+    proof = json.loads(capsys.readouterr().out)["proof"]
+    assert proof["verdict"] == "too few seeds"
+    assert proof["before"] != proof["after"]
+    assert _run(path, "--try", "digits") == 2
+    assert "--try" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -2,13 +2,14 @@
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import rich_click as click
 from rich.console import Console
 
-from normdrop.cli._factory import names_model
+from normdrop.cli._factory import is_model_file, names_model
 from normdrop.cli._options import (
     model_to_write,
     report_option,
@@ -21,7 +22,7 @@ from normdrop.errors import UsageError
 from normdrop.values.text import one_line, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from normdrop.lint.rules import Rule
     from normdrop.mending.patches import Patch
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from normdrop.values.findings import Finding
 
 _MOVES = "branch, head, uniform, lower, remove or keep"
+_TRIED_AT_ONCE = 64
 _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 
 
@@ -66,6 +68,37 @@ _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
     help="Which move comes first wherever it does no harm; as often as needed.",
 )
 @click.option("--options", "listed", is_flag=True, help="List all moves with what they cost.")
+@click.option(
+    "--try",
+    "tried",
+    metavar="DATA",
+    help="For a FACTORY: train it with and without the repair on a data set, a .npz file, a folder "
+    "of images or a callable, and say whether the repair helps.",
+)
+@click.option(
+    "--seeds",
+    type=click.IntRange(1, 1000),
+    default=6,
+    show_default=True,
+    metavar="N",
+    help="Paired seeds of --try; fewer than 6 show nothing.",
+)
+@click.option(
+    "--epochs",
+    type=click.IntRange(1, 100_000),
+    default=10,
+    show_default=True,
+    metavar="N",
+    help="Epochs of --try, if there is time.",
+)
+@click.option(
+    "--minutes",
+    type=click.FloatRange(0, 1e6, min_open=True),
+    default=10.0,
+    show_default=True,
+    metavar="X",
+    help="How long --try may take in all.",
+)
 @report_option
 @click.option(
     "--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True
@@ -81,6 +114,10 @@ def command(  # noqa: PLR0917 - click passes them by name
     out: Path | None,
     moves: tuple[str, ...],
     prefer: tuple[str, ...],
+    tried: str | None,
+    seeds: int,
+    epochs: int,
+    minutes: float,
     report: Path | None,
     style: str,
     *,
@@ -113,6 +150,22 @@ def command(  # noqa: PLR0917 - click passes them by name
         if out is not None:
             check_name(model, out)
         example = example_for(model, input_shape, targets[0])
+        # Weights that were loaded are trained on; else each seed has initial weights of its own.
+        loaded = weights is not None or is_model_file(targets[0])
+
+        def proven(mended: "Fix[Any]") -> "Fix[Any]":
+            if tried is None:
+                return mended
+            anew = partial(make_model, targets[0], settings, trust=trust)
+            return _tried(
+                mended,
+                model if loaded else anew,
+                tried,
+                seeds=seeds,
+                epochs=epochs,
+                minutes=minutes,
+            )
+
         return _fix_model(
             model,
             example,
@@ -125,12 +178,13 @@ def command(  # noqa: PLR0917 - click passes them by name
             style=style,
             report=report,
             listed=listed,
+            proven=proven,
         )
-    given = input_shape or settings or weights or out or moves or report
+    given = input_shape or settings or weights or out or moves or report or tried
     if given or (style != "text" and not listed):
         raise UsageError(
-            "--input-shape, --with, --weights, --out, --move, --report and --format are for a "
-            "FACTORY, such as net.py:make; of files, --format is for --options alone"
+            "--input-shape, --with, --weights, --out, --move, --try, --report and --format are for "
+            "a FACTORY, such as net.py:make; of files, --format is for --options alone"
         )
     return _fix_files(
         targets,
@@ -234,6 +288,7 @@ def _fix_model(
     style: str,
     report: Path | None,
     listed: bool,
+    proven: "Callable[[Fix[Any]], Fix[Any]]",
 ) -> int:
     from normdrop.verbs import fix_with, save_weights
 
@@ -243,6 +298,7 @@ def _fix_model(
     if listed:
         _print(mended.options, style)
         return 0
+    mended = proven(mended)
     if out is not None:
         save_weights(mended.model, out)
     if report is not None:
@@ -251,6 +307,40 @@ def _fix_model(
         write_result(mended, report)
     _print(mended, style)
     return 0 if mended.is_complete else 1
+
+
+def _tried(
+    mended: "Fix[Any]",
+    model: Any,  # noqa: ANN401 - see `make_model`
+    data: str,
+    *,
+    seeds: int,
+    epochs: int,
+    minutes: float,
+) -> "Fix[Any]":
+    """The mended model with what training it shows; as it is where nothing was changed."""
+    if not mended.changes:
+        click.echo("normdrop: nothing was changed, so that there is nothing to try", err=True)
+        return mended
+    from normdrop.cli._batches import resolve
+    from normdrop.cli._progress import steps_bar
+    from normdrop.lab import try_fix
+
+    # A callable knows no split, and its examples are divided instead.
+    divided = ":" in data and not Path(data).exists()
+    train = resolve(data, mended.model, split="train", batch_size=_TRIED_AT_ONCE)
+    test = None if divided else resolve(data, mended.model, split="test")
+    with steps_bar("trying the repair") as progress:
+        return try_fix(
+            model,
+            mended,
+            train,
+            test=test,
+            seeds=seeds,
+            epochs=epochs,
+            minutes=minutes,
+            progress=progress,
+        )
 
 
 def _print(shown: "Fix[Any] | Choices", style: str) -> None:

@@ -55,10 +55,14 @@ def _loss_and_accuracy(
 
 @contextmanager
 def _same_buffers(network: nn.Module) -> Iterator[None]:
-    """The network's buffers are afterwards what they were before."""
-    before = [buffer.clone() for buffer in network.buffers()]
+    """What a network holds beside its weights is afterwards what it was before.
+
+    A Keras layer holds its running statistics as parameters that no gradient reaches.
+    """
+    fixed = [each for each in network.parameters() if not each.requires_grad]
+    held = [(each, each.clone()) for each in (*network.buffers(), *fixed)]
     try:
         yield
     finally:
-        for buffer, value in zip(network.buffers(), before, strict=True):
-            buffer.copy_(value)
+        for each, value in held:
+            each.copy_(value)

@@ -3,7 +3,14 @@
 from normdrop.verbs._check import assert_clean, check, check_with
 from normdrop.verbs._doctor import doctor
 from normdrop.verbs._fix import fix, fix_with
-from normdrop.verbs._framework import Model, ModelPasses, declared_example, is_keras, register
+from normdrop.verbs._framework import (
+    Model,
+    ModelPasses,
+    declared_example,
+    is_keras,
+    opened,
+    register,
+)
 from normdrop.verbs._invert import invert, stored_fit
 from normdrop.verbs._measure import measure
 from normdrop.verbs._modes import modes
@@ -33,6 +40,7 @@ __all__ = [
     "load_weights",
     "measure",
     "modes",
+    "opened",
     "predict",
     "recalibrate",
     "recalibrated",

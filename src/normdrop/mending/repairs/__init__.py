@@ -14,6 +14,8 @@ from normdrop.mending.repairs._places import before_weight as before_weight
 from normdrop.mending.repairs._places import behind_pool as behind_pool
 from normdrop.mending.repairs._places import branch_place as branch_place
 from normdrop.mending.repairs._places import head_place as head_place
+from normdrop.mending.repairs._proof import LEVEL as LEVEL
+from normdrop.mending.repairs._proof import Proof as Proof
 from normdrop.mending.repairs._repair import FOLDING_TOLERANCE as FOLDING_TOLERANCE
 from normdrop.mending.repairs._repair import repair as repair
 from normdrop.mending.repairs._request import Request as Request

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import ClassVar, Generic, TypeVar
 
 from normdrop.mending.repairs._choices import Choices
+from normdrop.mending.repairs._proof import Proof
 from normdrop.shifts.report import LayerShift, ShiftReport
 from normdrop.values.display import Column, Row, ShownAsTables, Table
 from normdrop.values.findings import Findings
@@ -77,6 +78,8 @@ class Fix(ShownAsTables, Generic[ModelT]):
         after: The same after.
         options: All that could become of dropout that feeds a norm, with what each would come to;
             worked out when it is first asked for.
+        proof: What training it with and without the repair showed, from `normdrop.lab.try_fix` or
+            `normdrop fix --try`; None where it was not tried.
     """
 
     text_width: ClassVar[int] = 120
@@ -88,6 +91,7 @@ class Fix(ShownAsTables, Generic[ModelT]):
     before: ShiftReport
     after: ShiftReport
     _weigh: Callable[[], Choices] = field(repr=False)
+    proof: Proof | None = None
 
     @cached_property
     def options(self) -> Choices:
@@ -105,9 +109,9 @@ class Fix(ShownAsTables, Generic[ModelT]):
             Row((change.code, change.layer, _destined(change), _shifts(change)), "good")
             for change in self.changes
         )
-        return Table(
-            _title(len(rows)), _COLUMNS, rows, (*_left(self.remaining, self.changes), *self.advice)
-        )
+        tried = () if self.proof is None else (str(self.proof),)
+        left = _left(self.remaining, self.changes)
+        return Table(_title(len(rows)), _COLUMNS, rows, (*tried, *left, *self.advice))
 
     def to_dict(self) -> dict[str, object]:
         """Everything but the model, in types that JSON knows."""
@@ -122,6 +126,7 @@ class Fix(ShownAsTables, Generic[ModelT]):
                 }
                 for layer in self.after
             },
+            **({} if self.proof is None else {"proof": self.proof.to_dict()}),
         }
 
     def __repr__(self) -> str:
