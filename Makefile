@@ -87,11 +87,13 @@ $(VENV)/installed: pyproject.toml constraints.txt
 .venv-tensorflow/installed: BACKEND := tensorflow-cpu tf_keras
 .venv-jax/installed: BACKEND := jax
 # Whatever else is installed stays; the one library is put back to the version that is asked for.
+# A torch of old comes with libraries of its own, of other versions than the newest wants.
+.venv-keras-%/installed: DEPENDENCIES := --no-deps
 .venv-keras-%/installed .venv-torch-%/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(@D)
 	$(@D)/bin/python -m pip install --quiet --constraint constraints.txt torch
 	$(@D)/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
-	$(@D)/bin/python -m pip install --quiet --no-deps $(subst -,==,$(patsubst .venv-%,%,$(@D)))
+	$(@D)/bin/python -m pip install --quiet $(DEPENDENCIES) $(subst -,==,$(patsubst .venv-%,%,$(@D)))
 	touch $@
 
 .venv-%/installed: pyproject.toml constraints.txt
