@@ -8,7 +8,7 @@ TEST_ENV := OMP_NUM_THREADS=1 PYTHONHASHSEED=0
 
 # Keras of old on torch, the lowest that pyproject.toml allows first, and the lowest torch.
 KERAS_VERSIONS := 3.6.0 3.8.0 3.11.3
-LOWEST_TORCH := 2.5.1
+LOWEST_TORCH := 2.7.0
 VERSIONS := $(addprefix test-keras-,$(KERAS_VERSIONS)) test-torch-$(LOWEST_TORCH)
 
 # The site needs no network, now or later: fonts, scripts and the search come with it.

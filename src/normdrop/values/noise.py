@@ -125,7 +125,7 @@ LAWS: dict[str, type[Bernoulli] | type[Gaussian] | type[Uniform]] = {
 
 Along: TypeAlias = Literal["element", "channel", "sample"]
 """What shares one mask value: nothing, the positions of a channel, or a whole sample."""
-_ALONG = get_args(Along)  # here, as torch 2.5 compiles no call of get_args
+_ALONG = get_args(Along)
 
 
 def check_along(along: Along) -> Along:
