@@ -8,7 +8,7 @@ TEST_ENV := OMP_NUM_THREADS=1 PYTHONHASHSEED=0
 
 # Keras of old on torch, the lowest that pyproject.toml allows first, and the lowest torch.
 KERAS_VERSIONS := 3.6.0 3.8.0 3.11.3
-LOWEST_TORCH := 2.5.1
+LOWEST_TORCH := 2.7.0
 VERSIONS := $(addprefix test-keras-,$(KERAS_VERSIONS)) test-torch-$(LOWEST_TORCH)
 
 # The site needs no network, now or later: fonts, scripts and the search come with it.
@@ -87,11 +87,13 @@ $(VENV)/installed: pyproject.toml constraints.txt
 .venv-tensorflow/installed: BACKEND := tensorflow-cpu tf_keras
 .venv-jax/installed: BACKEND := jax
 # Whatever else is installed stays; the one library is put back to the version that is asked for.
+# A torch of old comes with libraries of its own, of other versions than the newest wants.
+.venv-keras-%/installed: DEPENDENCIES := --no-deps
 .venv-keras-%/installed .venv-torch-%/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(@D)
 	$(@D)/bin/python -m pip install --quiet --constraint constraints.txt torch
 	$(@D)/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
-	$(@D)/bin/python -m pip install --quiet --no-deps $(subst -,==,$(patsubst .venv-%,%,$(@D)))
+	$(@D)/bin/python -m pip install --quiet $(DEPENDENCIES) $(subst -,==,$(patsubst .venv-%,%,$(@D)))
 	touch $@
 
 .venv-%/installed: pyproject.toml constraints.txt

@@ -239,6 +239,32 @@ def _is_told(action: Callable[[], object]) -> bool:
     return False
 
 
+def _seen(path: Path, trials: list[Trial]) -> str:
+    """How a store that may be damaged ended, and that it ended well."""
+
+    def read() -> str:
+        with Store(path) as store:
+            found = [store.get(trial) for trial in trials]
+            for trial, outcome in zip(trials, found, strict=True):
+                assert outcome is None or outcome == _outcome(trial)
+                if outcome is None:
+                    store.put(_outcome(trial))
+            assert [store.get(trial) for trial in trials] == [*map(_outcome, trials)]
+        return "again" if None in found else "same"
+
+    read_at_once: list[str] = []
+    if not _is_told(lambda: read_at_once.append(read())):
+        return read_at_once[0]
+    if not _is_told(lambda: salvage(path)):
+        read()
+    return "line"
+
+
+def _emptied(folder: Path) -> None:
+    for each in folder.iterdir():
+        each.unlink()
+
+
 @pytest.mark.parametrize(
     "flips", [60, pytest.param(1000, marks=[pytest.mark.slow, pytest.mark.timeout(3000)])]
 )
@@ -251,28 +277,109 @@ def test_a_bit_that_flips_changes_no_number(tmp_path: Path, tiny_trial: Make, fl
             store.put(_outcome(trial))
     original = path.read_bytes()
     place = random.Random(flips)  # noqa: S311 - no secrets
-    seen = {"same": 0, "again": 0, "line": 0}
-
-    def read() -> None:
-        with Store(path) as store:
-            found = [store.get(trial) for trial in trials]
-            for trial, outcome in zip(trials, found, strict=True):
-                assert outcome is None or outcome == _outcome(trial)
-                if outcome is None:
-                    store.put(_outcome(trial))
-            assert [store.get(trial) for trial in trials] == [*map(_outcome, trials)]
-            seen["again" if None in found else "same"] += 1
-
+    seen = set()
     for _ in range(flips):
-        for beside in tmp_path.iterdir():
-            beside.unlink()
+        _emptied(tmp_path)
         _flipped(path, original, place)
-        if _is_told(read):
-            seen["line"] += 1
-            if not _is_told(lambda: salvage(path)):
-                read()
-    assert seen["same"]
-    assert seen["again"]
+        seen.add(_seen(path, trials))
+    assert {"same", "again"} <= seen
+
+
+_PAGE = 4096
+
+
+def _damage(kind: str, content: bytearray, place: random.Random) -> None:
+    """Damage a file of pages in place, as a disk, a copy or a crash may."""
+    last = len(content) // _PAGE - 1
+    one, other = (_PAGE * place.randint(0, last) for _ in range(2))
+    here, there = slice(one, one + _PAGE), slice(other, other + _PAGE)
+    somewhere = place.randrange(len(content))
+    match kind:
+        case "header":
+            content[place.randrange(100)] = place.randrange(256)
+        case "page":
+            content[here] = place.randbytes(_PAGE)
+        case "swapped":
+            content[here], content[there] = content[there], content[here]
+        case "doubled":
+            content[here] = content[there]
+        case "zeros":
+            content[somewhere : somewhere + 512] = bytes(len(content[somewhere : somewhere + 512]))
+        case "short":
+            del content[somewhere:]
+        case "long":
+            content += place.randbytes(somewhere)
+
+
+@pytest.mark.parametrize("beside", ["", "-wal"])
+@pytest.mark.parametrize("kind", ["header", "page", "swapped", "doubled", "zeros", "short", "long"])
+@pytest.mark.parametrize(
+    "times", [6, pytest.param(100, marks=[pytest.mark.slow, pytest.mark.timeout(3000)])]
+)
+def test_damage_of_any_kind_changes_no_number(
+    tmp_path: Path, tiny_trial: Make, kind: str, beside: str, times: int
+) -> None:
+    """Headers, pages, lengths, of the file or of the log that a killed driver leaves beside it."""
+    path = tmp_path / "s.sqlite"
+    trials = [tiny_trial(seed=seed) for seed in range(40)]
+    files = [Path(f"{path}{suffix}") for suffix in ("", "-wal")]
+    with Store(path) as store:
+        for trial in trials:
+            store.put(_outcome(trial))
+        if beside:
+            original = [bytearray(file.read_bytes()) for file in files]
+    if not beside:
+        original = [bytearray(path.read_bytes())]
+    place = random.Random(f"{kind}{beside}")  # noqa: S311 - no secrets
+    for _ in range(times):
+        _emptied(tmp_path)
+        contents = [bytearray(each) for each in original]
+        _damage(kind, contents[-1], place)
+        for file, content in zip(files, contents, strict=False):
+            file.write_bytes(content)
+        _seen(path, trials)
+
+
+def test_pages_out_of_place_are_seen_and_mended(tmp_path: Path, tiny_trial: Make) -> None:
+    """Keys out of order would hide outcomes that are there; a repair keeps every one of them."""
+    path = tmp_path / "s.sqlite"
+    trials = [tiny_trial(seed=seed) for seed in range(40)]
+    with Store(path) as store:
+        for trial in trials:
+            store.put(_outcome(trial))
+    original = path.read_bytes()
+    pages = range(len(original) // _PAGE)
+    seen = 0
+    for one in pages:
+        for other in pages[one + 1 :]:
+            _emptied(tmp_path)
+            content = bytearray(original)
+            here, there = (slice(_PAGE * each, _PAGE * (each + 1)) for each in (one, other))
+            content[here], content[there] = content[there], content[here]
+            path.write_bytes(content)
+            try:
+                Store(path).close()
+            except StoreError as error:
+                if "keys out of order" in str(error):
+                    seen += 1
+                    assert salvage(path).kept == len(trials)
+    assert seen
+
+
+def test_a_store_that_lost_its_mark_is_repaired(tmp_path: Path, tiny_trial: Make) -> None:
+    """What says that a file is a store may be what is damaged; its rows speak for themselves."""
+    path = tmp_path / "s.sqlite"
+    with Store(path) as store:
+        store.put(_outcome(tiny_trial()))
+    connection = sqlite3.connect(path)
+    with connection:
+        connection.execute("PRAGMA application_id = 7")
+    connection.close()
+    with pytest.raises(StoreError, match="a database of something else"):
+        Store(path)
+    assert salvage(path).kept == 1
+    with Store(path) as store:
+        assert store.get(tiny_trial()) == _outcome(tiny_trial())
 
 
 def test_a_store_is_repaired(tmp_path: Path, tiny_trial: Make) -> None:

@@ -35,6 +35,36 @@ def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_map(normdrop.view(model, (3, 8, 8)), tmp_path_factory.mktemp("map") / "map.html")
 
 
+class Chain(nn.Module):
+    """Noise that meets one norm, and shifts another behind it."""
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        self.enter = nn.Conv2d(3, 8, 3)
+        self.drop = nn.Dropout(p)
+        self.first = nn.BatchNorm2d(8)
+        self.last = nn.BatchNorm2d(8)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """The first norm stands between the noise and the last one."""
+        out: torch.Tensor = self.last(self.first(self.drop(self.enter(x))).square())
+        return out
+
+
+def test_a_page_counts_norms_that_noise_shifts_from_afar() -> None:
+    """What noise meets first, and what it shifts behind that; nothing of the kind without noise."""
+    torch.manual_seed(0)
+    model = normdrop.view(Chain(0.5), (3, 12, 12))
+    assert model.reached_by("drop") == ("first",)
+    assert set(model.shifted_by("drop")) == {"first", "last"}
+    assert "reaches 1 norm, shifts 1 behind<" in map_html(model)
+    near = normdrop.view(
+        nn.Sequential(nn.Conv2d(3, 8, 3), nn.Dropout(), nn.BatchNorm2d(8)), (3, 9, 9)
+    )
+    assert "reaches 1 norm<" in map_html(near)
+    assert not normdrop.view(Chain(0.0), (3, 12, 12)).noises
+
+
 def _opened(browser: Browser, file: Path, **how: object) -> tuple[Page, list[str]]:
     page = browser.new_page(**how)  # type: ignore[arg-type] # one option of the browser's a test
     complaints: list[str] = []

@@ -398,6 +398,54 @@ def test_second_derivatives(kind: type[Any]) -> None:
     torch.testing.assert_close(curvature, torch.diag(gradient(x) / x))
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")
+@every_layer
+@pytest.mark.parametrize("depth", [0, 1, 2])
+def test_script_is_refused_in_one_line(kind: type[Any], depth: int) -> None:
+    """Alone or in a model, of either mode: one line names the layer and what to do instead."""
+    model = kind()
+    for _ in range(depth):
+        model = nn.Sequential(model)
+    for training in (True, False):
+        with pytest.raises(NoiseError, match=rf"{kind.__name__}.*torch\.export") as refused:
+            torch.jit.script(model.train(training))
+        assert len(str(refused.value).splitlines()) == 1
+    traced: Any = torch.jit.trace(model, image())  # type: ignore[no-untyped-call] # torch types it so
+    assert torch.equal(traced(image()), image())
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        Block("conv-bn-act-drop", 4),
+        Head(4, 10, dropout=0.4),
+        ResidualBlock(4, dropout=0.4),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")
+def test_blocks_export_and_refuse_script(block: nn.Module) -> None:
+    """`torch.export` keeps eval outputs, and draws in train mode; TorchScript refuses in words."""
+    x = torch.randn(4, 4, 8, 8)
+    with pytest.raises(NoiseError, match=r"Dropout.*torch\.export"):
+        torch.jit.script(block)
+    block.eval()
+    exported: Any = torch.export.export(block, (x,)).module()
+    torch.testing.assert_close(exported(x), block(x))
+
+
+@quiet_tracer
+@every_layer
+@every_along
+def test_exports_in_both_modes(kind: type[Any], along: Along) -> None:
+    """An exported layer passes its input on in eval mode, and draws anew in train mode."""
+    for training in (False, True):
+        layer = kind(along=along).train(training)
+        exported: Any = torch.export.export(layer, (image(),)).module()
+        one, other = exported(image()), exported(image())
+        assert torch.equal(one, other) is not training
+        assert training or torch.equal(one, image())
+
+
 def test_traced_model_keeps_both_modes() -> None:
     """torch.fx keeps layers and blocks such that what it makes can go to eval mode and back."""
     network = nn.Sequential(

@@ -148,9 +148,7 @@ class Store:
                 f"BEGIN IMMEDIATE; PRAGMA application_id = {_APPLICATION};"
                 f"PRAGMA user_version = {_VERSION}; {_SCHEMA}; COMMIT;"
             )
-        (verdict,) = connection.execute("PRAGMA quick_check").fetchone()
-        if verdict != "ok":
-            raise sqlite3.DatabaseError(verdict)
+        _check_whole(connection)
         if version == 1 and not empty:
             _give_digests(connection)
 
@@ -179,6 +177,28 @@ def _connect(path: Path) -> sqlite3.Connection:
     # A damaged byte is no reason to read nothing.
     connection.text_factory = lambda text: text.decode(errors="surrogateescape")
     return connection
+
+
+def _check_whole(connection: sqlite3.Connection) -> None:
+    """Walk through the table as SQLite does when it looks a key up.
+
+    Its own check does not ask whether keys are in order. Where they are not, as when a disk has put
+    one page in another's place, a key that is there is not found, nor one that was just written.
+
+    Raises:
+        sqlite3.DatabaseError: SQLite finds a fault, or keys are out of order.
+    """
+    (verdict,) = connection.execute("PRAGMA quick_check").fetchone()
+    if verdict != "ok":
+        raise sqlite3.DatabaseError(verdict)
+    if not connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+        return  # no store yet
+    last = b""
+    for (key,) in connection.execute("SELECT key FROM outcome ORDER BY key"):
+        found = key.encode(errors="surrogateescape") if isinstance(key, str) else b""
+        if found <= last:
+            raise sqlite3.DatabaseError("keys out of order")
+        last = found
 
 
 def _row(outcome: Outcome) -> _Row:
@@ -337,16 +357,17 @@ def _free(path: Path) -> Path:
 
 
 def _salvaged(path: Path) -> tuple[list[_Row], bool]:
-    """The rows that can be read, and whether SQLite finds no fault.
+    """The rows that can be read, and whether there is no fault in the file.
 
     A damaged page ends a walk through the table, so it is walked from both ends.
     """
     found: dict[object, _Row] = {}
     with closing(_connect(path)) as connection:
         try:
+            (application,) = connection.execute("PRAGMA application_id").fetchone()
             (version,) = connection.execute("PRAGMA user_version").fetchone()
-            (verdict,) = connection.execute("PRAGMA quick_check").fetchone()
-            whole = verdict == "ok" and version in {1, _VERSION}
+            _check_whole(connection)
+            whole = application == _APPLICATION and version in {1, _VERSION}
         except _DAMAGED:
             whole = False
         for query in (

@@ -77,8 +77,16 @@ def _trail(path: str, name: str, links: Mapping[str, str]) -> Iterator[tuple[str
 
 
 def _noise(model: ModelMap, path: str, number: int) -> dict[str, Any]:
-    reached = model.reached_by(path)
-    return {"path": path, "number": number, "hue": (number - 1) % MAP_HUES, "reaches": len(reached)}
+    hue = (number - 1) % MAP_HUES
+    return {"path": path, "number": number, "hue": hue, "reaches": _reaches(model, path)}
+
+
+def _reaches(model: ModelMap, path: str) -> str:
+    """How many norms noise meets first, and how many behind those it shifts all the same."""
+    met = model.reached_by(path)
+    behind = set(model.shifted_by(path)) - set(met)
+    said = f"reaches {len(met)} norm{'' if len(met) == 1 else 's'}"
+    return f"{said}, shifts {len(behind)} behind" if behind else said
 
 
 def _norms(model: ModelMap, links: Mapping[str, str]) -> Iterator[dict[str, Any]]:

@@ -4,11 +4,12 @@ Apart from the layers, so that reading a model takes nothing of how their noise 
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Never
 
 from torch import Tensor, nn
 from torch.fx import Proxy
 
+from normdrop.errors import NoiseError
 from normdrop.values.noise import Along, Noise, check_along
 
 
@@ -42,6 +43,17 @@ class NoiseLayer(nn.Module):
         # torch.fx takes none but torch's own layers as they are. It would look into this one and
         # keep the mode of the moment for good, so that what it makes could not leave train mode.
         return _recorded_layer(x, self) if is_recorded(x) else self.multiply(x)
+
+    def __prepare_scriptable__(self) -> Never:
+        """What torch.jit.script asks first of a layer, alone or in a model.
+
+        Raises:
+            NoiseError: Always: TorchScript knows no generator of masks.
+        """
+        raise NoiseError(
+            f"torch.jit.script cannot take {type(self).__name__} of normdrop: use torch.export, or "
+            "torch.jit.trace on the model in eval mode"
+        )
 
 
 def is_recorded(x: object) -> bool:

@@ -125,6 +125,7 @@ LAWS: dict[str, type[Bernoulli] | type[Gaussian] | type[Uniform]] = {
 
 Along: TypeAlias = Literal["element", "channel", "sample"]
 """What shares one mask value: nothing, the positions of a channel, or a whole sample."""
+_ALONG = get_args(Along)
 
 
 def check_along(along: Along) -> Along:
@@ -133,6 +134,6 @@ def check_along(along: Along) -> Along:
     Raises:
         NoiseError: It is not.
     """
-    if along not in get_args(Along):
+    if along not in _ALONG:
         raise NoiseError(f"along is 'element', 'channel' or 'sample', not {along!r}")
     return along

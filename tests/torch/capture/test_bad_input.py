@@ -99,7 +99,7 @@ def test_an_error_that_the_model_handles_is_not_blamed() -> None:
     [
         (nn.Linear(6, 6), (5,), "cannot be multiplied|must match|incompatible"),
         (nn.Conv2d(3, 4, 3), (5, 8, 8), "expected input.*to have 3 channels"),
-        (nn.Conv2d(3, 4, 9), (3, 8, 8), "size"),
+        (nn.Conv2d(3, 4, 10), (3, 8, 8), "size|negative dimension"),
         (nn.BatchNorm1d(6), (5,), "running_mean|running_var|weight|shape|match"),
         (nn.BatchNorm2d(6), (6,), "expected 4D input"),
         (nn.MaxPool2d(9), (3, 8, 8), "too small"),

@@ -26,7 +26,7 @@ def test_every_process_ends_with_the_statistics_of_all_data(
 ) -> None:
     """As one process that reads everything; where one fails all stay as they were."""
     results: list[dict[str, Any]] = [
-        torch.load(folder / f"{kind}-{rank}.pt") for rank in range(PROCESSES)
+        torch.load(folder / f"{kind}-{rank}.pt", weights_only=True) for rank in range(PROCESSES)
     ]
     model = network(kind)
     if kind == "failing":

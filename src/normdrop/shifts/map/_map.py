@@ -84,6 +84,11 @@ class ModelMap(ShownAsTables):
         """The norm layers that a noise layer's noise reaches with no norm between."""
         return self._flow.reached[self._flow.numbers[noise]]
 
+    def shifted_by(self, noise: str) -> tuple[str, ...]:
+        """The norm layers whose shift a noise layer is blamed for, also behind other norms."""
+        number = self._flow.numbers[noise]
+        return tuple(n for n, mark in self.marks.items() if number in self._flow.blamed(n, mark))
+
     def mark(self, norm: str) -> NormMark:
         """What is known of a norm layer."""
         return self._known.get(norm, NormMark(float("nan")))

@@ -177,5 +177,5 @@ def _eager() -> Iterator[None]:
     if "torch._dynamo" not in sys.modules:  # nothing is compiled, and importing it takes seconds
         yield
         return
-    with torch._dynamo.config.patch(disable=True):  # noqa: SLF001 - torch names no other way in 2.5
+    with torch._dynamo.config.patch(disable=True):  # noqa: SLF001 - torch names no other way in 2.7
         yield
