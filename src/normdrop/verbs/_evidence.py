@@ -8,8 +8,8 @@ Its size is, of these, the first that can be had:
 2. Moments, where no weights are trained, moments know every norm that noise reaches, and none of
    that noise comes through an addition of tensors that depend on each other.
 3. `simulate`, where the running statistics are those of a new layer or hardly anything else, from
-   fewer inputs where more exceed its budget; where these do, too, moments again, with an error for each such addition on the way, as far
-   as they are few.
+   fewer inputs where more exceed its budget; where these do, too, moments again, with an error for
+   each such addition on the way, as far as they are few.
 4. `invert`, where they are trained, if it fits its budget and finds inputs that fit the statistics.
 5. The stored statistics themselves, for noise directly before a norm, where they are trained.
 6. What noise of two spectra shows together with them, as far as both agree.
