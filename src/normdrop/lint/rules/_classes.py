@@ -53,6 +53,8 @@ class Classes:
         """A class and the classes of the file that it derives from."""
         self.family: Memo[ast.ClassDef, list[ast.ClassDef]] = Memo(self._read_family)
         """A class, those it derives from, and those that derive from it."""
+        # Every function of a class asks for them, and a class may have hundreds.
+        self._kept: Memo[ast.ClassDef, list[Kept]] = Memo(self._read_kept)
 
     def _read_bases(self, node: ast.ClassDef) -> list[ast.ClassDef | str]:
         found: list[ast.ClassDef | str] = []
@@ -101,15 +103,20 @@ class Classes:
         functional = name.startswith(("torch.", "keras.", "tensorflow.")) and last[:1].islower()
         return last if not functional and _MAKES.fullmatch(last) else ""
 
-    def kept(self, node: ast.ClassDef) -> Iterator[Kept]:
+    def kept(self, node: ast.ClassDef) -> list[Kept]:
         """The norm and dropout layers that a class keeps: `self.norm = BatchNorm2d(8)`."""
-        for function in methods(node):
-            for each in statements(function):
-                if isinstance(each, ast.Assign):
-                    for target, value in _pairs(each):
-                        made = value.body if isinstance(value, ast.IfExp) else value
-                        if is_own(target) and isinstance(made, ast.Call) and self.layer(made):
-                            yield Kept(target.attr, made, node)
+        return self._kept[node]
+
+    def _read_kept(self, node: ast.ClassDef) -> list[Kept]:
+        return [
+            Kept(target.attr, made, node)
+            for function in methods(node)
+            for each in statements(function)
+            if isinstance(each, ast.Assign)
+            for target, value in _pairs(each)
+            for made in [value.body if isinstance(value, ast.IfExp) else value]
+            if is_own(target) and isinstance(made, ast.Call) and self.layer(made)
+        ]
 
 
 def statements(node: ast.AST) -> Iterator[ast.stmt]:

@@ -103,17 +103,19 @@ def handwritten(source: Source) -> Iterator[HandwrittenNoise]:
                 yield HandwrittenNoise(
                     owner.name, forward, found.draw, found.drops, found.scaled, always
                 )
-    for function, owner_of in source.functions:
+    # Only where something is drawn: few functions of a long file do, and asking more takes a walk.
+    drawn = [call.node.lineno for call in source.calls if _law(call.node)]
+    for function, owner_of in source.functions if drawn else ():
         if owner_of is None and isinstance(function, ast.FunctionDef):
-            yield from _in_function(source, function)
+            lines = range(function.lineno, (function.end_lineno or function.lineno) + 1)
+            if any(line in lines for line in drawn):
+                yield from _in_function(source, function)
 
 
 def _in_function(source: Source, function: ast.FunctionDef) -> Iterator[HandwrittenNoise]:
     if _OTHER.search(function.name) or is_wanted(source, function):
         return
     if not any(isinstance(each, ast.ClassDef) for each in source.tree.body):
-        return
-    if not any(isinstance(each, ast.Call) and _law(each) for each in ast.walk(function)):
         return
     layers = {id(forward) for _, forward in noise_modules(source)}
     calls = [each for each in callers(source, function) if id(each.function) in layers]
