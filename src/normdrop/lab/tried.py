@@ -37,7 +37,7 @@ _TINY = 1e-12
 
 
 @dataclass(frozen=True)
-class _Plan:
+class _Training:
     """What is trained, and on what.
 
     Attributes:
@@ -157,7 +157,7 @@ def _maker(model: Any) -> Callable[[], Any]:  # noqa: ANN401 - see `try_fix`
 
 
 def _pair(
-    plan: _Plan, makes: Callable[[], Any], mended: Fix[Any], seed: int
+    plan: _Training, makes: Callable[[], Any], mended: Fix[Any], seed: int
 ) -> tuple[nn.Module, nn.Module]:
     """The networks of one seed, as it was and mended, with the same weights."""
     torch.manual_seed(seed)
@@ -178,7 +178,7 @@ def _pair(
 class _Scores(nn.Module):
     """A model of either framework, whose outputs are what the loss takes."""
 
-    def __init__(self, model: Any, plan: _Plan) -> None:  # noqa: ANN401 - of either framework
+    def __init__(self, model: Any, plan: _Training) -> None:  # noqa: ANN401 - of either framework
         super().__init__()
         self.model = model
         self._keras = is_keras(model)
@@ -212,7 +212,7 @@ def _planned(
     test: Iterable[object] | None,
     epochs: int,
     learning_rate: float,
-) -> _Plan:
+) -> _Training:
     """What is trained, by what the model and the batches are, if time is no matter."""
     if is_keras(model.model) and not isinstance(model.model, nn.Module):
         raise UsageError("try_fix trains with torch: set KERAS_BACKEND=torch for a Keras model")
@@ -236,7 +236,7 @@ def _planned(
     ]
     settings = TrainingSettings(epochs, min(size, len(examples[0])), learning_rate)
     ends = _last_activation(model.capture(inputs[:2]).eval)
-    return _Plan(task, (examples[0], examples[1]), settings, ends)
+    return _Training(task, (examples[0], examples[1]), settings, ends)
 
 
 def _read(model: Model, batches: Iterable[object]) -> tuple[tuple[Any, Any], int]:
@@ -311,7 +311,9 @@ def _last_activation(graph: Graph) -> str:
     return name if name in {"softmax", "sigmoid"} else ""
 
 
-def _fitted(plan: _Plan, networks: Iterable[nn.Module], seeds: int, seconds: float) -> _Plan:
+def _fitted(
+    plan: _Training, networks: Iterable[nn.Module], seeds: int, seconds: float
+) -> _Training:
     """As much of a plan as there is time for."""
     step = sum(_step_seconds(plan, network) for network in networks) * _PASSES_OF_A_LOOK
     size = plan.settings.batch_size
@@ -332,7 +334,7 @@ def _fitted(plan: _Plan, networks: Iterable[nn.Module], seeds: int, seconds: flo
     return replace(plan, settings=replace(plan.settings, epochs=epochs))
 
 
-def _step_seconds(plan: _Plan, network: nn.Module) -> float:
+def _step_seconds(plan: _Training, network: nn.Module) -> float:
     """What a training step takes; the first one, which makes everything ready, is not counted."""
     few = plan.examples[0].first((_TIMED_STEPS + 1) * plan.settings.batch_size)
     test = plan.examples[1].first(plan.settings.batch_size)
@@ -343,7 +345,9 @@ def _step_seconds(plan: _Plan, network: nn.Module) -> float:
     return min((after - before for before, after in pairwise(times)), default=0.01)
 
 
-def _trained(plan: _Plan, network: nn.Module, seed: int, progress: Callable[[float], None]) -> _End:
+def _trained(
+    plan: _Training, network: nn.Module, seed: int, progress: Callable[[float], None]
+) -> _End:
     """Train one network."""
     try:
         *_, last = plan.loop(seed).epochs(network, progress)
@@ -352,7 +356,9 @@ def _trained(plan: _Plan, network: nn.Module, seed: int, progress: Callable[[flo
     return _End(last.test_loss, last.test_accuracy)
 
 
-def _share(progress: Watched | None, done: int, total: int, plan: _Plan) -> Callable[[float], None]:
+def _share(
+    progress: Watched | None, done: int, total: int, plan: _Training
+) -> Callable[[float], None]:
     """What passes on how far one training is, in epochs of all of them."""
     if progress is None:
         return lambda _: None
@@ -362,7 +368,7 @@ def _share(progress: Watched | None, done: int, total: int, plan: _Plan) -> Call
     )
 
 
-def _proof(plan: _Plan, found: list[tuple[_End, _End]]) -> Proof:
+def _proof(plan: _Training, found: list[tuple[_End, _End]]) -> Proof:
     before = tuple(each.loss for each, _ in found)
     after = tuple(each.loss for _, each in found)
     tested = planned_test(np.array(before) - np.array(after), LEVEL)

@@ -140,12 +140,30 @@ class _RepairSteps:
                 raise unknown(what, path, tuple(near)) if near else UsageError(what)
 
     def _move_noise(self, *, notes: bool) -> None:
-        found = self.now.of(ModelMend.MOVE_NOISE)
-        self.open_ = tuple(openings(self.editor, self.now, found))
-        faults = [each for each in self.open_ if notes or each.finding.severity != "note"]
-        self.sentences += _kept(self.now, self.open_, faults, self.request)
-        if not faults:
-            return
+        """All noise at once, again for what tells a shift once the larger shares of it are gone."""
+        self.open_ = tuple(self._openings())
+        tried: set[str] = set()
+        open_: Sequence[Opening] = self.open_
+        while faults := [
+            each
+            for each in open_
+            if each.path not in tried and (notes or each.finding.severity != "note")
+        ]:
+            tried |= {each.path for each in faults}
+            self._move(faults)
+            tried |= {each.becomes for each in self.changes}
+            open_ = self._openings()
+        cheap = [each for each in self.open_ if each.path not in tried]
+        if cheap:
+            named = ", ".join(f"{each.path} ({_part(each)})" for each in cheap)
+            self.sentences.append(f"Kept, as the norms behind see little of it: {named}.")
+
+    def _openings(self) -> list[Opening]:
+        return openings(self.editor, self.now, self.now.of(ModelMend.MOVE_NOISE))
+
+    def _move(self, faults: Sequence[Opening]) -> None:
+        """Move what feeds norms, all at once; where outputs would differ, nothing."""
+        self.sentences += _kept(self.now, faults, self.request)
         waiting, refused = candidates(self.editor, self.now, faults, self.request)
         self.refused += refused
         mark = self.editor.journal.mark()
@@ -234,17 +252,8 @@ def _fault_of(finding: Finding) -> _Fault:
     return finding.code, finding.layers[:1]
 
 
-def _kept(
-    snapshot: Snapshot,
-    open_: Sequence[Opening],
-    faults: Sequence[Opening],
-    request: Request,
-) -> Iterator[str]:
+def _kept(snapshot: Snapshot, faults: Sequence[Opening], request: Request) -> Iterator[str]:
     """What stays as it is, and why."""
-    cheap = [each for each in open_ if each not in faults]
-    if cheap:
-        named = ", ".join(f"{each.path} ({_part(each)})" for each in cheap)
-        yield f"Kept, as the norms behind see little of it: {named}."
     for each in faults:
         if request.of(each.path) is None and is_kept(snapshot, each.path, request):
             where = (
