@@ -18,6 +18,8 @@ _HEAD = """\
 
 Each is an example under `examples/keras`, shown with what it prints; `python examples/keras --write
 docs/keras-questions.md` runs them all and writes this page.
+What is asked of batch norm and dropout in any framework has one sentence each, with its grounds, on
+the page of [verdicts](verdicts.md).
 """
 
 

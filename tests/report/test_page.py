@@ -82,7 +82,9 @@ def test_figures_stand_as_data(html: str) -> None:
         r'<script type="application/json" data-figure="([^"]+)">(.*?)</script>', html, re.DOTALL
     )
     assert (
-        [name for name, _ in sources] == places == ["ranking", "test-curves", "train-curves", "gap"]
+        [name for name, _ in sources]
+        == places
+        == ["ranking", "test-curves", "train-curves", "modes"]
     )
     for _, source in sources:
         figure = json.loads(source)

@@ -19,16 +19,17 @@ def command(code: str | None, write: Path | None) -> None:
 
     In a terminal the page is rendered, for other programs it is Markdown.
     """
+    from normdrop.lab.verdicts import asked
     from normdrop.lint.rules import page, pages, rule
     from normdrop.values.files import write_atomically
 
     if write is not None:
-        for name, text in pages().items():
+        for name, text in pages(asked()).items():
             write_atomically(write / name, text)
     elif code is None:
         _list()
     else:
-        text = page(rule(code))
+        text = page(rule(code), asked())
         console = Console()
         if console.is_terminal or "COLUMNS" in os.environ:
             from rich.markdown import Markdown

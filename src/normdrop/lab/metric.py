@@ -48,8 +48,8 @@ class Metric:
     def text(self, value: float) -> str:
         """A value as a column shows it.
 
-        >>> TEST_LOSS.text(0.031415), GAP.text(0.5), TEST_ACCURACY.text(98.765)
-        ('0.0314', '+0.5000', '98.77')
+        >>> TEST_LOSS.text(0.031415), TEST_ACCURACY.text(98.765)
+        ('0.0314', '98.77')
         """
         if self.decimals is None:
             return rounded(value, digits=3)
@@ -77,13 +77,5 @@ TRAIN_EVAL_LOSS = Metric(
     meaning="training loss in eval mode",
     narrow=False,
 )
-GAP = Metric(
-    "gap",
-    "gap",
-    "nats",
-    meaning="training loss in eval mode − in train mode, same weights, same examples",
-    decimals=4,
-    signed=True,
-)
-TRAINING = (TEST_ACCURACY, GAP, TRAIN_LOSS, TRAIN_EVAL_LOSS)
+TRAINING = (TEST_ACCURACY, TRAIN_LOSS, TRAIN_EVAL_LOSS)
 """What is shown beside the endpoint of a classifier."""

@@ -103,7 +103,6 @@ def _values(epoch: Epoch) -> dict[str, float]:
         "test_loss": epoch.test_loss,
         "train_loss": epoch.train_loss,
         "train_eval_loss": epoch.train_eval_loss,
-        "gap": epoch.train_eval_loss - epoch.train_loss,
     }
     if epoch.test_accuracy is not None:
         values["test_accuracy"] = 100 * epoch.test_accuracy

@@ -6,11 +6,13 @@ results, and an answer that they no longer bear is refused.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from normdrop.errors import UsageError
-from normdrop.lab.comparison import Answer, Comparison, answers
 from normdrop.values.display import in_markdown
+
+if TYPE_CHECKING:
+    from normdrop.lab.comparison import Answer, Comparison
 
 Strength: TypeAlias = Literal["theorem", "definition", "measured", "published", "opinion"]
 """By what an answer is borne: the strongest first."""
@@ -66,7 +68,26 @@ _STRENGTHS = (
 )
 
 
-def verdict_page(results: Mapping[str, Sequence[Comparison]], codes: Mapping[str, str]) -> str:
+def asked() -> dict[str, str]:
+    """What practitioners ask of each rule, and the answers: items of a Markdown list, by its name.
+
+    Figures stand on the page of verdicts alone, so nothing but normdrop itself is needed.
+
+    >>> asked()["wrong-axis"][:70]
+    '- *33. Which axis?* That of the channels, or features: −1 for channels'
+    """
+    found: dict[str, list[str]] = {}
+    verdicts = (verdict for each in VERDICTS.values() for verdict in each)
+    for number, verdict in enumerate(verdicts, 1):
+        question, answer = in_markdown(verdict.question), in_markdown(verdict.answer)
+        for name in verdict.rules:
+            found.setdefault(name, []).append(
+                f"- *{number}. {question}* {answer} {verdict.strength.capitalize()}."
+            )
+    return {name: "\n".join(items) for name, items in found.items()}
+
+
+def verdict_page(results: "Mapping[str, Sequence[Comparison]]", codes: Mapping[str, str]) -> str:
     """The page of all verdicts in Markdown.
 
     Args:
@@ -76,6 +97,8 @@ def verdict_page(results: Mapping[str, Sequence[Comparison]], codes: Mapping[str
     Raises:
         UsageError: When results are missing, or no longer say what a verdict rests on.
     """
+    from normdrop.lab.comparison import answers  # scipy, which `asked` goes without
+
     found = {name: answers(comparisons) for name, comparisons in results.items()}
     lines = [
         "# Verdicts",
@@ -99,7 +122,7 @@ def verdict_page(results: Mapping[str, Sequence[Comparison]], codes: Mapping[str
 def _lines(
     number: int,
     verdict: Verdict,
-    found: Mapping[str, Sequence[Answer]],
+    found: "Mapping[str, Sequence[Answer]]",
     codes: Mapping[str, str],
 ) -> Iterator[str]:
     yield f"### {number}. {in_markdown(verdict.question)}"
@@ -122,7 +145,7 @@ def _lines(
         yield f"- More: {', '.join(more)}."
 
 
-def _answer(measured: Measured, found: Mapping[str, Sequence[Answer]]) -> Answer:
+def _answer(measured: Measured, found: "Mapping[str, Sequence[Answer]]") -> "Answer":
     try:
         answer = found[measured.recipe][measured.number - 1]
     except LookupError as error:

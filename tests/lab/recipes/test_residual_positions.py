@@ -91,7 +91,7 @@ def test_positions_on_either_side_of_relu_are_one(one: str, other: str) -> None:
         for name in (one, other)
     ]
     assert values[0] == values[1]
-    assert {"test_error", "test_loss", "shift", "gap"} <= set(values[0])
+    assert {"test_error", "test_loss", "shift", "price"} <= set(values[0])
 
 
 def test_the_source_trains_as_published() -> None:

@@ -120,7 +120,8 @@ def rules_folder(tmp_path: Path) -> Path:
     source = Path(normdrop.__file__).parent
     ignored = shutil.ignore_patterns("__pycache__", "lab", "report", "torch", "keras")
     shutil.copytree(source, tmp_path / "normdrop", ignore=ignored)
-    shutil.copytree(source / "report", tmp_path / "normdrop" / "report")
+    for room in ("report", "lab"):  # pages of rules tell what is asked of them
+        shutil.copytree(source / room, tmp_path / "normdrop" / room)
     return tmp_path / "normdrop" / "lint" / "rules"
 
 

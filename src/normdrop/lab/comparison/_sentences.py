@@ -8,7 +8,7 @@ from normdrop.lab.comparison._agreement import agreement
 from normdrop.lab.comparison._analysis import VariantSummary
 from normdrop.lab.comparison._answers import Answer, answers, how_answered
 from normdrop.lab.comparison._results import Results, versions_used
-from normdrop.lab.metric import GAP
+from normdrop.lab.measures import PRICE
 from normdrop.lab.statistics import FEWEST_SEEDS, group_letter, seeds_needed
 from normdrop.lab.trial import NO_DATA
 
@@ -168,11 +168,10 @@ def _reading(results: Results) -> Iterator[str]:
     if epochs:
         last = f" ({epochs[0]})" if len(epochs) == 1 else ""
         yield f"{_endpoint(results)} is the final epoch's{last}, never the best epoch's."
-    if GAP in results.description.metrics:
+    if PRICE in results.description.metrics:
         yield (
-            "gap: training loss in eval mode − in train mode, same weights, same examples. It is "
-            "no price of the shift: what evaluation gains by dropping nothing is in it too, so it "
-            "may be negative where the stored statistics cost much."
+            "price: test loss with the stored statistics less test loss with those of the training "
+            "set, dropout off on both sides, same weights: what the stored statistics cost."
         )
     if results.analysis.groups and results.description.baseline is not None:
         yield (

@@ -36,7 +36,7 @@ def _curve(name: str, outcomes: Sequence[Outcome], value: Callable[[Epoch], floa
     return Curve(_text(name), tuple(values.mean(axis=0)), tuple(low), tuple(high))
 
 
-def gap_figure(results: Results) -> go.Figure:
+def modes_figure(results: Results) -> go.Figure:
     """Final training loss in train mode and in eval mode, same weights, same examples."""
     train, evaluated = (
         dict(zip(results.grid.variants, results.grid.values(name), strict=True))

@@ -1,17 +1,28 @@
 """The pages of rules, generated from their classes."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from normdrop.lint.rules._registry import all_rules
 from normdrop.lint.rules._rule import HEADINGS, Rule
 
 
-def page(rule: type[Rule]) -> str:
-    """A rule's page in Markdown: its docstring, and its first example with its mended twin."""
+def page(rule: type[Rule], asked: Mapping[str, str] = MappingProxyType({})) -> str:
+    """A rule's page in Markdown: its docstring, and its first example with its mended twin.
+
+    Args:
+        rule: Which rule.
+        asked: What practitioners ask of rules, and the answers: a Markdown list by a rule's name.
+    """
     sections = dict(rule.sections())
     if rule.invalid:
         first = rule.invalid[0]
         sections["Example"] = _code(first.source)
         sections["Use instead"] = _code(first.mended)
     body = "\n\n".join(f"## {name}\n\n{sections[name]}" for name in HEADINGS)
+    if rule.name in asked:
+        grounds = "With limits and grounds: [verdicts](../verdicts.md)."
+        body = f"{body}\n\n## What is asked\n\n{asked[rule.name]}\n\n{grounds}"
     return f"# {rule.name} ({rule.code})\n\n{rule.summary()}\n\n{_standing(rule)}\n\n{body}\n"
 
 
@@ -25,9 +36,12 @@ _BANDS = {
 }
 
 
-def pages() -> dict[str, str]:
-    """Every file of the rules' documentation: a page a rule and an index, by file name."""
-    found = {f"{rule.name}.md": page(rule) for rule in all_rules()}
+def pages(asked: Mapping[str, str] = MappingProxyType({})) -> dict[str, str]:
+    """Every file of the rules' documentation: a page a rule and an index, by file name.
+
+    `asked` is that of `page`.
+    """
+    found = {f"{rule.name}.md": page(rule, asked) for rule in all_rules()}
     return found | {"index.md": _index()}
 
 
