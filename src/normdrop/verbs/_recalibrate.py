@@ -142,15 +142,15 @@ def _otherwise_prepared(framework: Model, work: Reestimation, found: Found) -> s
     if is_young(stored, facts) or facts.averaged or path not in found.used:
         return ""
     met = found.before.seen[path]
+    scale = None
     if _far(scaled(met, stored, unbiased=framework.unbiased)):
         scale = _in_train_mode(framework, batch, path, stored)
-        if scale is None:
-            return ""
+    if scale is not None:
         how, seen = (
             "scaled",
             f"{scale:.2g} times the variance it has stored, in every channel alike",
         )
-    else:
+    else:  # also where it was noise that took the variance
         offset = _offset(framework, batch, path, met, stored)
         if offset is None:
             return ""

@@ -322,6 +322,27 @@ def test_inputs_moved_by_a_constant_are_not_recalibrated_on(
     assert normdrop.recalibrate(subject.model, batches, force=True).stored
 
 
+@pytest.mark.parametrize("rate", [0.2, 0.5, 0.7])
+@pytest.mark.parametrize("offset", [-5.0, 0.0, 5.0])
+def test_moved_inputs_are_seen_behind_dropout_that_feeds_the_first_norm(
+    rate: float, offset: float
+) -> None:
+    """However far dropout moves the variance that is stored."""
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(
+        torch.nn.Linear(8, 64), torch.nn.Dropout(rate), torch.nn.BatchNorm1d(64), torch.nn.ReLU()
+    )
+    batches = [torch.randn(64, 8) for _ in range(60)]
+    for batch in batches:
+        model(batch)
+    moved = [batch + offset for batch in batches]
+    if not offset:
+        assert not normdrop.recalibrate(model, moved).refused
+        return
+    with pytest.warns(ShiftWarning, match="moved otherwise"):
+        assert f"{offset:+.0f}" in normdrop.recalibrate(model, moved).refused
+
+
 @pytest.mark.parametrize("make", [_torch, _keras])
 @pytest.mark.parametrize("level", [0.0, 20.0])
 def test_means_that_other_weights_made_are_recalibrated(
