@@ -31,6 +31,7 @@ import normdrop
 from normdrop.errors import NormdropError
 from normdrop.lab.data import Dataset, load
 from normdrop.shifts.report._cost import SCORES, VALUES  # a benchmark looks inside
+from normdrop.torch import ResidualBlock
 from normdrop.verbs import invert
 
 _HERE = Path(__file__).parent
@@ -40,6 +41,15 @@ _SEEDS = ((0, 2), (1, 3))
 _SET = 2
 """Seeds below it set the bounds."""
 _WIDTH = 32
+_BLOCKS = "inside our residual blocks"
+_PLACES = (
+    "before the norm",
+    "before the weights",
+    "after the activation",
+    _BLOCKS,
+    "behind the last norm",
+)
+_KINDS = ("perceptron", "convolutions", "regression of wine", "regression of concrete")
 _FELT = 0.05
 """Of the loss: what a user would notice. Accuracy hardly moves in these networks."""
 Row = dict[str, Any]
@@ -55,7 +65,7 @@ class _Residual(nn.Module):
 
 
 def _build(kind: str, place: str, rate: float, inputs: int, outputs: int) -> nn.Module:
-    """Three hidden steps with dropout at a place."""
+    """Three hidden steps with dropout at a place; or two of our residual blocks."""
     drop: Callable[[], nn.Module] = lambda: nn.Dropout(rate)  # noqa: E731 - made many times
     if kind == "convolutions":
 
@@ -80,6 +90,12 @@ def _build(kind: str, place: str, rate: float, inputs: int, outputs: int) -> nn.
             "behind the last norm": lambda: [weights(a, _WIDTH), norm(_WIDTH), nn.ReLU()],
         }[place]()
 
+    if place == _BLOCKS:
+        flat = kind != "convolutions"
+        blocks = [ResidualBlock(_WIDTH, dropout=rate, dimensions=0 if flat else 2) for _ in "ab"]
+        return nn.Sequential(
+            *first, weights(inputs, _WIDTH), *blocks, norm(_WIDTH), nn.ReLU(), *last
+        )
     body: list[nn.Module] = [*step(inputs)]
     for number in range(2):
         body += [_Residual(nn.Sequential(*step(_WIDTH)))] if number else step(_WIDTH)
@@ -90,8 +106,8 @@ def _build(kind: str, place: str, rate: float, inputs: int, outputs: int) -> nn.
 
 def _row(kind: str, place: str, rate: float, seed: int) -> Row:
     torch.manual_seed(seed)
-    regression = kind == "regression"
-    found = _data("wine" if regression else "digits")
+    regression = _is_regression(kind)
+    found = _data(kind.rsplit(maxsplit=1)[-1] if regression else "digits")
     (x, y), (u, v) = (
         (torch.tensor(np.asarray(part.inputs, np.float32)).flatten(1), torch.tensor(part.targets))
         for part in (found.train, found.test)
@@ -137,6 +153,10 @@ def _row(kind: str, place: str, rate: float, seed: int) -> Row:
     }
 
 
+def _is_regression(kind: str) -> bool:
+    return kind.startswith("regression")
+
+
 @cache
 def _data(name: str) -> Dataset:
     return load(name)
@@ -170,14 +190,14 @@ def said(row: Row, how: str) -> float:
 
 def band(row: Row, how: str) -> str:
     """The severity by the bounds of today."""
-    errors, warnings = VALUES if row["kind"] == "regression" else SCORES
+    errors, warnings = VALUES if _is_regression(row["kind"]) else SCORES
     value = said(row, how)
     return "error" if value >= errors else "warning" if value >= warnings else "note"
 
 
 def table(rows: list[Row]) -> Iterator[str]:
     """Rank correlations and bands, the two halves apart."""
-    yield f"{len(rows)} networks: perceptrons, convolutions (digits) and regression (wine)"
+    yield f"{len(rows)} networks: perceptrons, convolutions (digits), regression (wine, concrete)"
     for name, half in (
         ("first seeds, which the bounds were set by", True),
         ("last seeds, kept for judging", False),
@@ -185,9 +205,7 @@ def table(rows: list[Row]) -> Iterator[str]:
         some = [row for row in rows if (row["seed"] < _SET) == half]
         yield f"{name}: {len(some)} networks"
         for tasks in ("classification", "regression"):
-            chosen = [
-                row for row in some if (row["kind"] == "regression") == (tasks == "regression")
-            ]
+            chosen = [row for row in some if _is_regression(row["kind"]) == (tasks == "regression")]
             if not chosen:
                 continue
             won = [row["won"] / row["loss"] for row in chosen]
@@ -212,7 +230,7 @@ def table(rows: list[Row]) -> Iterator[str]:
             some = [
                 r
                 for r in rows
-                if r["place"] == place and r["rate"] == rate and r["kind"] != "regression"
+                if r["place"] == place and r["rate"] == rate and not _is_regression(r["kind"])
             ]
             if some:
                 values = (
@@ -237,7 +255,7 @@ def _bands(rows: list[Row], how: str) -> Iterator[str]:
 
 def figure(rows: list[Row]) -> None:
     """The scatter: what is said on data, and what right statistics win of the loss."""
-    some = [row for row in rows if row["kind"] != "regression"]
+    some = [row for row in rows if not _is_regression(row["kind"])]
     high = max(0.01, *(said(row, "measured") for row in some))
 
     def x(value: float) -> float:
@@ -283,19 +301,13 @@ def main() -> None:
         [json.loads(line) for line in path.read_text("utf-8").splitlines()] if path.exists() else []
     )
     known = {(row["kind"], row["place"], row["rate"], row["seed"]) for row in rows}
-    places = (
-        "before the norm",
-        "before the weights",
-        "after the activation",
-        "behind the last norm",
-    )
     if not chosen.kept:
         for key in (
             (kind, place, rate, seed)
             for seeds in _SEEDS
             for rate in _RATES
-            for place in places
-            for kind in ("perceptron", "convolutions", "regression")
+            for place in _PLACES
+            for kind in _KINDS
             for seed in seeds
         ):
             if key not in known:

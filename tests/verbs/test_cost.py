@@ -3,6 +3,7 @@
 import copy
 import math
 
+import pytest
 import torch
 from torch import Tensor, nn
 
@@ -82,3 +83,48 @@ def test_predict_states_it_without_data() -> None:
     assert report.cost.method == "invert"
     assert 0.5 < report.cost.moved / measured.moved < 2
     assert str(report.cost) in report.to_table().notes
+
+
+def _population(seed: int) -> list[Tensor]:
+    data = torch.randn(8192, 8, generator=torch.Generator().manual_seed(seed))
+    return list(torch.split(data, 256))
+
+
+def _moved(model: nn.Module, by: list[Tensor], on: Tensor) -> float:
+    """How far statistics of a whole population move the outputs, in their deviations."""
+    right = copy.deepcopy(model)
+    normdrop.recalibrate(right, by, method="exact", force=True)
+    with torch.no_grad():
+        wanted = right(on)
+        return float((model(on) - wanted).square().mean().sqrt() / wanted.std(0).mean())
+
+
+@pytest.mark.parametrize("rate", [0.05, 0.1, 0.3])
+def test_few_examples_tell_what_a_small_shift_costs(rate: float) -> None:
+    """Of 128 examples, whose own noise is larger, to a third of what 8192 others say."""
+    population = _population(2)
+    model = _settled(_network(3, rate), population)
+    few = _population(3)[0][:128]
+    cost = normdrop.measure(model, [few]).cost
+    assert cost is not None
+    assert abs(cost.moved / _moved(model, population, few) - 1) < 1 / 3
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.3])
+def test_statistics_of_other_data_cost_what_they_do(rate: float) -> None:
+    """What no dropout explains is counted where it is more than the examples' noise."""
+    population = _population(2)
+    model = _settled(_network(3, rate), [each * 1.5 + 0.5 for each in population])
+    few = torch.cat(_population(3)[:2])
+    cost = normdrop.measure(model, [few]).cost
+    assert cost is not None
+    assert abs(cost.moved / _moved(model, population, few) - 1) < 1 / 3
+
+
+@pytest.mark.parametrize("seed", range(3, 8))
+def test_noise_of_few_examples_is_a_note(seed: int) -> None:
+    """Without dropout and lag there is nothing to win, whatever 64 examples are like."""
+    model = _settled(_network(3, 0.0), _population(2))
+    cost = normdrop.measure(model, [_population(seed)[0][:64]]).cost
+    assert cost is not None
+    assert cost.severity == "note"

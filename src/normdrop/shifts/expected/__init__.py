@@ -14,6 +14,7 @@ from normdrop.shifts.expected._shifts import ForwardPasses as ForwardPasses
 from normdrop.shifts.expected._shifts import Shifts as Shifts
 from normdrop.shifts.expected._shifts import Statistics as Statistics
 from normdrop.shifts.expected._shifts import average as average
+from normdrop.shifts.expected._shifts import averages as averages
 from normdrop.shifts.expected._shifts import bounded as bounded
 from normdrop.shifts.expected._shifts import causes as causes
 from normdrop.shifts.expected._shifts import is_initial as is_initial

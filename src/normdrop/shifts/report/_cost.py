@@ -10,9 +10,9 @@ import numpy as np
 from normdrop.values.display import percentage
 from normdrop.values.severity import Severity
 
-SCORES = (0.15, 0.05)
+SCORES = (0.15, 0.03)
 """How far several outputs, scores of classes, move where a shift is an error, and a warning."""
-VALUES = (0.6, 0.3)
+VALUES = (0.6, 0.05)
 """The same of a single output: what is predicted is mostly noise that no statistics change."""
 
 _SEVERAL = 2
