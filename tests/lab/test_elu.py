@@ -18,7 +18,8 @@ SHAPES = {
     "turned": torch.randn(5, 4, generator=torch.Generator().manual_seed(5)).t(),
     "nothing": torch.empty(0, 3),
     "double": torch.randn(6, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(6)),
-    "half": torch.randn(6, 6, generator=torch.Generator().manual_seed(7)).bfloat16(),
+    "bfloat16": torch.randn(4, 5, 6, 3, generator=torch.Generator().manual_seed(7)).bfloat16(),
+    "half": torch.randn(6, 6, generator=torch.Generator().manual_seed(8)).half(),
 }
 
 
@@ -53,6 +54,15 @@ def test_relative_error_over_the_whole_range() -> None:
     exact = torch.expm1(x.double())
     error = (ELU()(x.clone()).double() - exact).abs() / exact.abs()
     assert error.max() < 4e-7
+
+
+def test_every_bfloat16_is_torchs() -> None:
+    """All 65536 of them, bit for bit: what was trained in bfloat16 needs no new name."""
+    x = torch.arange(-(2**15), 2**15, dtype=torch.int32).to(torch.int16).view(torch.bfloat16)
+    ours, theirs = ELU()(x.clone()), functional.elu(x)
+    told = x.isnan()
+    assert torch.equal(ours[told].isnan(), theirs[told].isnan())
+    assert torch.equal(ours[~told].view(torch.int16), theirs[~told].view(torch.int16))
 
 
 def test_inference_leaves_no_graph() -> None:

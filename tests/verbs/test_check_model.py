@@ -146,3 +146,19 @@ def test_what_is_no_model_is_refused() -> None:
     """Anything but a torch module is refused in words."""
     with pytest.raises(UsageError, match="not str"):
         normdrop.check("model", (8,))  # type: ignore[arg-type] # wrong on purpose
+
+
+@pytest.mark.parametrize("blocks", [20, 125, 140])
+def test_a_deep_chain_is_checked_however_small_its_signal_becomes(blocks: int) -> None:
+    """Every noise layer is found, where shares of a shift cancel and where none are told."""
+    torch.manual_seed(0)
+    chain = [
+        layer
+        for _ in range(blocks)
+        for layer in (nn.Linear(8, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.1))
+    ]
+    found = normdrop.check(nn.Sequential(*chain, nn.Linear(8, 8), nn.BatchNorm1d(8)), (8,))
+    told = {finding.layers[0] for finding in found if finding.code == "ND101"}
+    assert len(told) == blocks
+    shifts = [finding.shift for finding in found if finding.shift is not None]
+    assert all(math.isfinite(shift) for shift in shifts)

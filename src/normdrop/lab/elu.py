@@ -7,7 +7,6 @@ without another exponential.
 on the larger arrays of a small convolutional network more than a convolution needs.
 """
 
-from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -17,18 +16,18 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from normdrop.lab.rows import CARRIERS, Kernel, channels_last, compiled_or_none, is_plain, units
+
 _SMALLEST = -18.0  # exp(-18) - 1 is -1 in float32
 _SHARE = 2.0**-5
 _FACTORIALS = (1 / 720, 1 / 120, 1 / 24, 1 / 6, 1 / 2, 1.0)
-
-Kernel = Callable[[NDArray[np.float32]], None]
 
 
 class ELU(nn.Module):
     """`x` where it is positive and `exp(x) - 1` elsewhere, written over the input.
 
-    float32 on the CPU takes the fast way, where numba works; all else is torch's own. The two
-    differ by at most 4·10⁻⁷ relative to the result.
+    float32 and bfloat16 on the CPU take the fast way, where numba works; all else is torch's own.
+    In float32 the two differ by at most 4·10⁻⁷ relative to the result, in bfloat16 not at all.
 
     >>> ELU()(torch.tensor([-1.0, 2.0]))
     tensor([-0.6321,  2.0000])
@@ -36,11 +35,11 @@ class ELU(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """The result, in the memory of `x`, which must not be a leaf of the gradient."""
-        kernel = _kernel() if _is_plain(x) else None
+        kernel = _kernel(x.dtype) if is_plain(x) else None
         if kernel is None:
             return functional.elu(x, inplace=True)
         if not (x.requires_grad and torch.is_grad_enabled()):
-            kernel(_memory(x))
+            _overwrite(x, kernel)
             return x
         result: Tensor = _InPlace.apply(x, kernel)  # type: ignore[no-untyped-call] # torch's own
         return result
@@ -51,7 +50,7 @@ class _InPlace(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, kernel: Kernel) -> Tensor:  # noqa: ANN401 - torch's has no type
-        kernel(_memory(x))
+        _overwrite(x, kernel)
         ctx.mark_dirty(x)
         ctx.save_for_backward(x)
         return x
@@ -64,34 +63,15 @@ class _InPlace(torch.autograd.Function):
         return by_result, None
 
 
-def _is_plain(x: Tensor) -> bool:
-    """Whether the units of `x` lie side by side in main memory, as float32."""
-    if torch._C._are_functorch_transforms_active():  # noqa: SLF001 - no public way to ask; a stacked `x` has no memory of its own
-        return False
-    return x.device.type == "cpu" and x.dtype == torch.float32 and _rows(x).is_contiguous()
-
-
-def _rows(x: Tensor) -> Tensor:
-    """`x` with the axes of a channels-last image in the order of its memory."""
-    return x if x.is_contiguous() or x.ndim < 3 else x.movedim(1, -1)  # noqa: PLR2004 - (N, C, ...)
-
-
-def _memory(x: Tensor) -> NDArray[np.float32]:
-    memory: NDArray[np.float32] = _rows(x.detach()).numpy().reshape(-1)
-    return memory
+def _overwrite(x: Tensor, kernel: Kernel) -> None:
+    kernel(units(channels_last(x)).reshape(-1))
 
 
 @cache
-def _kernel() -> Kernel | None:
-    """The compiled loop, or `None` where numba is missing or does not work."""
-    try:
-        from normdrop.torch.noise import compiled
-
-        kernel = compiled(_elu, fastmath={"contract"})
-        kernel(np.zeros(1, np.float32))
-    except Exception:  # noqa: BLE001 - a compiler may fail in any way; torch's own ELU cannot
-        return None
-    return kernel
+def _kernel(dtype: torch.dtype) -> Kernel | None:
+    """The compiled loop for one type, or `None` where numba is missing or does not work."""
+    function = _elu_bfloat16 if dtype == torch.bfloat16 else _elu
+    return compiled_or_none(function, np.zeros(1, CARRIERS[dtype]), fastmath={"contract"})
 
 
 def _elu(x: NDArray[np.float32]) -> None:
@@ -109,3 +89,24 @@ def _elu(x: NDArray[np.float32]) -> None:
         for _ in range(5):
             e *= e + np.float32(2.0)
         x[index] = unit if unit > np.float32(0.0) else e
+
+
+def _elu_bfloat16(x: NDArray[np.uint16]) -> None:
+    """The same for bfloat16, the upper half of a float32, rounded once to the nearest, even on tie.
+
+    Written out: a call in the loop would keep it from running on vectors.
+    """
+    for index in range(x.size):
+        upper = x[index]
+        unit = np.uint32(np.uint32(upper) << np.uint32(16)).view(np.float32)
+        r = max(min(unit, np.float32(0.0)), np.float32(_SMALLEST)) * np.float32(_SHARE)
+        e = np.float32(0.0)
+        for coefficient in _FACTORIALS:
+            e = e * r + np.float32(coefficient)
+        e *= r
+        for _ in range(5):
+            e *= e + np.float32(2.0)
+        bits = np.float32(e).view(np.uint32)
+        odd = np.uint32(np.uint32(bits >> np.uint32(16)) & np.uint32(1))
+        rounded = np.uint16(np.uint32(bits + np.uint32(0x7FFF) + odd) >> np.uint32(16))
+        x[index] = upper if unit > np.float32(0.0) else rounded

@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, astuple, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Literal, TypeAlias, get_args
 
 Setting: TypeAlias = str | int | float | bool | None
@@ -42,7 +42,8 @@ class Trial:
 
         Such a recipe is told by its code.
         """
-        named = {**asdict(self), "recipe": _FOLDER.sub(r"\1", self.recipe)}
+        # Not asdict(), which copies every setting: a store of many trials takes a key of each.
+        named = {**vars(self), "recipe": _FOLDER.sub(r"\1", self.recipe)}
         return hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()
 
 
@@ -122,7 +123,8 @@ def read_trials(line: str) -> list[Trial]:
 
 def outcome_line(outcome: Outcome) -> str:
     """An outcome as one line of JSON; `read_outcome` reads it back, every bit of its numbers."""
-    return json.dumps(asdict(outcome))
+    parts = {"trial": vars(outcome.trial), "epochs": [vars(epoch) for epoch in outcome.epochs]}
+    return json.dumps({**vars(outcome), **parts})
 
 
 def read_outcome(line: str) -> Outcome:
@@ -148,8 +150,9 @@ def _numbers(outcome: Outcome) -> Iterator[object]:
     """Whatever stands where an outcome has numbers."""
     yield from (outcome.seconds, *outcome.measures.values())
     for epoch in outcome.epochs:
-        accuracy = 0.0 if epoch.test_accuracy is None else epoch.test_accuracy
-        yield from astuple(replace(epoch, test_accuracy=accuracy))
+        numbers = vars(epoch).values()
+        yield from (number for number in numbers if number is not epoch.test_accuracy)
+        yield 0.0 if epoch.test_accuracy is None else epoch.test_accuracy
 
 
 def _is_number(value: object) -> bool:

@@ -45,6 +45,8 @@ _TOUCHED = 8
 """What moving a value through memory costs, in multiply-adds."""
 _CALL = 2e5
 """What the call of an operation costs by itself, in multiply-adds."""
+_BLAMED_BY_MOMENTS = 128
+"""Noise layers that moments are shared out among: beyond, time grows with their number squared."""
 _BACKWARD = 3
 """A forward and a backward pass in forward passes."""
 _STEPS = (40, 20)
@@ -171,10 +173,13 @@ def _measured(framework: Model, batches: Iterable[object]) -> ShiftReport:
 def _untrained(question: _Question) -> ShiftReport:
     """By 2 or 3."""
     framework, example = question.framework, question.example
+    noises = len({node.layer for node in active_noise(question.captured.train)})
     carried: ShiftReport | None = None
     if not framework.has_learned_statistics():
+        few = noises <= _BLAMED_BY_MOMENTS
         carried = question.tried(
-            "moments", lambda: ShiftReport(expected_shifts(question.captured), "moments")
+            "moments",
+            lambda: ShiftReport(expected_shifts(question.captured, blame=few), "moments"),
         )
         known = {layer.path for layer in carried or () if layer.shift > 0}
         if carried is not None and known >= question.reached.keys():
@@ -185,8 +190,17 @@ def _untrained(question: _Question) -> ShiftReport:
     most = plan.simulated(_positions(question))
     for count in (most, *(few for few in _SIMULATED if few < most)):
         if question.affords(plan.SIMULATED_REPEATS + 3, count):
+            # One pass without each noise layer: of many, in a deep model, nobody waits for that.
+            left_out = question.affords(2 * (1 + noises), plan.simulated_blamed(count, noises))
             found = question.tried(
-                "simulate", partial(simulated_report, framework, example, count=count)
+                "simulate",
+                partial(
+                    simulated_report,
+                    framework,
+                    example,
+                    count=count,
+                    blame=left_out,
+                ),
             )
             if found is not None:
                 reason = "the call was not seen when the model ran"

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from normdrop.lab.elu import ELU
+from normdrop.lab.pooling import MaxPool2d
 from normdrop.torch import Block
 
 _NORM_EPS = 1e-3  # Keras' default
@@ -48,6 +49,10 @@ def two_modules(
         momentum=momentum,
     )
     modules = nn.Sequential(module(shape[0], 32, dropout=0.2), module(32, 64, dropout=0.3))
+    for block in modules:
+        for name, layer in block.named_children():
+            if isinstance(layer, nn.MaxPool2d):
+                setattr(block, name, MaxPool2d(2))
     with torch.no_grad():
         features = modules.eval()(torch.zeros(1, *shape)).numel()
     dense = nn.Flatten(), nn.Linear(features, 512), ELU(), nn.Linear(512, classes)

@@ -84,8 +84,10 @@ def parts(subject: Subject) -> dict[str, dict[str, float | None]]:
         if shares:
             shares[max(shares, key=lambda noise: shares[noise])] = 1.0
         for noise, share in (shares or dict.fromkeys(reaching.get(norm, ()), 1.0)).items():
-            if abs(share * log) > _NOTHING:
-                found.setdefault(noise, {})[norm] = share * log
+            # Shares that nearly cancel are huge: none counts for more than the whole.
+            part = max(share, -1.0) * log
+            if abs(part) > _NOTHING:
+                found.setdefault(noise, {})[norm] = part
     return found
 
 

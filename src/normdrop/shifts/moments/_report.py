@@ -100,8 +100,10 @@ def _carried_layer(
     ]
     changes = {}
     for names, sight in zip(left_out, seen, strict=True):
-        logs = np.log(sight.eval_variance.mean(axis=1) / sight.train_variance.mean(axis=1))
-        changes.update({name: logs[i] - logs[0] for i, name in enumerate(names, start=1)})
+        # Dead at the end of a deep model; what comes of it is no number, and shares nothing out.
+        with np.errstate(divide="ignore", invalid="ignore"):
+            logs = np.log(sight.eval_variance.mean(axis=1) / sight.train_variance.mean(axis=1))
+            changes.update({name: logs[i] - logs[0] for i, name in enumerate(names, start=1)})
     sight = seen[0]
     return LayerShift(
         path,
